@@ -1,0 +1,65 @@
+package idp
+
+import (
+	_ "embed"
+	"errors"
+	"html/template"
+	"net/http"
+)
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// page is what page.html shows.
+type page struct {
+	Title    string
+	Client   string
+	Username string
+	Problem  string
+	Message  string
+	SignIn   bool
+	SignOut  bool
+	Hidden   map[string]string // fields that the sign-out question keeps
+}
+
+func (p *Provider) show(w http.ResponseWriter, status int, content page) {
+	content.Title = p.cfg.Title
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// No form-action here: browsers apply it to the redirects that follow a
+	// form as well, and those lead to the client.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
+	// Not no-referrer: that would make the Origin of our own form null.
+	h.Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	_ = pageTemplate.Execute(w, content)
+}
+
+func (p *Provider) showSignIn(w http.ResponseWriter, a *authorization, problem string) {
+	status := http.StatusOK
+	if problem != "" {
+		status = http.StatusUnauthorized
+	}
+	p.show(w, status, page{SignIn: true, Client: a.client.ID, Username: a.loginHint, Problem: problem})
+}
+
+func (p *Provider) showSignOut(w http.ResponseWriter, form map[string]string) {
+	p.show(w, http.StatusOK, page{Message: "Do you want to sign out?", SignOut: true, Hidden: form})
+}
+
+func (p *Provider) showSignedOut(w http.ResponseWriter) {
+	p.show(w, http.StatusOK, page{Message: "You are signed out."})
+}
+
+func (p *Provider) showError(w http.ResponseWriter, err error) {
+	var e *oauthError
+	if !errors.As(err, &e) {
+		e = &oauthError{"server_error", "the request could not be answered"}
+	}
+	p.count("refused:" + e.code)
+	p.show(w, http.StatusBadRequest, page{Problem: "This request cannot be answered: " + e.description + "."})
+}

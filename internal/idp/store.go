@@ -1,0 +1,104 @@
+package idp
+
+import (
+	"crypto/rand"
+	"slices"
+	"time"
+)
+
+// grant is what one login gave one client. Codes and tokens point to it, so
+// that revoking it ends them all.
+type grant struct {
+	client  *Client
+	user    *User
+	scopes  []string
+	nonce   string
+	session *session
+	revoked bool
+}
+
+// live says whether neither the grant nor the sign-in behind it has ended.
+func (g *grant) live() bool { return !g.revoked && !g.session.ended }
+
+func (g *grant) has(scope string) bool { return slices.Contains(g.scopes, scope) }
+
+type code struct {
+	grant       *grant
+	redirectURI string
+	challenge   string
+	valid       time.Time // until then it can be exchanged
+	expires     time.Time // until then a second use is seen
+	used        bool
+}
+
+// refresh is one link in a grant's chain of refresh tokens.
+type refresh struct {
+	grant   *grant
+	expires time.Time
+	used    bool
+}
+
+type access struct {
+	grant   *grant
+	scopes  []string
+	expires time.Time
+}
+
+// session is the provider's own sign-in, held by a cookie.
+type session struct {
+	id       string // the sid claim
+	user     *User
+	authTime time.Time
+	expires  time.Time
+	ended    bool
+}
+
+// store is guarded by the provider's mutex. Used codes and refresh tokens stay
+// until they expire: only then can a second use be seen.
+type store struct {
+	codes     map[string]*code
+	refreshes map[string]*refresh
+	accesses  map[string]*access  // by jti
+	sessions  map[string]*session // by the cookie's value, which sid must not give away
+	swept     time.Time
+}
+
+func newStore() store {
+	return store{
+		codes:     map[string]*code{},
+		refreshes: map[string]*refresh{},
+		accesses:  map[string]*access{},
+		sessions:  map[string]*session{},
+	}
+}
+
+// sweep drops what has expired, at most once a minute.
+func (s *store) sweep(now time.Time) {
+	if now.Sub(s.swept) < time.Minute {
+		return
+	}
+	s.swept = now
+	sweep(s.codes, now, func(v *code) time.Time { return v.expires })
+	sweep(s.refreshes, now, func(v *refresh) time.Time { return v.expires })
+	sweep(s.accesses, now, func(v *access) time.Time { return v.expires })
+	sweep(s.sessions, now, func(v *session) time.Time { return v.expires })
+}
+
+func sweep[T any](m map[string]T, now time.Time, expires func(T) time.Time) {
+	for key, value := range m {
+		if !expires(value).After(now) {
+			delete(m, key)
+		}
+	}
+}
+
+// endSession forgets a sign-in; what it gave to clients dies with it.
+func (s *store) endSession(secret string) {
+	if ended := s.sessions[secret]; ended != nil {
+		ended.ended = true
+		delete(s.sessions, secret)
+	}
+}
+
+// newToken returns at least 128 random bits as text.
+func newToken() string { return rand.Text() }
