@@ -1,0 +1,190 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// check looks at everything once it is decoded, and fills in the defaults that
+// depend on other settings.
+func (r *reader) check(c *Config) {
+	r.providers(c)
+	r.hosts(c)
+	r.publicURL("public_url", c)
+	r.pathPrefix("path_prefix", c.PathPrefix)
+	r.session("session", c)
+	r.signIn("sign_in", &c.SignIn)
+	r.forward("forward", c)
+	r.rules("rules", c.Rules)
+	r.insecureHTTPCookies(c)
+}
+
+func (r *reader) providers(c *Config) {
+	switch n := len(c.Providers); {
+	case n == 0:
+		r.problem("providers", "is required: exactly one provider")
+	case n > 1:
+		r.problem("providers", "this release takes exactly one provider, not %d", n)
+	}
+	for i := range c.Providers {
+		r.provider(index("providers", i), &c.Providers[i])
+	}
+}
+
+func (r *reader) hosts(c *Config) {
+	if len(c.Hosts) == 0 {
+		r.problem("hosts", `is required: the hosts that this gate serves, such as ["app.example.com"]`)
+	}
+	r.patterns("hosts", c.Hosts)
+}
+
+// patterns notes hosts that are given twice.
+func (r *reader) patterns(path string, hosts []HostPattern) {
+	for i, h := range hosts {
+		if h != (HostPattern{}) && slices.Contains(hosts[:i], h) {
+			r.problem(index(path, i), "%s is given twice", quote(h.String()))
+		}
+	}
+}
+
+// publicURL checks the address and brings it into its normal form: scheme and
+// host in lower case, no default port, no slash at the end.
+func (r *reader) publicURL(path string, c *Config) {
+	if c.PublicURL == "" {
+		return
+	}
+	u, ok := r.address(path, c.PublicURL)
+	if !ok {
+		return
+	}
+	if u.scheme == "http" && !c.InsecureHTTPCookies {
+		r.problem(path, "must be an https address; http is for loopback hosts, with insecure_http_cookies")
+	}
+	if u.path != "" && u.path != "/" {
+		r.problem(path, "must end after the host; path_prefix says which path comes after it")
+	}
+	c.PublicURL = u.origin()
+}
+
+func (r *reader) pathPrefix(path, prefix string) {
+	if !r.clean(path) {
+		return
+	}
+	if flaw := pathFlaw(prefix); flaw != "" {
+		r.problem(path, "%s %s", quote(prefix), flaw)
+		return
+	}
+	if strings.HasSuffix(prefix, "/") || strings.Contains(prefix, "*") || len(prefix) > 64 {
+		r.problem(path, `%s is not a path of at most 64 characters without "*" and without a slash at the end, such as "/oauth2"`, quote(prefix))
+	}
+}
+
+func (r *reader) signIn(path string, s *SignIn) {
+	r.oneOf(at(path, "page"), s.Page, "auto", "always", "never")
+	r.atMost(at(path, "title"), s.Title, 100)
+	r.within(at(path, "login_timeout"), s.LoginTimeout, minute, hour)
+}
+
+// insecureHTTPCookies sees to it that cookies travel in the clear on this
+// machine only.
+func (r *reader) insecureHTTPCookies(c *Config) {
+	const path = "insecure_http_cookies"
+	if !c.InsecureHTTPCookies {
+		return
+	}
+	for i, h := range c.Hosts {
+		if h != (HostPattern{}) && !h.Loopback() {
+			r.problem(path, "is for loopback hosts only, which %s (%s) is not", index("hosts", i), quote(h.String()))
+		}
+	}
+	if c.PublicURL == "" || !r.clean("public_url") {
+		return
+	}
+	if u, ok := r.address("public_url", c.PublicURL); ok && !loopback(u.host) {
+		r.problem(path, "is for loopback hosts only, which public_url is not")
+	}
+}
+
+// oneOf notes a problem unless s is one of the words.
+func (r *reader) oneOf(path, s string, words ...string) {
+	if !slices.Contains(words, s) {
+		r.problem(path, "%s is not one of %s", quote(s), list(words))
+	}
+}
+
+// required notes a problem if s is missing, and says whether it is there.
+func (r *reader) required(path, s, what string) bool {
+	if s == "" && r.clean(path) {
+		r.problem(path, "is required: %s", what)
+	}
+	return s != ""
+}
+
+// atMost notes a problem if s is longer than n characters.
+func (r *reader) atMost(path, s string, n int) {
+	if count := len([]rune(s)); count > n {
+		r.problem(path, "has %d characters; at most %d", count, n)
+	}
+}
+
+// between notes a problem unless n is from least to most.
+func (r *reader) between(path string, n, least, most int) {
+	if n < least || n > most {
+		r.problem(path, "%d is not from %d to %d", n, least, most)
+	}
+}
+
+// once notes what a list holds twice, and a list that was given without
+// anything in it.
+func (r *reader) once(path string, words []string) {
+	if words != nil && len(words) == 0 {
+		r.problem(path, "is empty; leave the key out or put something in")
+	}
+	for i, w := range words {
+		if w != "" && slices.Contains(words[:i], w) {
+			r.problem(index(path, i), "%s is given twice", quote(w))
+		}
+	}
+}
+
+// address is an absolute http or https address, taken apart.
+type address struct{ scheme, host, port, path string }
+
+// address takes an address apart and refuses what could be read in two ways.
+// It does not repeat the address: it may hold a password.
+func (r *reader) address(path, s string) (a address, ok bool) {
+	const form = `must be an absolute address such as "https://id.example.com"`
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		r.problem(path, form)
+	case u.User != nil:
+		r.problem(path, form+", without user and password")
+	case strings.ContainsAny(s, "?#"):
+		r.problem(path, form+", without query and fragment")
+	case strings.ContainsAny(s, "\\ "):
+		r.problem(path, form+", without backslashes and spaces")
+	default:
+		host, port, flaw := splitPort(u.Host, false)
+		if flaw == "" {
+			host, _, flaw = parseHost(host)
+		}
+		if flaw != "" {
+			r.problem(path, "%s: the host %s", form, flaw)
+			break
+		}
+		return address{u.Scheme, host, port, u.Path}, true
+	}
+	return a, false
+}
+
+// origin returns scheme, host and port as browsers spell them (RFC 6454,
+// section 6.2).
+func (a address) origin() string {
+	host := HostPattern{host: a.host, port: a.port}
+	if a.scheme == "https" && a.port == "443" || a.scheme == "http" && a.port == "80" {
+		host.port = ""
+	}
+	return a.scheme + "://" + host.String()
+}

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	minute = time.Minute
+	hour   = time.Hour
+	day    = 24 * time.Hour
+)
+
+// algorithms are the signature algorithms that can be asked for. Those with a
+// shared secret are not among them: the secret is known to the client, and a
+// public key taken for one has been forged with before (RFC 8725, section 2.1).
+var algorithms = []string{
+	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+}
+
+func (r *reader) provider(path string, p *Provider) {
+	r.providerName(at(path, "name"), p.Name)
+	r.oneOf(at(path, "type"), p.Type, "oidc", "keycloak")
+	r.atMost(at(path, "display_name"), p.DisplayName, 100)
+	r.issuer(at(path, "issuer"), p)
+	if here := at(path, "cluster"); r.required(here, p.Cluster, `the Envoy cluster for calls to the provider`) {
+		r.cluster(here, p.Cluster)
+	}
+	r.clusters(at(path, "clusters"), p.Clusters)
+	r.client(path, p)
+	r.scopes(at(path, "scopes"), p.Scopes)
+	r.algorithms(at(path, "algorithms"), p.Algorithms)
+	p.Claims = p.Claims.withDefaults()
+	r.claims(at(path, "claims"), p.Claims)
+	r.oneOf(at(path, "userinfo"), p.Userinfo, "auto", "always", "never")
+	r.within(at(path, "leeway"), p.Leeway, 0, 5*minute)
+	r.within(at(path, "timeout"), p.Timeout, 100*time.Millisecond, minute)
+	r.within(at(path, "metadata_refresh"), p.MetadataRefresh, 10*time.Second, 0)
+	r.within(at(path, "keys_refresh"), p.KeysRefresh, 10*time.Second, 0)
+}
+
+func (r *reader) providerName(path, name string) {
+	if !r.required(path, name, `a name of a-z, 0-9 and "-", such as "keycloak"`) {
+		return
+	}
+	if !only(name, 32, func(c byte) bool { return lower(c) || digit(c) || c == '-' }) {
+		r.problem(path, `%s is not up to 32 of a-z, 0-9 and "-"`, quote(name))
+	}
+}
+
+// issuer follows OpenID Connect Core, section 1.2 (Issuer Identifier).
+func (r *reader) issuer(path string, p *Provider) {
+	if !r.required(path, p.Issuer, `the provider's issuer, such as "https://id.example.com/realms/main"`) {
+		return
+	}
+	u, ok := r.address(path, p.Issuer)
+	if ok && u.scheme == "http" && !p.InsecureIssuer {
+		r.problem(path, "must be an https address; insecure_issuer accepts http, with its dangers")
+	}
+}
+
+func (r *reader) cluster(path, name string) {
+	if !only(name, 256, func(c byte) bool { return c > ' ' && c <= '~' }) {
+		r.problem(path, "%s is not a cluster's name: up to 256 visible characters", quote(name))
+	}
+}
+
+func (r *reader) clusters(path string, clusters map[string]string) {
+	for _, host := range slices.Sorted(maps.Keys(clusters)) {
+		here := at(path, host)
+		name, _, flaw := splitPort(host, false)
+		if flaw == "" {
+			_, _, flaw = parseHost(name)
+		}
+		switch {
+		case flaw != "":
+			r.problem(here, "%s %s", quote(host), flaw)
+		case host != strings.ToLower(host):
+			r.problem(here, "is a host in lower case")
+		case clusters[host] != "":
+			r.cluster(here, clusters[host])
+		}
+	}
+}
+
+// client checks the registration, RFC 6749 section 2.3 and appendix A.
+func (r *reader) client(path string, p *Provider) {
+	here := at(path, "client_id")
+	if r.required(here, p.ClientID, "the client's name at the provider") &&
+		!only(p.ClientID, 256, func(c byte) bool { return c >= ' ' && c <= '~' }) {
+		r.problem(here, "%s is not up to 256 printable ASCII characters", quote(p.ClientID))
+	}
+	r.clientAuth(at(path, "client_auth"), at(path, "client_secret"), p)
+}
+
+func (r *reader) clientAuth(path, secretPath string, p *Provider) {
+	if !r.clean(path) || !r.clean(secretPath) {
+		return
+	}
+	if p.ClientAuth == "" {
+		p.ClientAuth = "none"
+		if p.ClientSecret.IsSet() {
+			p.ClientAuth = "client_secret_basic"
+		}
+	}
+	r.oneOf(path, p.ClientAuth, "client_secret_basic", "client_secret_post", "none")
+	switch none := p.ClientAuth == "none"; {
+	case none && p.ClientSecret.IsSet():
+		r.problem(path, `"none" goes without a client_secret; leave one of the two out`)
+	case !none && !p.ClientSecret.IsSet():
+		r.problem(path, "%s needs client_secret", quote(p.ClientAuth))
+	}
+}
+
+// scopes follows RFC 6749, section 3.3, and OpenID Connect Core, section
+// 3.1.2.1.
+func (r *reader) scopes(path string, scopes []string) {
+	if !r.clean(path) {
+		return
+	}
+	for i, s := range scopes {
+		if !only(s, 256, func(c byte) bool { return c > ' ' && c <= '~' && c != '"' && c != '\\' }) {
+			r.problem(index(path, i), "%s is not a scope", quote(s))
+		}
+	}
+	if !slices.Contains(scopes, "openid") {
+		r.problem(path, `must hold "openid"`)
+	}
+	r.once(path, scopes)
+}
+
+func (r *reader) algorithms(path string, names []string) {
+	if !r.clean(path) {
+		return
+	}
+	for i, name := range names {
+		r.oneOf(index(path, i), name, algorithms...)
+	}
+	r.once(path, names)
+}
+
+func (r *reader) claims(path string, claims Claims) {
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		if !only(name, 64, func(c byte) bool { return lower(c) || digit(c) || c == '_' }) {
+			r.problem(at(path, name), "is not a claim's name: up to 64 of a-z, 0-9 and _")
+		}
+		r.atMost(at(path, name), claims[name], 256)
+	}
+}

@@ -1,0 +1,122 @@
+package config
+
+import (
+	"bytes"
+	"strings"
+)
+
+func (r *reader) session(path string, c *Config) {
+	s := &c.Session
+	r.keys(at(path, "keys"), s.Keys)
+	r.cookie(at(path, "cookie"), c)
+	// RFC 6265bis, section 5.5: browsers keep no cookie longer than 400 days.
+	r.within(at(path, "lifetime"), s.Lifetime, minute, 400*day)
+	r.between(at(path, "max_bytes"), s.MaxBytes, 1024, 48<<10)
+	r.between(at(path, "cache_bytes"), s.CacheBytes, 0, 256<<20)
+}
+
+// keys checks what concerns several keys; each by itself was checked when it
+// was decoded.
+func (r *reader) keys(path string, keys []Key) {
+	if len(keys) == 0 {
+		r.problem(path, `is required: at least one key, such as [{"id": "2026-11", "env": "POSTERN_KEY"}]`)
+	}
+	for i, k := range keys {
+		for j, other := range keys[:i] {
+			if k.ID != "" && k.ID == other.ID {
+				r.problem(at(index(path, i), "id"), "%s is the id of %s too", quote(k.ID), index(path, j))
+			}
+			if k.material.IsSet() && bytes.Equal(k.Secret(), other.Secret()) {
+				r.problem(index(path, i), "is the same key as %s", index(path, j))
+			}
+		}
+	}
+}
+
+func (r *reader) cookie(path string, c *Config) {
+	k := &c.Session.Cookie
+	r.domain(at(path, "domain"), c)
+	r.cookiePath(at(path, "path"), c)
+	if k.Name == "" {
+		k.Name = defaultCookieName(c)
+	}
+	r.cookieName(at(path, "name"), c)
+	r.oneOf(at(path, "same_site"), k.SameSite, "lax", "strict", "none")
+	if k.SameSite == "none" && c.InsecureHTTPCookies {
+		r.problem(at(path, "same_site"), `"none" needs https, so it does not go with insecure_http_cookies`)
+	}
+}
+
+// defaultCookieName has the strictest prefix that the other settings leave
+// (RFC 6265bis, section 4.1.3).
+func defaultCookieName(c *Config) string {
+	switch k := c.Session.Cookie; {
+	case c.InsecureHTTPCookies:
+		return "postern"
+	case k.Domain != "" || k.Path != "/":
+		return "__Secure-postern"
+	}
+	return "__Host-postern"
+}
+
+func (r *reader) cookieName(path string, c *Config) {
+	k := c.Session.Cookie
+	if !r.clean(path) {
+		return
+	}
+	if !only(k.Name, 64, token) {
+		r.problem(path, "%s is not a cookie's name: up to 64 letters, digits and characters such as - and _", quote(k.Name))
+		return
+	}
+	// Browsers compare the prefixes without regard to case.
+	name := strings.ToLower(k.Name)
+	host := strings.HasPrefix(name, "__host-")
+	switch {
+	case host && (k.Domain != "" || k.Path != "/"):
+		r.problem(path, `a name that begins with __Host- needs the path "/" and no domain; begin it with __Secure- instead`)
+	case (host || strings.HasPrefix(name, "__secure-")) && c.InsecureHTTPCookies:
+		r.problem(path, "a name that begins with __Host- or __Secure- needs https, so it does not go with insecure_http_cookies")
+	}
+}
+
+// domain checks that browsers will take the cookie from every host that the
+// gate serves (RFC 6265bis, section 5.5).
+func (r *reader) domain(path string, c *Config) {
+	k := &c.Session.Cookie
+	if k.Domain == "" {
+		return
+	}
+	domain, address, flaw := parseHost(strings.TrimPrefix(k.Domain, "."))
+	switch {
+	case flaw != "":
+		r.problem(path, "%s %s", quote(k.Domain), flaw)
+		return
+	case address || !strings.Contains(domain, "."):
+		r.problem(path, `%s is not a domain that browsers accept, such as "example.com"`, quote(k.Domain))
+		return
+	}
+	k.Domain = domain
+	for i, h := range c.Hosts {
+		if h != (HostPattern{}) && !h.within(domain) {
+			r.problem(path, "%s (%s) is not below %s: it could not set the cookie", index("hosts", i), quote(h.String()), quote(domain))
+		}
+	}
+}
+
+func (r *reader) cookiePath(path string, c *Config) {
+	k := c.Session.Cookie
+	if !r.clean(path) || k.Path == "/" {
+		return
+	}
+	if flaw := pathFlaw(k.Path); flaw != "" {
+		r.problem(path, "%s %s", quote(k.Path), flaw)
+		return
+	}
+	if strings.ContainsAny(k.Path, "*;") {
+		r.problem(path, `%s holds a "*" or a ";"`, quote(k.Path))
+		return
+	}
+	if r.clean("path_prefix") && !strings.HasPrefix(c.PathPrefix, strings.TrimSuffix(k.Path, "/")+"/") {
+		r.problem(path, "path_prefix (%s) must be below %s, or the session never reaches the gate's own endpoints", quote(c.PathPrefix), quote(k.Path))
+	}
+}

@@ -1,0 +1,138 @@
+// Package config reads Postern's settings: it parses them strictly, fills in
+// what was left out, checks everything, and hands back values that nobody
+// changes afterwards.
+//
+// It refuses to guess. A key it does not know, a key given twice, a value of
+// the wrong type or out of range is a problem, and all problems are reported
+// together, each with its path in the settings and what would be right. A
+// secret never appears in a problem, in a log or in a printed Config.
+//
+// The settings are JSON (RFC 8259), as Envoy hands them over. The rules behind
+// single settings are named where they are checked: RFC 6749 (client
+// authentication, scopes), OpenID Connect Core and Discovery (issuer,
+// algorithms), RFC 6265bis (cookies), RFC 9110 (field names, methods) and
+// RFC 3986 (paths).
+package config
+
+//go:generate go run ./gendoc -o ../../docs/configuration.md
+
+import "maps"
+
+// Config is what Postern was told to do. It is made by Parse and not changed
+// afterwards.
+type Config struct {
+	// Providers are the OpenID providers at which people sign in. This release
+	// takes exactly one.
+	//
+	// Required.
+	Providers []Provider `json:"providers"`
+
+	// PublicURL is the address of the one host that receives the provider's
+	// answers: the callback is at this address followed by `path_prefix` and
+	// `/callback`, and that is the redirect address to register at the
+	// provider. Only scheme, host and port. Without it each request's own host
+	// receives them, if the host is in `hosts`.
+	//
+	// Example: "https://auth.example.com"
+	PublicURL string `json:"public_url"`
+
+	// Hosts are the hosts that this gate serves and may send a browser to. A
+	// request for any other host is refused. `app.example.com` is one host at
+	// its scheme's default port; `*.example.com` is every host below
+	// example.com; `.example.com` is example.com itself and every host below
+	// it. `:8443` at the end names another port, `:*` any port. A bare `*` is
+	// refused: it would let anybody send your users anywhere.
+	//
+	// Required.
+	// Example: ["app.example.com", "*.shop.example.com", "localhost:8080"]
+	Hosts []HostPattern `json:"hosts"`
+
+	// PathPrefix is the path under which Postern's own endpoints are
+	// (`/sign_in`, `/start`, `/callback`, `/sign_out`, `/userinfo`). It hides
+	// whatever the application has there.
+	//
+	// Default: "/oauth2"
+	PathPrefix string `json:"path_prefix"`
+
+	// Session says how a signed-in person is remembered.
+	//
+	// Required.
+	Session Session `json:"session"`
+
+	// SignIn says how signing in looks.
+	SignIn SignIn `json:"sign_in"`
+
+	// Forward says what the application is told about the person.
+	Forward Forward `json:"forward"`
+
+	// Rules say which requests need what. The first rule that matches decides;
+	// a request that no rule matches needs a session.
+	//
+	// Default: []
+	// Example: [{"match": {"paths": ["/healthz", "/public/*"]}, "allow": "anyone"}]
+	Rules []Rule `json:"rules"`
+
+	// InsecureHTTPCookies lets cookies travel over plain http, for trying
+	// things out on one's own machine. It is refused unless every entry of
+	// `hosts`, and `public_url`, is a loopback host (localhost, a name below
+	// it, 127.0.0.0/8 or ::1).
+	//
+	// Default: false
+	InsecureHTTPCookies bool `json:"insecure_http_cookies"`
+}
+
+// Parse reads settings. It asks env for the variables that they name. The
+// error is of type Problems.
+func Parse(data []byte, env func(name string) (string, bool)) (*Config, error) {
+	root, problem := parseTree(data)
+	if problem != nil {
+		return nil, Problems{*problem}
+	}
+	r := &reader{env: env}
+	c := new(Config)
+	r.settings(c, root)
+	r.check(c)
+	if len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	return c, nil
+}
+
+func (c *Config) setDefaults() {
+	c.PathPrefix = "/oauth2"
+	// A part that is left out still has its defaults.
+	c.Session.setDefaults()
+	c.SignIn.setDefaults()
+	c.Forward.setDefaults()
+}
+
+// AllowsHost says whether the gate serves, and may send a browser to, the host
+// (in lower case, without a port) at the port ("" where none was named). The
+// scheme is https, unless the settings allow cookies over http: then the
+// default port of either scheme will do.
+func (c *Config) AllowsHost(host, port string) bool {
+	for _, p := range c.Hosts {
+		if p.Match(host, port, true) || c.InsecureHTTPCookies && p.Match(host, port, false) {
+			return true
+		}
+	}
+	return false
+}
+
+// defaultClaims are the claims that every provider has, unless it is told
+// otherwise.
+func defaultClaims() Claims {
+	return Claims{
+		"user":               "preferred_username",
+		"email":              "email",
+		"groups":             "groups",
+		"preferred_username": "preferred_username",
+	}
+}
+
+// withDefaults returns c with the default for every name that is not in it.
+func (c Claims) withDefaults() Claims {
+	all := defaultClaims()
+	maps.Copy(all, c)
+	return all
+}

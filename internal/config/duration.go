@@ -1,0 +1,38 @@
+package config
+
+import "time"
+
+// Duration is a length of time, written as Go writes it: "168h", "1h30m".
+type Duration time.Duration
+
+// Std returns d as the standard library's type.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText writes d as it is read.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func (d *Duration) decode(r *reader, path string, n *node) {
+	if n.kind != kindString {
+		r.problem(path, `must be a duration in quotes, such as "90s", "15m" or "168h", not %s`, n.kind)
+		return
+	}
+	parsed, err := time.ParseDuration(n.text)
+	if err != nil {
+		r.problem(path, `%s is not a duration, such as "90s", "15m" or "168h"`, quote(n.text))
+		return
+	}
+	*d = Duration(parsed)
+}
+
+// within notes a problem unless d is from least to most. A most of zero is no
+// bound.
+func (r *reader) within(path string, d Duration, least, most time.Duration) {
+	switch {
+	case d.Std() < least:
+		r.problem(path, "%s is less than %s", d, least)
+	case most > 0 && d.Std() > most:
+		r.problem(path, "%s is more than %s", d, most)
+	}
+}

@@ -1,0 +1,184 @@
+package config
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Secret is a text that is never printed. Every way of formatting it gives
+// "redacted"; Reveal is the one way to see it.
+type Secret struct {
+	// A pointer, because fmt prints the unexported fields of whatever struct a
+	// Secret ends up in without asking for its methods. It does not follow
+	// pointers there.
+	text *string
+}
+
+const redacted = "redacted"
+
+// NewSecret returns a secret.
+func NewSecret(text string) Secret { return Secret{&text} }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsSet says whether there is a secret.
+func (s Secret) IsSet() bool { return s.text != nil }
+
+// Equal says whether both hold the same text. It is for tests: it takes longer
+// the more the two have in common.
+func (s Secret) Equal(t Secret) bool { return s.IsSet() == t.IsSet() && s.Reveal() == t.Reveal() }
+
+func (Secret) String() string               { return redacted }
+func (Secret) GoString() string             { return redacted }
+func (Secret) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+const secretForm = `must be {"env": "NAME"} or {"value": "…"}`
+
+// decode reads {"env": NAME} or {"value": …}. Nothing that is found here is
+// repeated, not even an unknown key: people put secrets in the wrong place.
+func (s *Secret) decode(r *reader, path string, n *node) {
+	if n.kind != kindObject || len(n.items) != 1 {
+		r.problem(path, secretForm)
+		return
+	}
+	switch n.keys[0] {
+	case "env":
+		*s = r.variable(at(path, "env"), n.items[0])
+	case "value":
+		*s = r.secretText(at(path, "value"), n.items[0])
+	default:
+		r.problem(path, secretForm)
+	}
+}
+
+// variable reads the name of a variable and returns what is in it.
+func (r *reader) variable(path string, n *node) Secret {
+	name, ok := r.variableName(path, n)
+	if !ok {
+		return Secret{}
+	}
+	value, set := r.env(name)
+	if !set {
+		r.problem(path, "%s is not set in the VM's environment (vm_config.environment_variables)", shownVariable(name))
+		return Secret{}
+	}
+	// Whoever writes a secret to a file with echo ends it with a line break.
+	value = strings.TrimRight(value, "\r\n")
+	if flaw := flawed(value); flaw != "" {
+		r.problem(path, "%s %s", shownVariable(name), flaw)
+		return Secret{}
+	}
+	return NewSecret(value)
+}
+
+func (r *reader) variableName(path string, n *node) (string, bool) {
+	if !r.is(path, n, kindString) {
+		return "", false
+	}
+	name := n.text
+	if digit((name + "0")[0]) || !only(name, 256, func(c byte) bool { return lower(c) || upper(c) || digit(c) || c == '_' }) {
+		r.problem(path, "is not the name of an environment variable; the secret itself belongs under \"value\"")
+		return "", false
+	}
+	return name, true
+}
+
+// shownVariable names a variable in a message. A name that is not in the usual
+// capitals may be a secret that somebody put where the name belongs.
+func shownVariable(name string) string {
+	if only(name, 64, func(c byte) bool { return upper(c) || digit(c) || c == '_' }) {
+		return "the variable " + name
+	}
+	return "the variable of this name"
+}
+
+// secretText reads a secret that is spelled out.
+func (r *reader) secretText(path string, n *node) Secret {
+	s, ok := r.text(path, n)
+	if !ok {
+		return Secret{}
+	}
+	return NewSecret(s)
+}
+
+// Secret returns the bytes of the key.
+func (k Key) Secret() []byte { return []byte(k.material.Reveal()) }
+
+// decode reads a key. As in a Secret, unknown keys are not repeated.
+func (k *Key) decode(r *reader, path string, n *node) {
+	if !r.is(path, n, kindObject) {
+		return
+	}
+	if slices.ContainsFunc(n.keys, func(key string) bool { return key != "id" && key != "env" && key != "value" }) {
+		r.problem(path, "holds an unknown key; known here: id, env, value")
+		return
+	}
+	text := make(map[string]Secret)
+	r.members(path, n, func(key string, item *node) {
+		here := at(path, key)
+		switch key {
+		case "id":
+			k.ID, _ = r.text(here, item)
+		case "env":
+			k.Env, _ = r.variableName(here, item)
+			text[key] = r.variable(here, item)
+		case "value":
+			k.Value = r.secretText(here, item)
+			text[key] = k.Value
+		}
+	})
+	r.keyID(at(path, "id"), k.ID)
+	if len(text) != 1 {
+		r.problem(path, `needs exactly one of "env" and "value"`)
+	}
+	for source, t := range text {
+		if t.IsSet() {
+			k.material = r.keyMaterial(at(path, source), t)
+		}
+	}
+}
+
+func (r *reader) keyID(path, id string) {
+	if r.clean(path) && !only(id, 32, identifier) {
+		r.problem(path, "is required: up to 32 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\", such as \"2026-11\"")
+	}
+}
+
+// keyMaterial decodes base64 in either alphabet, padded or not.
+func (r *reader) keyMaterial(path string, text Secret) Secret {
+	const advice = `make one with "openssl rand -base64 32"`
+	plain := strings.TrimRight(strings.TrimSpace(text.Reveal()), "=")
+	plain = strings.NewReplacer("-", "+", "_", "/").Replace(plain)
+	key, err := base64.RawStdEncoding.Strict().DecodeString(plain)
+	switch {
+	case err != nil:
+		r.problem(path, "the key is not base64; %s", advice)
+	case len(key) < 32 || len(key) > 64:
+		r.problem(path, "the key has %d bytes, which must be 32 to 64; %s", len(key), advice)
+	case !varied(key):
+		r.problem(path, "the key is not random; %s", advice)
+	default:
+		return NewSecret(string(key))
+	}
+	return Secret{}
+}
+
+// varied refuses placeholders: 32 random bytes never have so few different
+// ones.
+func varied(key []byte) bool {
+	distinct := bytes.Clone(key)
+	slices.Sort(distinct)
+	return len(slices.Compact(distinct)) >= 8
+}
