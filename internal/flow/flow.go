@@ -65,6 +65,9 @@ type Env interface {
 	// Wait suspends the flow until e fires. It returns ErrTimeout after d and
 	// ErrCanceled where the outcome is no longer wanted.
 	Wait(e *Event, d time.Duration) error
+	// Go starts another flow, which outlives this one: work that several
+	// share must not end because the one that began it is no longer wanted.
+	Go(Func)
 	// Now is the time of the host's clock.
 	Now() time.Time
 }

@@ -1,0 +1,50 @@
+package oidc
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// AuthorizationURL returns the address that asks the provider to sign somebody
+// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. It waits for
+// the provider to be known.
+func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, proof session.Proof) (string, error) {
+	if err := p.await(env); err != nil {
+		return "", err
+	}
+	q := url.Values{
+		"response_type":         {"code"},
+		"client_id":             {p.settings.ClientID},
+		"redirect_uri":          {redirectURI},
+		"scope":                 {strings.Join(p.settings.Scopes, " ")},
+		"state":                 {state},
+		"nonce":                 {proof.Nonce},
+		"code_challenge":        {proof.Challenge()},
+		"code_challenge_method": {"S256"},
+	}
+	separator := "?"
+	if strings.Contains(p.meta.authorization, "?") {
+		separator = "&"
+	}
+	return p.meta.authorization + separator + q.Encode(), nil
+}
+
+// CheckIssuer checks the iss parameter of an authorisation response (RFC 9207,
+// section 2.4). It waits for the provider to be known: only then is it known
+// whether the parameter must be there.
+func (p *Provider) CheckIssuer(env flow.Env, iss string, present bool) error {
+	const step = "authorisation response"
+	if err := p.await(env); err != nil {
+		return err
+	}
+	if !present && p.meta.sendsIssuer {
+		return refuse(step, "iss_missing")
+	}
+	if present && iss != p.settings.Issuer {
+		return refuse(step, "iss_differs")
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package oidc
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// Tokens is what a provider gives for a code (RFC 6749, section 5.1; Core,
+// section 3.1.3.3). None of it is verified yet.
+type Tokens struct {
+	Access   string
+	ID       string
+	Refresh  string
+	Lifetime time.Duration // of the access token; 0: not told
+}
+
+// String never shows a token.
+func (Tokens) String() string { return "tokens(redacted)" }
+
+// GoString never shows a token.
+func (Tokens) GoString() string { return "tokens(redacted)" }
+
+type tokenDocument struct {
+	AccessToken  string      `json:"access_token"`
+	TokenType    string      `json:"token_type"`
+	IDToken      string      `json:"id_token"`
+	RefreshToken string      `json:"refresh_token"`
+	ExpiresIn    json.Number `json:"expires_in"`
+	Error        string      `json:"error"`
+}
+
+// Exchange turns a code into tokens (RFC 6749, section 4.1.3; RFC 7636,
+// section 4.5).
+func (p *Provider) Exchange(env flow.Env, code, redirectURI, verifier string) (Tokens, error) {
+	const step = "code exchange"
+	if err := p.await(env); err != nil {
+		return Tokens{}, err
+	}
+	form := url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code},
+		"redirect_uri":  {redirectURI},
+		"code_verifier": {verifier},
+	}
+	return p.askTokens(env, step, form)
+}
+
+// askTokens sends a form to the token endpoint and reads the tokens.
+func (p *Provider) askTokens(env flow.Env, step string, form url.Values) (Tokens, error) {
+	header := p.authenticate(form)
+	header = append(header, httpmsg.Field{Name: "content-type", Value: "application/x-www-form-urlencoded"})
+	r, err := p.call(env, step, p.meta.token, flow.Call{
+		Method: "POST", Header: header, Body: []byte(form.Encode()), MaxBody: maxTokens,
+	}, true)
+	if err != nil {
+		return Tokens{}, err
+	}
+	var doc tokenDocument
+	if err := decode(step, r, &doc); err != nil {
+		return Tokens{}, err
+	}
+	if r.Status != 200 {
+		return Tokens{}, refuse(step, "provider_"+ErrorCode(doc.Error))
+	}
+	return readTokens(step, &doc)
+}
+
+func readTokens(step string, doc *tokenDocument) (Tokens, error) {
+	switch {
+	case doc.AccessToken == "":
+		return Tokens{}, refuse(step, "no_access_token")
+	case !strings.EqualFold(doc.TokenType, "Bearer"):
+		return Tokens{}, refuse(step, "token_type_not_bearer")
+	case doc.IDToken == "":
+		return Tokens{}, refuse(step, "no_id_token")
+	case !visible(doc.AccessToken) || !visible(doc.RefreshToken) || !visible(doc.IDToken):
+		return Tokens{}, refuse(step, "token_malformed")
+	}
+	t := Tokens{Access: doc.AccessToken, ID: doc.IDToken, Refresh: doc.RefreshToken}
+	if doc.ExpiresIn != "" {
+		seconds, err := strconv.ParseFloat(string(doc.ExpiresIn), 64)
+		if err != nil || seconds < 0 {
+			return Tokens{}, refuse(step, "expires_in_malformed")
+		}
+		const year = 366 * 24 * 3600
+		t.Lifetime = time.Duration(min(seconds, year)) * time.Second
+	}
+	return t, nil
+}
+
+// authenticate adds the client's credentials to a form, or returns the header
+// that carries them (RFC 6749, section 2.3.1).
+func (p *Provider) authenticate(form url.Values) httpmsg.Fields {
+	id, secret := p.settings.ClientID, p.settings.ClientSecret.Reveal()
+	switch p.settings.ClientAuth {
+	case "client_secret_basic":
+		// The section has both encoded as in a form before they are joined.
+		pair := url.QueryEscape(id) + ":" + url.QueryEscape(secret)
+		return httpmsg.Fields{{Name: "authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}}
+	case "client_secret_post":
+		form.Set("client_id", id)
+		form.Set("client_secret", secret)
+	default:
+		form.Set("client_id", id)
+	}
+	return nil
+}
+
+// visible reports whether s can stand in a header as it is: visible ASCII
+// only, as RFC 6749 appendix A has every token.
+func visible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// knownErrors are the codes of RFC 6749 sections 4.1.2.1 and 5.2, and of Core
+// section 3.1.2.6.
+var knownErrors = map[string]bool{
+	"access_denied": true, "account_selection_required": true, "consent_required": true,
+	"interaction_required": true, "invalid_client": true, "invalid_grant": true,
+	"invalid_request": true, "invalid_request_object": true, "invalid_request_uri": true,
+	"invalid_scope": true, "login_required": true, "registration_not_supported": true,
+	"request_not_supported": true, "request_uri_not_supported": true, "server_error": true,
+	"temporarily_unavailable": true, "unauthorized_client": true,
+	"unsupported_grant_type": true, "unsupported_response_type": true,
+}
+
+// ErrorCode returns an error code as the specifications name it, or "error"
+// for anything else: what a provider or a browser words freely is not
+// repeated.
+func ErrorCode(code string) string {
+	if knownErrors[code] {
+		return code
+	}
+	return "error"
+}

@@ -1,0 +1,141 @@
+package oidc
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/postern-auth/postern/internal/flow"
+)
+
+// Bounds of a key set. A key outside them is passed over.
+const (
+	maxKeyCount = 64
+	minRSABits  = 2048
+	maxRSABits  = 4096 // larger ones let a provider's key cost us at will
+)
+
+// keySet is a provider's signature keys (RFC 7517, section 5).
+type keySet struct{ keys []jose.JSONWebKey }
+
+// parseKeys reads a key set. A key that is not for signatures, not public, of
+// a kind that is not known or of a bad size is passed over, as RFC 7517
+// section 5 asks; a set with no usable key is refused.
+func parseKeys(step string, r flow.Response) (*keySet, error) {
+	var doc struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := decode(step, r, &doc); err != nil {
+		return nil, err
+	}
+	if len(doc.Keys) > maxKeyCount {
+		return nil, refuse(step, "too_many_keys")
+	}
+	set := &keySet{}
+	for _, raw := range doc.Keys {
+		var k jose.JSONWebKey
+		if err := k.UnmarshalJSON(raw); err == nil && usable(&k) {
+			set.keys = append(set.keys, k)
+		}
+	}
+	if len(set.keys) == 0 {
+		return nil, refuse(step, "no_usable_key")
+	}
+	return set, nil
+}
+
+func usable(k *jose.JSONWebKey) bool {
+	if !k.Valid() || !k.IsPublic() || (k.Use != "" && k.Use != "sig") {
+		return false
+	}
+	if key, ok := k.Key.(*rsa.PublicKey); ok {
+		return key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits
+	}
+	return true
+}
+
+// find returns the key for a signature: the one with the id, or, for a
+// signature that names none, the only one of the algorithm's kind.
+func (s *keySet) find(id string, alg jose.SignatureAlgorithm) (*jose.JSONWebKey, bool) {
+	var found *jose.JSONWebKey
+	for i := range s.keys {
+		k := &s.keys[i]
+		if (id != "" && k.KeyID != id) || !fits(k, alg) {
+			continue
+		}
+		if found != nil {
+			return nil, false // two keys fit: guessing is not verifying
+		}
+		found = k
+	}
+	return found, found != nil
+}
+
+// fits reports whether a key may make signatures of an algorithm: by its own
+// "alg", where it has one, and by its kind.
+func fits(k *jose.JSONWebKey, alg jose.SignatureAlgorithm) bool {
+	if k.Algorithm != "" && k.Algorithm != string(alg) {
+		return false
+	}
+	switch key := k.Key.(type) {
+	case *rsa.PublicKey:
+		switch alg {
+		case jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512:
+			return true
+		}
+	case *ecdsa.PublicKey:
+		switch alg {
+		case jose.ES256:
+			return key.Curve == elliptic.P256()
+		case jose.ES384:
+			return key.Curve == elliptic.P384()
+		case jose.ES512:
+			return key.Curve == elliptic.P521()
+		}
+	case ed25519.PublicKey:
+		return alg == jose.EdDSA
+	}
+	return false
+}
+
+func (p *Provider) fetchKeys(env flow.Env) error {
+	const step = "keys"
+	r, err := p.call(env, step, p.meta.jwks, flow.Call{Method: "GET", MaxBody: maxKeys}, false)
+	if err != nil {
+		return err
+	}
+	keys, err := parseKeys(step, r)
+	if err != nil {
+		return err
+	}
+	p.keys, p.keysDue = keys, env.Now().Add(p.settings.KeysRefresh.Std())
+	return nil
+}
+
+// key finds the key of a signature. For an id that is not known the keys are
+// fetched anew, at most once per interval, however many ask at once.
+func (p *Provider) key(env flow.Env, id string, alg jose.SignatureAlgorithm) (*jose.JSONWebKey, error) {
+	const step = "keys"
+	if k, ok := p.keys.find(id, alg); ok {
+		return k, nil
+	}
+	if !p.learning && env.Now().Sub(p.keysForced) >= keysInterval {
+		p.keysForced, p.keysDue = env.Now(), env.Now()
+		p.learning = true
+		env.Go(p.learn)
+	}
+	if p.learning {
+		if err := env.Wait(&p.learned, ParkTime); errors.Is(err, flow.ErrCanceled) {
+			return nil, err
+		}
+	}
+	if k, ok := p.keys.find(id, alg); ok {
+		return k, nil
+	}
+	return nil, refuse(step, "key_unknown")
+}

@@ -1,0 +1,245 @@
+// Package oidc is the relying party: it learns a provider's endpoints and
+// keys, sends people there to sign in, exchanges the code that comes back, and
+// verifies what the provider says of them.
+//
+// It refuses whatever it cannot verify completely. It opens no socket and
+// keeps no time: calls are made through flow.Env, which the caller hands in.
+//
+// It follows OpenID Connect Core 1.0 and Discovery 1.0, RFC 6749, RFC 7636,
+// RFC 9207 and the best practice of RFC 9700.
+package oidc
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/flow"
+)
+
+// Bounds of what waits for a provider that is not known yet.
+const (
+	// ParkTime is how long a request waits before it is told to come back.
+	ParkTime = 5 * time.Second
+	// MaxParked is how many requests of one worker may wait.
+	MaxParked = 128
+)
+
+// Times between attempts to learn a provider's metadata and keys.
+const (
+	firstBackoff = time.Second
+	lastBackoff  = time.Minute
+	// keysInterval is the least time between two fetches of the keys because
+	// of a key id that was not known.
+	keysInterval = 10 * time.Second
+)
+
+// Provider is one OpenID provider as this worker knows it.
+type Provider struct {
+	settings   *config.Provider
+	host       string
+	algorithms []jose.SignatureAlgorithm
+
+	// OnFailure is told of every attempt to learn metadata or keys that failed.
+	OnFailure func(error)
+
+	meta *metadata
+	keys *keySet
+
+	learned    flow.Event // fired when an attempt to learn ends, well or not
+	learning   bool
+	metaDue    time.Time
+	keysDue    time.Time
+	keysForced time.Time // when an unknown key id last made us ask
+	backoff    time.Duration
+	parked     int
+}
+
+// NewProvider returns a provider that is yet to be learned.
+func NewProvider(s *config.Provider) *Provider {
+	p := &Provider{settings: s, OnFailure: func(error) {}}
+	if u, err := url.Parse(s.Issuer); err == nil {
+		p.host = u.Hostname()
+	}
+	for _, a := range s.Algorithms {
+		p.algorithms = append(p.algorithms, jose.SignatureAlgorithm(a))
+	}
+	return p
+}
+
+// Name returns the provider's name in the settings.
+func (p *Provider) Name() string { return p.settings.Name }
+
+// Known reports whether metadata and keys are there.
+func (p *Provider) Known() bool { return p.meta != nil && p.keys != nil }
+
+// Due reports whether it is time to call Learn.
+func (p *Provider) Due(now time.Time) bool {
+	return !p.learning && (!now.Before(p.metaDue) || !now.Before(p.keysDue))
+}
+
+// Learn fetches what is due of metadata and keys. What was known stays in use
+// where an attempt fails; the next one follows after a growing pause.
+func (p *Provider) Learn(env flow.Env) {
+	if !p.learning {
+		p.learning = true
+		p.learn(env)
+	}
+}
+
+func (p *Provider) learn(env flow.Env) {
+	defer func() {
+		p.learning = false
+		p.learned.Fire()
+	}()
+	if err := p.learnDue(env); err != nil {
+		p.OnFailure(err)
+		p.backOff(env.Now())
+		return
+	}
+	p.backoff = 0
+}
+
+func (p *Provider) learnDue(env flow.Env) error {
+	var failed error
+	if !env.Now().Before(p.metaDue) {
+		failed = p.learnMetadata(env)
+	}
+	if p.meta != nil && !env.Now().Before(p.keysDue) {
+		failed = errors.Join(failed, p.fetchKeys(env))
+	}
+	return failed
+}
+
+func (p *Provider) learnMetadata(env flow.Env) error {
+	meta, err := p.discover(env)
+	if err != nil {
+		return err
+	}
+	if p.meta != nil && p.meta.jwks != meta.jwks {
+		p.keysDue = time.Time{}
+	}
+	p.meta, p.metaDue = meta, env.Now().Add(p.settings.MetadataRefresh.Std())
+	return nil
+}
+
+// backOff puts off what is due, and only that.
+func (p *Provider) backOff(now time.Time) {
+	p.backoff = min(max(2*p.backoff, firstBackoff), lastBackoff)
+	again := now.Add(p.backoff)
+	for _, due := range []*time.Time{&p.metaDue, &p.keysDue} {
+		if due.Before(again) {
+			*due = again
+		}
+	}
+}
+
+// await waits until the provider is known, for a bounded time and with a
+// bounded number of others.
+func (p *Provider) await(env flow.Env) error {
+	const step = "discovery"
+	if p.Known() {
+		return nil
+	}
+	if p.parked >= MaxParked {
+		return outage(step, "too_many_waiting")
+	}
+	p.parked++
+	defer func() { p.parked-- }()
+	deadline := env.Now().Add(ParkTime)
+	for !p.Known() {
+		left := deadline.Sub(env.Now())
+		if left <= 0 {
+			return outage(step, "not_known_yet")
+		}
+		if err := env.Wait(&p.learned, left); err == flow.ErrCanceled {
+			return err
+		} else if err != nil && !p.Known() {
+			return outage(step, "not_known_yet")
+		}
+	}
+	return nil
+}
+
+// Parked returns how many requests wait for the provider to be known.
+func (p *Provider) Parked() int { return p.parked }
+
+// metadata is what Discovery 1.0, section 3 tells, as far as it is used.
+type metadata struct {
+	authorization string
+	token         endpoint
+	userinfo      *endpoint
+	jwks          endpoint
+	sendsIssuer   bool // RFC 9207, section 3
+}
+
+type metadataDocument struct {
+	Issuer        string `json:"issuer"`
+	Authorization string `json:"authorization_endpoint"`
+	Token         string `json:"token_endpoint"`
+	Userinfo      string `json:"userinfo_endpoint"`
+	JWKS          string `json:"jwks_uri"`
+	SendsIssuer   bool   `json:"authorization_response_iss_parameter_supported"`
+}
+
+// discover fetches the metadata (Discovery 1.0, section 4).
+func (p *Provider) discover(env flow.Env) (*metadata, error) {
+	const step = "discovery"
+	e, err := p.endpoint(step, strings.TrimSuffix(p.settings.Issuer, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.call(env, step, e, flow.Call{Method: "GET", MaxBody: maxMetadata}, false)
+	if err != nil {
+		return nil, err
+	}
+	var doc metadataDocument
+	if err := decode(step, r, &doc); err != nil {
+		return nil, err
+	}
+	return p.readMetadata(&doc)
+}
+
+func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) {
+	const step = "discovery"
+	// Section 4.3: the issuer must be exactly the one that was asked.
+	if doc.Issuer != p.settings.Issuer {
+		return nil, refuse(step, "issuer_differs")
+	}
+	m = &metadata{sendsIssuer: doc.SendsIssuer}
+	if m.authorization, err = p.browserAddress(doc.Authorization); err != nil {
+		return nil, err
+	}
+	if m.token, err = p.endpoint(step, doc.Token); err != nil {
+		return nil, err
+	}
+	if m.jwks, err = p.endpoint(step, doc.JWKS); err != nil {
+		return nil, err
+	}
+	if doc.Userinfo != "" {
+		e, err := p.endpoint(step, doc.Userinfo)
+		if err != nil {
+			return nil, err
+		}
+		m.userinfo = &e
+	}
+	return m, nil
+}
+
+// browserAddress checks an address that browsers are sent to. It needs no
+// cluster: the gate never calls it.
+func (p *Provider) browserAddress(address string) (string, error) {
+	const step = "discovery"
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
+		return "", refuse(step, "bad_endpoint")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !p.settings.InsecureIssuer) {
+		return "", refuse(step, "endpoint_not_https")
+	}
+	return u.String(), nil
+}

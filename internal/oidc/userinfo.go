@@ -1,0 +1,38 @@
+package oidc
+
+import (
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// HasUserinfo reports whether the provider has a userinfo endpoint. It is
+// meaningful once the provider is known.
+func (p *Provider) HasUserinfo() bool { return p.meta != nil && p.meta.userinfo != nil }
+
+// Userinfo asks the provider about the person that an access token is for
+// (Core, section 5.3) and returns the answer, JSON. The subject must be the
+// ID token's: otherwise the answer may be about somebody else (section 5.3.2).
+func (p *Provider) Userinfo(env flow.Env, accessToken, subject string) ([]byte, error) {
+	const step = "userinfo"
+	if !p.HasUserinfo() {
+		return nil, refuse(step, "no_endpoint")
+	}
+	r, err := p.call(env, step, *p.meta.userinfo, flow.Call{
+		Method:  "GET",
+		Header:  httpmsg.Fields{{Name: "authorization", Value: "Bearer " + accessToken}},
+		MaxBody: maxUserinfo,
+	}, false)
+	if err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Subject string `json:"sub"`
+	}
+	if err := decode(step, r, &doc); err != nil {
+		return nil, err
+	}
+	if doc.Subject != subject {
+		return nil, refuse(step, "sub_differs")
+	}
+	return r.Body, nil
+}

@@ -1,0 +1,125 @@
+package session
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+const (
+	// ChunkBytes is the most bytes of value in one cookie: browsers keep about
+	// 4,096 for name, value and attributes together.
+	ChunkBytes = 3800
+	// MaxChunks bounds the cookies of one session, whatever a client claims.
+	MaxChunks = 9
+)
+
+// Errors in a request's session cookies.
+var (
+	// ErrTossed says that one name came twice: somebody planted a cookie beside
+	// the person's own, and neither is to be believed.
+	ErrTossed = errors.New("session: cookie sent twice")
+	// ErrChunks says that the parts do not make a whole.
+	ErrChunks = errors.New("session: cookie parts missing")
+)
+
+// Chunks is a sealed value as its cookies carry it. The first begins with the
+// number of cookies and a dot.
+type Chunks struct {
+	n     int
+	parts [MaxChunks]string
+}
+
+// Empty reports whether the request carried no session cookie.
+func (c *Chunks) Empty() bool { return c.n == 0 }
+
+// Join returns the sealed value.
+func (c *Chunks) Join() string {
+	if c.n == 0 {
+		return ""
+	}
+	return c.parts[0][2:] + strings.Join(c.parts[1:c.n], "")
+}
+
+// Jar knows the names of a session's cookies: the name itself, and the name
+// with "-1", "-2", … for further parts.
+type Jar struct{ name string }
+
+// NewJar returns the jar of the given cookie name.
+func NewJar(name string) Jar { return Jar{name} }
+
+// index returns which part a cookie of the given name is, or -1.
+func (j Jar) index(name string) int {
+	if !strings.HasPrefix(name, j.name) {
+		return -1
+	}
+	switch rest := name[len(j.name):]; {
+	case rest == "":
+		return 0
+	case len(rest) == 2 && rest[0] == '-' && rest[1] >= '1' && rest[1] < '0'+MaxChunks:
+		return int(rest[1] - '0')
+	}
+	return -1
+}
+
+// Owns reports whether a cookie name is one of the jar's.
+func (j Jar) Owns(name string) bool { return j.index(name) >= 0 }
+
+// Name returns the name of the i-th part.
+func (j Jar) Name(i int) string {
+	if i == 0 {
+		return j.name
+	}
+	return j.name + "-" + strconv.Itoa(i)
+}
+
+// Read gathers a session's cookies. The values alias the header. A request
+// without any gives empty chunks; parts beyond the number that the first one
+// names are left over from a longer session and are passed over.
+func (j Jar) Read(header httpmsg.Fields) (c Chunks, err error) {
+	var seen [MaxChunks]bool
+	any := false
+	for name, value := range httpmsg.Cookies(header) {
+		i := j.index(name)
+		if i < 0 {
+			continue
+		}
+		if seen[i] {
+			return Chunks{}, ErrTossed
+		}
+		seen[i], any = true, true
+		c.parts[i] = value
+	}
+	if !any {
+		return Chunks{}, nil
+	}
+	first := c.parts[0]
+	if len(first) < 3 || first[1] != '.' || first[0] < '1' || first[0] > '0'+MaxChunks {
+		return Chunks{}, ErrChunks
+	}
+	c.n = int(first[0] - '0')
+	for i := range c.n {
+		if c.parts[i] == "" {
+			return Chunks{}, ErrChunks
+		}
+	}
+	clear(c.parts[c.n:])
+	return c, nil
+}
+
+// Split cuts a sealed value into the values of its cookies. It fails with
+// ErrTooLarge where it would take more than MaxChunks.
+func (j Jar) Split(sealed string) ([]string, error) {
+	n := (len(sealed) + 2 + ChunkBytes - 1) / ChunkBytes
+	if n > MaxChunks {
+		return nil, ErrTooLarge
+	}
+	rest := strconv.Itoa(n) + "." + sealed
+	parts := make([]string, 0, n)
+	for len(rest) > ChunkBytes {
+		parts, rest = append(parts, rest[:ChunkBytes]), rest[ChunkBytes:]
+	}
+	return append(parts, rest), nil
+}

@@ -1,0 +1,134 @@
+package session
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Key is one key of a keyring: 32 bytes or more of key material under an id.
+type Key struct {
+	ID     string
+	Secret []byte
+}
+
+// Purpose names what a sealed value or a derived secret is for. Each has a key
+// of its own, so that a value sealed for one purpose never opens for another.
+type Purpose string
+
+// The purposes in use. Their names are part of what is sealed: to change one
+// is to void every value of that purpose.
+const (
+	PurposeSession  Purpose = "session"
+	PurposeBinding  Purpose = "binding"
+	PurposeState    Purpose = "state"
+	PurposeStart    Purpose = "start"
+	purposeVerifier Purpose = "pkce-verifier"
+	purposeNonce    Purpose = "nonce"
+)
+
+// ErrSealed says that a value was not sealed by this keyring for this purpose,
+// or was altered since. It says no more, to nobody.
+var ErrSealed = errors.New("session: value does not open")
+
+// Keyring seals with its first key and opens with all.
+type Keyring struct {
+	order []string
+	keys  map[string]map[Purpose][]byte
+}
+
+// NewKeyring derives the keys for each purpose by HKDF with SHA-256 (RFC 5869).
+func NewKeyring(keys []Key) (*Keyring, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("session: no keys")
+	}
+	ring := &Keyring{keys: map[string]map[Purpose][]byte{}}
+	for _, k := range keys {
+		if len(k.Secret) < 32 {
+			return nil, fmt.Errorf("session: key %q: shorter than 32 bytes", k.ID)
+		}
+		if _, dup := ring.keys[k.ID]; dup {
+			return nil, fmt.Errorf("session: key %q: given twice", k.ID)
+		}
+		derived := map[Purpose][]byte{}
+		for _, p := range []Purpose{
+			PurposeSession, PurposeBinding, PurposeState, PurposeStart, purposeVerifier, purposeNonce,
+		} {
+			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)
+			if err != nil {
+				return nil, fmt.Errorf("session: key %q: %w", k.ID, err)
+			}
+			derived[p] = key
+		}
+		ring.order = append(ring.order, k.ID)
+		ring.keys[k.ID] = derived
+	}
+	return ring, nil
+}
+
+// Seal encrypts plaintext for a purpose and returns a compact JWE (RFC 7516,
+// dir and A256GCM) that names the key. With compress the plaintext is deflated
+// first.
+func (r *Keyring) Seal(p Purpose, plaintext []byte, compress bool) (string, error) {
+	id := r.order[0]
+	opts := (&jose.EncrypterOptions{}).WithType(jose.ContentType("postern-" + string(p)))
+	if compress {
+		opts.Compression = jose.DEFLATE
+	}
+	enc, err := jose.NewEncrypter(jose.A256GCM,
+		jose.Recipient{Algorithm: jose.DIRECT, Key: r.keys[id][p], KeyID: id}, opts)
+	if err != nil {
+		return "", fmt.Errorf("session: seal: %w", err)
+	}
+	obj, err := enc.Encrypt(plaintext)
+	if err != nil {
+		return "", fmt.Errorf("session: seal: %w", err)
+	}
+	return obj.CompactSerialize()
+}
+
+// Open decrypts what Seal returned for the same purpose, and names the key it
+// was sealed with. A value longer than limit bytes is refused unread.
+func (r *Keyring) Open(p Purpose, sealed string, limit int) (plaintext []byte, keyID string, err error) {
+	if len(sealed) > limit {
+		return nil, "", ErrSealed
+	}
+	obj, err := jose.ParseEncryptedCompact(sealed,
+		[]jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM})
+	if err != nil {
+		return nil, "", ErrSealed
+	}
+	keyID = obj.Header.KeyID
+	keys, ok := r.keys[keyID]
+	if !ok {
+		return nil, "", ErrSealed
+	}
+	plaintext, err = obj.Decrypt(keys[p])
+	if err != nil {
+		return nil, "", ErrSealed
+	}
+	return plaintext, keyID, nil
+}
+
+// derive returns the HMAC with SHA-256, under the key of the given id and
+// purpose, of the parts, each preceded by its length so that no two lists of
+// parts share an encoding.
+func (r *Keyring) derive(keyID string, p Purpose, parts ...[]byte) ([]byte, error) {
+	keys, ok := r.keys[keyID]
+	if !ok {
+		return nil, ErrSealed
+	}
+	mac := hmac.New(sha256.New, keys[p])
+	for _, part := range parts {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		mac.Write(n[:])
+		mac.Write(part)
+	}
+	return mac.Sum(nil), nil
+}

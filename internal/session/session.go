@@ -1,0 +1,129 @@
+// Package session keeps what a gate knows of a person in the person's own
+// browser: the session after login, and what ties a login under way to the
+// browser that began it.
+//
+// Every value is sealed (authenticated encryption) under a key derived for its
+// one purpose, names the key, and is refused where it does not open. Nothing
+// is stored on the gate; the cache only remembers what was opened before. The
+// package reads no clock and no randomness but what it is handed.
+//
+// It follows RFC 7516 (JWE), RFC 5869 (HKDF), RFC 7636 (PKCE) and RFC 6265bis
+// (cookies); see docs/security.md for what it promises and what it cannot.
+package session
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// Session is a signed-in person.
+type Session struct {
+	ID       string `json:"id"`  // random, the same over all renewals
+	Provider string `json:"p"`   // the provider's name in the settings
+	Issuer   string `json:"iss"` // OpenID Connect Core, section 2
+	ClientID string `json:"cid"`
+	Subject  string `json:"sub"`
+	SID      string `json:"sid,omitempty"` // the provider's session, for logout
+	Begun    int64  `json:"t"`             // seconds since 1970
+
+	Claims map[string]Claim `json:"c,omitempty"`
+
+	AccessToken   string `json:"at,omitempty"`
+	AccessExpires int64  `json:"ax,omitempty"` // seconds since 1970; 0: not told
+	IDToken       string `json:"it,omitempty"`
+	RefreshToken  string `json:"rt,omitempty"`
+}
+
+// String never shows what a session holds.
+func (s *Session) String() string { return "session(redacted)" }
+
+// GoString never shows what a session holds.
+func (s *Session) GoString() string { return s.String() }
+
+// Claim is what a provider said of a person under one name: a single value,
+// or a list.
+type Claim struct {
+	List   bool
+	Values []string
+}
+
+// MarshalJSON writes a string or an array of strings.
+func (c Claim) MarshalJSON() ([]byte, error) {
+	if c.List {
+		if c.Values == nil {
+			return []byte("[]"), nil
+		}
+		return json.Marshal(c.Values)
+	}
+	return json.Marshal(c.First())
+}
+
+// UnmarshalJSON reads a string or an array of strings.
+func (c *Claim) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		c.List = true
+		return json.Unmarshal(b, &c.Values)
+	}
+	var v string
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	c.List, c.Values = false, []string{v}
+	return nil
+}
+
+// First returns the first value, or "".
+func (c Claim) First() string {
+	if len(c.Values) == 0 {
+		return ""
+	}
+	return c.Values[0]
+}
+
+// ErrTooLarge says that a session does not fit into its cookies even without
+// its tokens.
+var ErrTooLarge = errors.New("session: larger than session.max_bytes")
+
+// maxSealed bounds what is opened at all, in bytes.
+const maxSealed = 64 << 10
+
+// SealSession seals a session into at most limit bytes. Where it does not fit,
+// tokens are left out of s in this order: the ID token, the refresh token, the
+// access token; dropped names those that were. If even that is too much, the
+// error is ErrTooLarge.
+func (r *Keyring) SealSession(s *Session, limit int) (sealed string, dropped []string, err error) {
+	for _, token := range []struct {
+		name  string
+		value *string
+	}{{"", nil}, {"id_token", &s.IDToken}, {"refresh_token", &s.RefreshToken}, {"access_token", &s.AccessToken}} {
+		if token.value != nil {
+			if *token.value == "" {
+				continue
+			}
+			*token.value = ""
+			dropped = append(dropped, token.name)
+		}
+		if sealed, err = r.sealJSON(PurposeSession, s, true); err != nil {
+			return "", dropped, err
+		}
+		if len(sealed) <= limit {
+			return sealed, dropped, nil
+		}
+	}
+	return "", dropped, ErrTooLarge
+}
+
+// OpenSession opens a sealed session that began within lifetime.
+func (r *Keyring) OpenSession(sealed string, now time.Time, lifetime time.Duration) (*Session, error) {
+	var s Session
+	if _, err := r.openJSON(PurposeSession, sealed, maxSealed, &s); err != nil {
+		return nil, err
+	}
+	if !within(now, s.Begun, lifetime) {
+		return nil, fmt.Errorf("%w: past its lifetime", ErrSealed)
+	}
+	return &s, nil
+}
