@@ -17,7 +17,7 @@ MAVEN_OPTS="${MAVEN_OPTS:-} -Dstyle.color=never" mvn --quiet --batch-mode org.ap
 zip=$work/keycloak-quarkus-dist-$version.zip
 "$here/verify.sh" "$zip"
 python3 -m zipfile -e "$zip" "$work"
-bash "$work/keycloak-$version/bin/kc.sh" build --db=dev-mem --health-enabled=true
+bash "$work/keycloak-$version/bin/kc.sh" build --db=dev-mem
 rm -rf "$dest"
 mkdir -p "$(dirname "$dest")"
 mv "$work/keycloak-$version" "$dest"

@@ -1,0 +1,347 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// EnvoyVersions are the versions that Postern claims, newest first.
+var EnvoyVersions = []string{"1.40.0", "1.39.3", "1.36.4"}
+
+// startLimit is generous: V8 compiles the whole module before the first request.
+const startLimit = 90 * time.Second
+
+// EnvoySetup says how an Envoy is to be run.
+type EnvoySetup struct {
+	Version string // one of EnvoyVersions; the first when empty
+	Workers int    // 1 when 0
+
+	App string // the application's host:port; without it every request is answered with a 200 by Envoy itself
+	IDP string // the provider's host:port
+
+	Config any               // Postern's settings: a string is used as it is, the rest as JSON; without them there is no filter
+	Env    map[string]string // environment of the module
+	Module string            // the module; build/postern.wasm when empty
+
+	// AllowHeadersStop sets the plugin's allow_on_headers_stop_iteration.
+	AllowHeadersStop bool
+	LogLevel         string // "info" when empty
+}
+
+// Envoy is a running one.
+type Envoy struct {
+	*Process
+	Setup EnvoySetup
+	Addr  string // host:port of the listener
+	Admin string // host:port of the admin interface
+
+	adminFile string // where Envoy writes the latter
+}
+
+// URL is the address of a path on the listener, as a person would type it.
+func (e *Envoy) URL(path string) string {
+	return "http://localhost:" + e.Addr[strings.LastIndexByte(e.Addr, ':')+1:] + path
+}
+
+// StartEnvoy runs Envoy and waits until it serves; the test's end stops it.
+func StartEnvoy(t testing.TB, s EnvoySetup) *Envoy {
+	t.Helper()
+	e, err := launchEnvoy(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.waitReady(); err != nil {
+		t.Fatalf("e2e: envoy %s: %v\n%s", e.Setup.Version, err, e.Log.Tail(40))
+	}
+	return e
+}
+
+// RefuseEnvoy runs Envoy with a set-up that it must refuse, and returns what it
+// printed. An Envoy that serves instead fails the test.
+func RefuseEnvoy(t testing.TB, s EnvoySetup) *Log {
+	t.Helper()
+	e, err := launchEnvoy(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan error, 1)
+	go func() { ready <- e.waitReady() }()
+	select {
+	case <-e.Exited():
+		if e.err == nil {
+			t.Fatalf("e2e: envoy %s ended without a failure:\n%s", e.Setup.Version, e.Log.Tail(40))
+		}
+	case err := <-ready:
+		if err == nil {
+			t.Fatalf("e2e: envoy %s serves what it should have refused:\n%s", e.Setup.Version, e.Log.Tail(40))
+		}
+		e.stop()
+	}
+	return e.Log
+}
+
+func launchEnvoy(t testing.TB, s EnvoySetup) (*Envoy, error) {
+	if s.Version == "" {
+		s.Version = EnvoyVersions[0]
+	}
+	if s.Workers == 0 {
+		s.Workers = 1
+	}
+	if s.LogLevel == "" {
+		s.LogLevel = "info"
+	}
+	binary, err := part("setup", "build", "tools", "envoy", s.Version, "envoy")
+	if err != nil {
+		return nil, err
+	}
+	bootstrap, err := Bootstrap(s)
+	if err != nil {
+		return nil, err
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "envoy.json")
+	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
+		return nil, fmt.Errorf("e2e: bootstrap: %w", err)
+	}
+	p, err := startProcess(binary, []string{
+		"--config-path", file, "--admin-address-path", filepath.Join(dir, "admin"),
+		"--concurrency", strconv.Itoa(s.Workers), "--use-dynamic-base-id", "--log-level", s.LogLevel,
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	e := &Envoy{Process: p, Setup: s, adminFile: filepath.Join(dir, "admin")}
+	t.Cleanup(func() {
+		e.stop()
+		if t.Failed() {
+			t.Logf("the last lines of envoy %s:\n%s", s.Version, e.Log.Tail(60))
+		}
+	})
+	return e, nil
+}
+
+// waitReady finds the ports that the kernel picked, and waits until Envoy serves.
+func (e *Envoy) waitReady() error {
+	err := poll(startLimit, e.Exited(), func(context.Context) error {
+		admin, err := os.ReadFile(e.adminFile)
+		if err != nil || len(admin) == 0 {
+			return fmt.Errorf("no admin address yet")
+		}
+		e.Admin = strings.TrimSpace(string(admin))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = poll(startLimit, e.Exited(), func(ctx context.Context) error {
+		_, err := e.AdminGet(ctx, "/ready")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return e.findListener()
+}
+
+func (e *Envoy) findListener() error {
+	body, err := e.AdminGet(context.Background(), "/listeners?format=json")
+	if err != nil {
+		return err
+	}
+	var listeners struct {
+		ListenerStatuses []struct {
+			LocalAddress struct {
+				SocketAddress struct {
+					Address   string `json:"address"`
+					PortValue int    `json:"port_value"`
+				} `json:"socket_address"`
+			} `json:"local_address"`
+		} `json:"listener_statuses"`
+	}
+	if err := json.Unmarshal(body, &listeners); err != nil {
+		return fmt.Errorf("e2e: envoy's listeners: %w", err)
+	}
+	if len(listeners.ListenerStatuses) != 1 {
+		return fmt.Errorf("e2e: envoy has %d listeners", len(listeners.ListenerStatuses))
+	}
+	a := listeners.ListenerStatuses[0].LocalAddress.SocketAddress
+	e.Addr = fmt.Sprintf("%s:%d", a.Address, a.PortValue)
+	return nil
+}
+
+// AdminGet reads a page of the admin interface; other answers than 200 are errors.
+func (e *Envoy) AdminGet(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.Admin+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("e2e: envoy's admin: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("e2e: envoy's admin: %w", err)
+	}
+	body, err := drain(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("e2e: envoy's admin: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("e2e: envoy's admin: %s answered %d", path, res.StatusCode)
+	}
+	return body, nil
+}
+
+// Stat is one of Envoy's counters or gauges; one that does not exist is an error.
+func (e *Envoy) Stat(t testing.TB, name string) int {
+	t.Helper()
+	body, err := e.AdminGet(context.Background(), "/stats?filter=^"+name+"$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, value, found := strings.Cut(strings.TrimSpace(string(body)), ": ")
+	n, err := strconv.Atoi(value)
+	if !found || err != nil {
+		t.Fatalf("e2e: envoy has no stat %s: %q", name, body)
+	}
+	return n
+}
+
+// Bootstrap renders the set-up as Envoy's JSON.
+func Bootstrap(s EnvoySetup) ([]byte, error) {
+	filters := []object{}
+	if s.Config != nil {
+		wasm, err := wasmFilter(s)
+		if err != nil {
+			return nil, err
+		}
+		filters = append(filters, wasm)
+	}
+	filters = append(filters, typed("envoy.filters.http.router",
+		"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router", nil))
+
+	clusters := []object{}
+	for _, c := range [][2]string{{"app", s.App}, {"idp", s.IDP}} {
+		if c[1] == "" {
+			continue
+		}
+		cluster, err := staticCluster(c[0], c[1])
+		if err != nil {
+			return nil, err
+		}
+		clusters = append(clusters, cluster)
+	}
+	return json.MarshalIndent(object{
+		"admin": object{"address": loopback()},
+		"static_resources": object{
+			"listeners": []object{{
+				"name": "gate", "address": loopback(),
+				"filter_chains": []object{{"filters": []object{connectionManager(s, filters)}}},
+			}},
+			"clusters": clusters,
+		},
+	}, "", "  ")
+}
+
+type object = map[string]any
+
+func typed(name, url string, fields object) object {
+	config := object{"@type": url}
+	for k, v := range fields {
+		config[k] = v
+	}
+	return object{"name": name, "typed_config": config}
+}
+
+func loopback() object {
+	return object{"socket_address": object{"address": "127.0.0.1", "port_value": 0}}
+}
+
+func staticCluster(name, addr string) (object, error) {
+	host, port, found := strings.Cut(addr, ":")
+	n, err := strconv.Atoi(port)
+	if !found || err != nil {
+		return nil, fmt.Errorf("e2e: cluster %s: %q is not host:port", name, addr)
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	return object{
+		"name": name, "type": "STATIC", "connect_timeout": "2s",
+		"load_assignment": object{
+			"cluster_name": name,
+			"endpoints": []object{{"lb_endpoints": []object{{
+				"endpoint": object{"address": object{"socket_address": object{"address": host, "port_value": n}}},
+			}}}},
+		},
+	}, nil
+}
+
+func connectionManager(s EnvoySetup, filters []object) object {
+	route := object{"match": object{"prefix": "/"}}
+	if s.App == "" {
+		route["direct_response"] = object{"status": 200, "body": object{"inline_string": "direct response\n"}}
+	} else {
+		route["route"] = object{"cluster": "app"}
+	}
+	return typed("envoy.filters.network.http_connection_manager",
+		"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+		object{
+			"stat_prefix": "gate",
+			"route_config": object{"virtual_hosts": []object{{
+				"name": "all", "domains": []string{"*"}, "routes": []object{route},
+			}}},
+			"http_filters": filters,
+		})
+}
+
+func wasmFilter(s EnvoySetup) (object, error) {
+	module := s.Module
+	if module == "" {
+		var err error
+		if module, err = part("build", "build", "postern.wasm"); err != nil {
+			return nil, err
+		}
+	}
+	config, err := settingsText(s.Config)
+	if err != nil {
+		return nil, err
+	}
+	plugin := object{
+		"name": "postern", "root_id": "postern", "failure_policy": "FAIL_RELOAD",
+		"configuration": object{"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config},
+		"vm_config": object{
+			"vm_id": "postern", "runtime": "envoy.wasm.runtime.v8",
+			"code":                  object{"local": object{"filename": module}},
+			"environment_variables": object{"key_values": s.Env},
+		},
+	}
+	if s.AllowHeadersStop {
+		plugin["allow_on_headers_stop_iteration"] = true
+	}
+	return typed("envoy.filters.http.wasm",
+		"type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", object{"config": plugin}), nil
+}
+
+func settingsText(config any) (string, error) {
+	if text, ok := config.(string); ok {
+		return text, nil
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return "", fmt.Errorf("e2e: settings: %w", err)
+	}
+	return string(text), nil
+}
+
+// ForEachEnvoy runs a test as a subtest for each version that Postern claims.
+func ForEachEnvoy(t *testing.T, test func(t *testing.T, version string)) {
+	for _, version := range EnvoyVersions {
+		t.Run("envoy "+version, func(t *testing.T) { test(t, version) })
+	}
+}

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"testing"
+)
+
+// Gate is an application behind Envoy with Postern, in front of one provider.
+type Gate struct {
+	*Envoy
+	App      *App
+	Provider *Provider
+}
+
+// Keycloak is the Keycloak that the tests share.
+func Keycloak(t testing.TB) *Provider {
+	t.Helper()
+	return mustProvider(t, sharedKeycloak)
+}
+
+// OIDCProvider is the oidc-provider that the tests share.
+func OIDCProvider(t testing.TB) *Provider {
+	t.Helper()
+	return mustProvider(t, sharedOIDCProvider)
+}
+
+func mustProvider(t testing.TB, s *shared) *Provider {
+	p, err := s.get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// StartGate runs a gate in front of a fresh application. Edits change the
+// settings before they are used.
+func StartGate(t testing.TB, p *Provider, s EnvoySetup, edits ...func(Settings)) *Gate {
+	t.Helper()
+	app := NewApp(t)
+	settings := NewSettings(p)
+	for _, edit := range edits {
+		edit(settings)
+	}
+	s.App, s.IDP, s.Config, s.Env = app.Addr(), p.Addr(), settings, NewSecrets()
+	g := &Gate{Envoy: StartEnvoy(t, s), App: app, Provider: p}
+	g.waitProvider(t)
+	return g
+}
+
+// waitProvider waits until the gate knows its provider. Until then it answers
+// 503 and nothing else: any other answer than the redirect is a fault.
+func (g *Gate) waitProvider(t testing.TB) {
+	t.Helper()
+	Eventually(t, startLimit, func() error {
+		p, err := NewBrowser().Get(g.URL("/"))
+		if err != nil {
+			return err
+		}
+		if p.Status != http.StatusSeeOther {
+			return fmt.Errorf("e2e: the gate answers %d: %.300s", p.Status, p.Body)
+		}
+		return nil
+	})
+	if g.App.Requests() != 0 {
+		t.Fatal("e2e: a request reached the application before the gate knew its provider")
+	}
+}
+
+// Settings are Postern's, as JSON.
+type Settings = map[string]any
+
+// NewSettings are those of the first journey: one provider, cookies over plain
+// http on localhost, identity headers, two open routes.
+func NewSettings(p *Provider) Settings {
+	return Settings{
+		"providers": []Settings{{
+			"name": p.Name, "type": "oidc", "issuer": p.Issuer, "insecure_issuer": true, "cluster": "idp",
+			"client_id": ClientID, "client_secret": Settings{"env": "SHOP_CLIENT_SECRET"},
+			"scopes": []string{"openid", "profile", "email"},
+			"claims": Settings{"user": "preferred_username", "email": "email", "groups": "groups"},
+		}},
+		"hosts":                 []string{"localhost:*"},
+		"insecure_http_cookies": true,
+		"session": Settings{
+			"keys":   []Settings{{"id": "k1", "env": "POSTERN_KEY"}},
+			"cookie": Settings{"name": SessionCookie},
+		},
+		"forward": Settings{
+			"headers": Settings{
+				"x-auth-request-user":               "user",
+				"x-auth-request-email":              "email",
+				"x-auth-request-groups":             "groups",
+				"x-auth-request-preferred-username": "preferred_username",
+			},
+			"access_token": []string{"authorization", "x-auth-request-access-token"},
+		},
+		"rules": []Settings{{"match": Settings{"paths": []string{"/public/*", "/healthz"}}, "allow": "anyone"}},
+	}
+}
+
+// SessionCookie is the session cookie's name in NewSettings.
+const SessionCookie = "postern"
+
+// NewSecrets is the environment that NewSettings refers to, with a key of its own.
+func NewSecrets() map[string]string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // crypto/rand never fails: it ends the process instead
+	return map[string]string{
+		"SHOP_CLIENT_SECRET": ClientSecret,
+		"POSTERN_KEY":        base64.StdEncoding.EncodeToString(key),
+	}
+}

@@ -1,0 +1,16 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	StopShared()
+	if code != 0 {
+		fmt.Fprintln(os.Stderr, "e2e: a missing part is fetched by `make setup`, the module by `make build`")
+	}
+	os.Exit(code)
+}
