@@ -75,8 +75,8 @@ func (r *reader) pathPrefix(path, prefix string) {
 		r.problem(path, "%s %s", quote(prefix), flaw)
 		return
 	}
-	if strings.HasSuffix(prefix, "/") || strings.Contains(prefix, "*") || len(prefix) > 64 {
-		r.problem(path, `%s is not a path of at most 64 characters without "*" and without a slash at the end, such as "/oauth2"`, quote(prefix))
+	if strings.HasSuffix(prefix, "/") || !plainPath(prefix) {
+		r.problem(path, `%s is not a plain path of at most 64 characters without a slash at the end, such as "/oauth2"`, quote(prefix))
 	}
 }
 

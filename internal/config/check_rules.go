@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // forward checks the header names and brings them into lower case.
@@ -152,31 +154,32 @@ func (r *reader) paths(path string, paths []string) {
 }
 
 // pathFlaw says why a path is not in the normal form in which requests are
-// compared (RFC 3986, section 6.2.2): such a path would never match.
+// compared: such a path would never match. The normal form is httpmsg's;
+// everything before that only finds better words.
 func pathFlaw(p string) string {
 	switch {
 	case !strings.HasPrefix(p, "/"):
 		return `does not begin with "/"`
+	case len(p) > 1024:
+		return "is longer than 1024 bytes"
 	case strings.ContainsAny(p, "?#"):
 		return "holds a ? or #; only the path is compared"
 	case strings.Contains(p, "%"):
 		return `holds a "%"; a path with escapes cannot be named here`
 	case strings.Contains(p, "//"):
 		return `holds "//", which never reaches the rules`
-	case !only(p, 1024, pathCharacter):
-		return "holds a character that a path cannot have, or is longer than 1024"
 	}
-	for segment := range strings.SplitSeq(p, "/") {
-		if segment == "." || segment == ".." {
-			return `holds a "." or ".." segment, which never reaches the rules`
-		}
+	if normal, err := httpmsg.NormalPath(p); err != nil || normal != p {
+		return "holds a dot segment, a backslash or another character that never reaches the rules"
 	}
 	return ""
 }
 
-// pathCharacter holds pchar of RFC 3986, section 3.3, but escapes, and "/".
-func pathCharacter(c byte) bool {
-	return lower(c) || upper(c) || digit(c) || strings.IndexByte("-._~!$&'()*+,;=:@/", c) >= 0
+// plainPath says whether a path has only characters that need no escape
+// anywhere: pchar of RFC 3986, section 3.3, without those that mean something
+// to cookies and patterns.
+func plainPath(p string) bool {
+	return only(p, 64, func(c byte) bool { return identifier(c) || strings.IndexByte("/~!$&'()+,=:@", c) >= 0 })
 }
 
 func (r *reader) methods(path string, methods []string) {

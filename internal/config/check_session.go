@@ -112,8 +112,8 @@ func (r *reader) cookiePath(path string, c *Config) {
 		r.problem(path, "%s %s", quote(k.Path), flaw)
 		return
 	}
-	if strings.ContainsAny(k.Path, "*;") {
-		r.problem(path, `%s holds a "*" or a ";"`, quote(k.Path))
+	if !plainPath(k.Path) {
+		r.problem(path, `%s is not a plain path of at most 64 characters, such as "/shop"`, quote(k.Path))
 		return
 	}
 	if r.clean("path_prefix") && !strings.HasPrefix(c.PathPrefix, strings.TrimSuffix(k.Path, "/")+"/") {

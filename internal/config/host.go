@@ -2,9 +2,10 @@ package config
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // HostPattern is a set of hosts: one host, the hosts below a domain, or both.
@@ -155,61 +156,24 @@ func splitPort(s string, anyPort bool) (host, port, flaw string) {
 }
 
 // parseHost returns a host in lower case, an IPv6 address without brackets,
-// and says whether it is an address.
+// and says whether it is an address. What requests may be made to is what
+// httpmsg accepts; everything before that only finds better words.
 func parseHost(s string) (host string, address bool, flaw string) {
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		inner, closed := strings.CutSuffix(inner, "]")
-		a, err := netip.ParseAddr(inner)
-		if !closed || err != nil || !a.Is6() || a.Zone() != "" {
-			return "", false, "is not an IPv6 address in brackets"
-		}
-		return a.String(), true, ""
-	}
-	if strings.Contains(s, ":") {
+	switch {
+	case strings.HasSuffix(s, "."):
+		return "", false, "ends in a dot; write it without"
+	case strings.Contains(s, "*"):
+		return "", false, `has a "*" elsewhere than in front, as in "*.example.com"`
+	case strings.ContainsFunc(s, func(c rune) bool { return c > '~' }):
+		return "", false, `is not in ASCII; write international names in their "xn--" form`
+	case strings.Contains(s, ":") && !strings.HasPrefix(s, "["):
 		return "", false, "has a colon too many; an IPv6 address is written in brackets"
 	}
-	s = strings.ToLower(s)
-	if flaw := domainFlaw(s); flaw != "" {
-		return "", false, flaw
+	host, port, err := httpmsg.ParseAuthority(s)
+	if err != nil || port != "" {
+		return "", false, `is not a host, such as "app.example.com" or "127.0.0.1"`
 	}
-	if !numeric(s[strings.LastIndexByte(s, '.')+1:]) {
-		return s, false, ""
-	}
-	// Browsers take a host whose last label is a number for an IPv4 address,
-	// in spellings that others read differently. Only the plain one is unique.
-	if a, err := netip.ParseAddr(s); err != nil || !a.Is4() {
-		return "", false, "is not an IPv4 address in its usual form"
-	}
-	return s, true, ""
-}
-
-// domainFlaw says what is wrong with a name of letters, digits and hyphens
-// (RFC 1123, section 2.1).
-func domainFlaw(s string) string {
-	switch {
-	case len(s) > 253:
-		return "is longer than 253 characters"
-	case strings.HasSuffix(s, "."):
-		return "ends in a dot; write it without"
-	case strings.Contains(s, "*"):
-		return `has a "*" elsewhere than in front, as in "*.example.com"`
-	case strings.ContainsFunc(s, func(c rune) bool { return c > '~' }):
-		return `is not in ASCII; write international names in their "xn--" form`
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if !only(label, 63, func(c byte) bool { return lower(c) || digit(c) || c == '-' }) ||
-			label[0] == '-' || label[len(label)-1] == '-' {
-			return `is not a host, such as "app.example.com"`
-		}
-	}
-	return ""
-}
-
-// numeric says whether browsers take a label for a number (WHATWG URL
-// Standard, "ends in a number").
-func numeric(label string) bool {
-	if hex, ok := strings.CutPrefix(label, "0x"); ok {
-		return !slices.ContainsFunc([]byte(hex), func(c byte) bool { return !digit(c) && (c < 'a' || c > 'f') })
-	}
-	return only(label, 63, digit)
+	host = strings.Trim(host, "[]")
+	_, err = netip.ParseAddr(host)
+	return host, err == nil, ""
 }

@@ -5,7 +5,7 @@ import "time"
 // Provider is one OpenID provider and this gate's registration there.
 type Provider struct {
 	// Name is how the provider is called in addresses, sessions and metrics:
-	// up to 32 of a-z, 0-9 and `-`. Renaming it signs everybody out.
+	// up to 32 of a-z, 0-9 and `-`.
 	//
 	// Required.
 	// Example: "keycloak"
@@ -160,7 +160,7 @@ type Session struct {
 	Cookie Cookie `json:"cookie"`
 
 	// Lifetime is how long a session lasts after signing in, whatever happens.
-	// From 1m to 9600h (400 days, more than which browsers do not keep).
+	// From 1m to 9600h (400 days: browsers keep no cookie longer).
 	//
 	// Default: "168h"
 	Lifetime Duration `json:"lifetime"`

@@ -151,8 +151,8 @@ func (k *Key) decode(r *reader, path string, n *node) {
 }
 
 func (r *reader) keyID(path, id string) {
-	if r.clean(path) && !only(id, 32, identifier) {
-		r.problem(path, "is required: up to 32 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\", such as \"2026-11\"")
+	if r.required(path, id, `a name for the key, such as "2026-11"`) && !only(id, 32, identifier) {
+		r.problem(path, `%s is not up to 32 of A-Z, a-z, 0-9, ".", "_" and "-"`, quote(id))
 	}
 }
 

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/postern-auth/postern/internal/config"
+)
+
+const source = ".."
+
+func TestTheReferenceIsCurrent(t *testing.T) {
+	want, err := render(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(source, "..", "..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("run go generate ./internal/config (-wanted +found):\n%s", diff)
+	}
+}
+
+// base is settings to which each setting of the reference can be added.
+const base = `{
+	"providers": [{"name": "a", "issuer": "https://id.example.com", "cluster": "idp", "client_id": "c",
+		"client_secret": {"env": "SHOP_CLIENT_SECRET"}}],
+	"hosts": [".example.com"],
+	"session": {"keys": [{"id": "k", "env": "POSTERN_KEY"}]},
+	"rules": [{"match": {"paths": ["/a"], "methods": ["GET"]}}]
+}`
+
+func environment(name string) (string, bool) {
+	switch name {
+	case "POSTERN_KEY":
+		return "u3ZbQ0Zc8r1n2kqj5mXoU4wq7eYt9aS6dF0gHjKlZxc=", true
+	case "SHOP_CLIENT_SECRET":
+		return "hunter2", true
+	}
+	return "", false
+}
+
+func TestEveryDocumentedExampleIsAccepted(t *testing.T) {
+	for _, st := range settings(t) {
+		if st.example == "" {
+			continue
+		}
+		t.Run(st.path, func(t *testing.T) {
+			parseWith(t, st.path, st.example)
+		})
+	}
+}
+
+func TestEveryDocumentedDefaultIsWhatLeavingOutGives(t *testing.T) {
+	for _, st := range settings(t) {
+		if !json.Valid([]byte(st.def)) || st.path == "rules" {
+			continue
+		}
+		t.Run(st.path, func(t *testing.T) {
+			given, absent := parseWith(t, st.path, st.def), parseWith(t, "", "")
+			if diff := cmp.Diff(absent, given, cmpopts.EquateEmpty(), cmp.AllowUnexported(config.HostPattern{}, config.Key{})); diff != "" {
+				t.Errorf("left out (-) and given as documented (+) differ:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEverySettingThatIsRequiredSaysSo(t *testing.T) {
+	for _, st := range settings(t) {
+		t.Run(st.path, func(t *testing.T) {
+			_, err := config.Parse(without(t, st.path), environment)
+			if refused := err != nil; refused != st.required && st.path != "session.keys[].env" {
+				t.Errorf("documented as required: %v; without it: %v", st.required, err)
+			}
+		})
+	}
+}
+
+// settings returns every setting of the reference.
+func settings(t *testing.T) (all []setting) {
+	t.Helper()
+	s, err := load(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := s.section("Config", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var collect func(*section)
+	collect = func(sec *section) {
+		for _, st := range sec.settings {
+			all = append(all, st)
+			if st.inner != nil {
+				collect(st.inner)
+			}
+		}
+	}
+	collect(top)
+	return all
+}
+
+// parseWith parses the base with one more setting.
+func parseWith(t *testing.T, path, value string) *config.Config {
+	t.Helper()
+	root := tree(t)
+	if path != "" {
+		parent, key := walk(root, path)
+		if err := json.Unmarshal([]byte(value), new(any)); err != nil {
+			t.Fatalf("%s is not JSON: %v", value, err)
+		}
+		parent[key] = json.RawMessage(value)
+	}
+	c, err := config.Parse(encode(t, root), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// without returns the base without one setting.
+func without(t *testing.T, path string) []byte {
+	t.Helper()
+	root := tree(t)
+	parent, key := walk(root, path)
+	delete(parent, key)
+	return encode(t, root)
+}
+
+func tree(t *testing.T) (root map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(base), &root); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func encode(t *testing.T, root map[string]any) []byte {
+	t.Helper()
+	data, err := json.Marshal(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// walk returns the object that holds the setting at path, making what is
+// missing on the way, and the setting's key.
+func walk(root map[string]any, path string) (parent map[string]any, key string) {
+	keys := strings.Split(path, ".")
+	for _, k := range keys[:len(keys)-1] {
+		name, isList := strings.CutSuffix(k, "[]")
+		if root[name] == nil {
+			root[name] = map[string]any{}
+		}
+		if isList {
+			root = root[name].([]any)[0].(map[string]any)
+			continue
+		}
+		root = root[name].(map[string]any)
+	}
+	return root, keys[len(keys)-1]
+}
