@@ -98,7 +98,7 @@ func WithoutCookies(f Fields, drop func(name string) bool) (value string, droppe
 type joiner struct {
 	source     string
 	start, end int // the run of source that is not in done yet
-	done       []byte
+	done       strings.Builder
 }
 
 func (j *joiner) section(s string) {
@@ -119,20 +119,22 @@ func (j *joiner) add(start, end int) {
 
 func (j *joiner) flush() {
 	if j.end > j.start {
-		if len(j.done) > 0 {
-			j.done = append(j.done, "; "...)
+		if j.done.Len() == 0 {
+			j.done.Grow(2*(j.end-j.start) + 64)
+		} else {
+			j.done.WriteString("; ")
 		}
-		j.done = append(j.done, j.source[j.start:j.end]...)
+		j.done.WriteString(j.source[j.start:j.end])
 	}
 	j.start, j.end = 0, 0
 }
 
 func (j *joiner) String() string {
-	if len(j.done) == 0 {
+	if j.done.Len() == 0 {
 		return j.source[j.start:j.end]
 	}
 	j.flush()
-	return string(j.done)
+	return j.done.String()
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' }
