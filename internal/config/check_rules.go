@@ -76,7 +76,7 @@ func reserved(name string) bool {
 
 // claim checks that a header's claim is one that a provider gives.
 func (r *reader) claim(path, name string, providers []Provider) {
-	if name == "" || len(providers) == 0 || !r.clean(path) {
+	if len(providers) == 0 || !r.clean(path) {
 		return
 	}
 	for _, p := range providers {

@@ -101,6 +101,12 @@ func (r *reader) domain(path string, c *Config) {
 			r.problem(path, "%s (%s) is not below %s: it could not set the cookie", index("hosts", i), quote(h.String()), quote(domain))
 		}
 	}
+	if c.PublicURL == "" || !r.clean("public_url") {
+		return
+	}
+	if u, ok := r.address("public_url", c.PublicURL); ok && u.host != domain && !under(u.host, domain) {
+		r.problem(path, "public_url is not below %s: it could not set the cookie", quote(domain))
+	}
 }
 
 func (r *reader) cookiePath(path string, c *Config) {

@@ -144,6 +144,9 @@ func (r *reader) mapping(path string, n *node, v reflect.Value) {
 	r.members(path, n, func(key string, item *node) {
 		value := reflect.New(v.Type().Elem()).Elem()
 		r.value(at(path, key), item, value)
+		if value.IsZero() {
+			return // it could not be read
+		}
 		m.SetMapIndex(reflect.ValueOf(key), value)
 	})
 	v.Set(m)

@@ -142,6 +142,7 @@ func (k *Key) decode(r *reader, path string, n *node) {
 	r.keyID(at(path, "id"), k.ID)
 	if len(text) != 1 {
 		r.problem(path, `needs exactly one of "env" and "value"`)
+		return
 	}
 	for source, t := range text {
 		if t.IsSet() {
