@@ -41,10 +41,12 @@ func (r *reader) hosts(c *Config) {
 
 // patterns notes hosts that are given twice.
 func (r *reader) patterns(path string, hosts []HostPattern) {
+	seen := make(map[HostPattern]bool, len(hosts))
 	for i, h := range hosts {
-		if h != (HostPattern{}) && slices.Contains(hosts[:i], h) {
+		if seen[h] {
 			r.problem(index(path, i), "%s is given twice", quote(h.String()))
 		}
+		seen[h] = h != (HostPattern{}) // which stands for one that could not be read
 	}
 }
 
@@ -141,10 +143,12 @@ func (r *reader) once(path string, words []string) {
 	if words != nil && len(words) == 0 {
 		r.problem(path, "is empty; leave the key out or put something in")
 	}
+	seen := make(map[string]bool, len(words))
 	for i, w := range words {
-		if w != "" && slices.Contains(words[:i], w) {
+		if seen[w] {
 			r.problem(index(path, i), "%s is given twice", quote(w))
 		}
+		seen[w] = w != "" // which stands for one that could not be read
 	}
 }
 

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// maxKeys is far more than any rotation needs; each of them may be tried on
+// each cookie.
+const maxKeys = 32
+
 func (r *reader) session(path string, c *Config) {
 	s := &c.Session
 	r.keys(at(path, "keys"), s.Keys)
@@ -20,6 +24,10 @@ func (r *reader) session(path string, c *Config) {
 func (r *reader) keys(path string, keys []Key) {
 	if len(keys) == 0 {
 		r.problem(path, `is required: at least one key, such as [{"id": "2026-11", "env": "POSTERN_KEY"}]`)
+	}
+	if len(keys) > maxKeys {
+		r.problem(path, "holds %d keys; at most %d", len(keys), maxKeys)
+		return
 	}
 	for i, k := range keys {
 		for j, other := range keys[:i] {

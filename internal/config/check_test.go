@@ -173,6 +173,8 @@ func TestSessionsThatAreRefused(t *testing.T) {
 			`session.keys[1].id: "k" is the id of session.keys[0] too`}},
 		{"one key under two ids", with(t, `"keys": [`, `"keys": [{"id": "j", "value": "`+keyA+`"}, `), []string{
 			`session.keys[1]: is the same key as session.keys[0]`}},
+		{"33 keys", with(t, `"keys": [`, `"keys": [`+strings.Repeat(`{"id": "k", "env": "POSTERN_KEY"},`, 32)), []string{
+			`session.keys: holds 33 keys; at most 32`}},
 		{"a cookie name with a space", session(t, `"cookie": {"name": "my cookie"}`), []string{
 			`session.cookie.name: "my cookie" is not a cookie's name: up to 64 letters, digits and characters such as - and _`}},
 		{"a __Host- cookie with a domain", session(t, `"cookie": {"name": "__host-x", "domain": "example.com"}`), []string{

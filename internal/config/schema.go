@@ -150,7 +150,8 @@ type Claims map[string]string
 type Session struct {
 	// Keys are the keys that seal sessions. The first one seals, all of them
 	// open: to change keys, put the new one first and take the old one out
-	// once the longest session has ended. The same keys on every replica.
+	// once the longest session has ended. The same keys on every replica, and
+	// at most 32.
 	//
 	// Required.
 	// Example: [{"id": "2026-11", "env": "POSTERN_KEY"}]
