@@ -1,0 +1,96 @@
+package page
+
+var english = language{
+	tag: "en", dir: "ltr",
+
+	signIn:        "Sign in",
+	signInOne:     "Please sign in to continue.",
+	signInMany:    "Choose how you want to continue.",
+	signInNone:    "No way to sign in is set up here. Please tell whoever looks after this site.",
+	continueWith:  "Continue with",
+	continueTo:    "You will continue to",
+	signOut:       "Sign out",
+	signOutAsk:    "Sign out?",
+	signOutLead:   "This ends your session in this browser.",
+	staySignedIn:  "Stay signed in",
+	signedOut:     "You are signed out",
+	signedOutLead: "Your session in this browser has ended. On a shared computer, close the browser window as well.",
+	signInAgain:   "Sign in again",
+	tryAgain:      "Try again",
+	reason:        "Reason",
+	requestID:     "Request",
+
+	byReason: map[string]explanation{
+		"no_session":          {"You are not signed in", "This page is for people who have signed in.", "Sign in and open it again."},
+		"host_not_allowed":    {"Nothing is served under this name", "The address in your browser is not one that this site answers to.", "Check the host name for a typing error."},
+		"method_not_allowed":  {"This cannot be done here", "The address exists, but not for this kind of request.", ""},
+		"no_such_endpoint":    {"There is no such page", "The address belongs to the sign-in service, which knows nothing by that name.", "Check the address for a typing error."},
+		"query_malformed":     badAnswer,
+		"start_request":       {"Sign-in could not start", "The request that was to start it is damaged or too old.", "Open the page you wanted once more."},
+		"sign_out_cross_site": {"You are still signed in", "Another site tried to sign you out. Nothing has happened.", ""},
+		"too_many_flows":      busy,
+		"too_many_waiting":    busy,
+
+		"state_expired":   {"Sign-in took too long", "More time has passed than a sign-in may take.", "Try again; nothing is lost."},
+		"state_used":      {"This sign-in is over already", "The address in your browser was used before. It works only once.", "Start again from the page you wanted."},
+		"binding_missing": {"Your browser did not send our cookie", "Without it we cannot tell that this sign-in is yours.", "Allow cookies for this site, open it by https, and do not change browsers halfway. Then try again."},
+		"binding_differs": {"This sign-in began elsewhere", "It was started in another browser or window, so it cannot be finished in this one.", "Try again here, or go back to the window where you started."},
+		"login_loop":      {"Signing in does not last", "You have signed in several times, but your browser does not keep the session.", "Allow cookies for this site, open it by https, and check that the clock of your device is right."},
+
+		"session_too_large": {"Your account does not fit", "The provider sent more about you than a browser can keep, often because of very many groups.", "Please tell whoever looks after this site. Trying again does not help."},
+
+		"provider_access_denied":           {"You did not sign in", "The sign-in was cancelled, or the provider did not let you through.", "If that was a mistake, try again."},
+		"provider_login_required":          {"Please sign in once more", "The provider wants you to sign in again.", ""},
+		"provider_temporarily_unavailable": away,
+		"provider_server_error":            away,
+
+		"not_known_yet":    {"One moment, please", "The sign-in service has just started and is still getting ready.", "Try again in a few seconds."},
+		"no_answer":        away,
+		"answer_too_large": away,
+		"answer_encoded":   away,
+		"answer_not_json":  away,
+		"answer_malformed": away,
+
+		"expired":       clocks,
+		"iat_in_future": clocks,
+		"not_valid_yet": clocks,
+
+		"internal": {"Something went wrong here", "This is our fault, not yours.", "Try again. If it stays like this, tell whoever looks after this site."},
+	},
+
+	byPrefix: map[string]explanation{
+		"target_":    {"This address is not valid", "It can be read in more than one way, so it is refused.", "Check it for doubled slashes, backslashes and odd characters."},
+		"authority_": {"This host name is not valid", "The host name in the request cannot be read.", "Check it for a typing error."},
+		"state_":     badAnswer,
+		"code_":      badAnswer,
+		"iss_":       untrusted,
+		"error_":     badAnswer,
+		"provider_":  {"The provider refused the sign-in", "It gave a reason that only its administrators can act on.", "Try again. If it stays like this, tell whoever looks after this site."},
+		"status_":    away,
+	},
+
+	byStatus: map[int]explanation{
+		400: {"This request is not valid", "It cannot be understood, so it is refused.", ""},
+		401: {"You are not signed in", "This page is for people who have signed in.", "Sign in and open it again."},
+		403: {"You may not open this page", "You are signed in, but this page is for others.", "If you need it, ask whoever looks after this site."},
+		404: {"There is no such page", "Nothing is to be found under this address.", "Check it for a typing error."},
+		405: {"This cannot be done here", "The address exists, but not for this kind of request.", ""},
+		413: {"This is too large", "More was sent than can be taken in.", ""},
+		421: {"Nothing is served under this name", "The address in your browser is not one that this site answers to.", "Check the host name for a typing error."},
+		431: {"Your browser sent too much", "The cookies for this site are larger than can be taken in.", "Delete the cookies of this site and try again."},
+		500: {"Something went wrong here", "This is our fault, not yours.", "Try again. If it stays like this, tell whoever looks after this site."},
+		502: untrusted,
+		503: away,
+		504: away,
+	},
+
+	other: explanation{"That did not work", "The request could not be carried out.", ""},
+}
+
+var (
+	badAnswer = explanation{"Sign-in could not be finished", "The answer that came back does not belong to a sign-in of this site, or got damaged on the way.", "Start again from the page you wanted."}
+	untrusted = explanation{"The provider's answer was refused", "What it said about you could not be verified, so you were not signed in.", "Try again. If it stays like this, tell whoever looks after this site."}
+	away      = explanation{"Sign-in is not available right now", "The provider that signs you in does not answer as it should.", "Try again in a moment."}
+	busy      = explanation{"Too many at once", "Very many people are signing in at this moment.", "Try again in a few seconds."}
+	clocks    = explanation{"The clocks do not agree", "The provider's answer is not valid at this time of day, by our clock.", "Try again. If it stays like this, tell whoever looks after this site."}
+)

@@ -1,0 +1,41 @@
+package page
+
+import "strings"
+
+// language holds every word that pages say in one language. A translation is
+// another value of it.
+type language struct {
+	tag, dir string // BCP 47 tag; ltr or rtl
+
+	signIn, signInOne, signInMany, signInNone      string
+	continueWith, continueTo                       string
+	signOut, signOutAsk, signOutLead, staySignedIn string
+	signedOut, signedOutLead, signInAgain          string
+	tryAgain, reason, requestID                    string
+
+	byReason map[string]explanation
+	byPrefix map[string]explanation // by what a reason begins with, up to and with the first underscore
+	byStatus map[int]explanation
+	other    explanation
+}
+
+// explanation is what a page says about an error: what happened, why, and
+// what to do about it.
+type explanation struct{ title, detail, advice string }
+
+// explain finds the words for a reason; where there are none, those for the
+// family of reasons, then those for the status.
+func (l *language) explain(status int, reason string) explanation {
+	if e, ok := l.byReason[reason]; ok {
+		return e
+	}
+	if i := strings.IndexByte(reason, '_'); i > 0 {
+		if e, ok := l.byPrefix[reason[:i+1]]; ok {
+			return e
+		}
+	}
+	if e, ok := l.byStatus[status]; ok {
+		return e
+	}
+	return l.other
+}

@@ -1,0 +1,200 @@
+// Package page writes what a person sees when the gate itself answers: the
+// sign-in page, the question before signing out, the page after it, and error
+// pages; and for programs the JSON form of an error.
+//
+// It runs no script, loads nothing from anywhere but a logo, and puts no text
+// into a page unescaped; an address that is not a plain http, https or local
+// one becomes no link. It never shows what a provider or a browser worded,
+// only its own words for a reason.
+//
+// It follows the HTML standard, Content Security Policy level 3, WCAG 2.2
+// level AA and, for programs, RFC 9457.
+package page
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// SignInPage lets a person choose how to sign in.
+type SignInPage struct {
+	Title       string // what one signs in to; "" to say nothing
+	Logo        string // an https: or data:image/ address; "" for the plain mark
+	Destination string // the host that waits behind the sign-in; "" to say nothing
+	Choices     []Choice
+}
+
+// Choice is one way to sign in.
+type Choice struct{ Name, URL string }
+
+// SignOutPage asks whether to sign out. The answer is a POST to Action.
+type SignOutPage struct {
+	Title, Logo string
+	Action      string
+	Cancel      string // where "stay signed in" leads; "" for the root
+
+	// Next are the origins that Action may redirect to, the provider's above
+	// all: a browser that enforces form-action on redirects goes nowhere else.
+	Next []string
+}
+
+// SignedOutPage says that the session is over.
+type SignedOutPage struct {
+	Title, Logo string
+	SignIn      string // where to sign in again; "" for nowhere
+}
+
+// ErrorPage says why something did not happen, in the words that belong to
+// the reason, or to the status where the reason has none.
+type ErrorPage struct {
+	Title, Logo string
+	Status      int
+	Reason      string // a stable code in snake_case
+	RequestID   string
+	Retry       string // where to try again; "" for nowhere
+}
+
+// SignIn writes a sign-in page.
+func SignIn(p SignInPage) (body []byte, header httpmsg.Fields) {
+	t := &english
+	lead := t.signInMany
+	switch len(p.Choices) {
+	case 0:
+		lead = t.signInNone
+	case 1:
+		lead = t.signInOne
+	}
+	var choices markup
+	for i, c := range p.Choices {
+		class := "button"
+		if i > 0 {
+			class = "button second"
+		}
+		choices += fill(choiceHTML, texts{"class": class, "url": link(c.URL), "with": t.continueWith, "name": c.Name}, nil)
+	}
+	var destination markup
+	if p.Destination != "" {
+		destination = fill(destinationHTML, texts{"to": t.continueTo, "host": p.Destination}, nil)
+	}
+	content := fill(signInHTML, texts{"lead": lead}, parts{"choices": choices, "destination": destination})
+	return document(frame{t: t, heading: t.signIn, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers(nil)
+}
+
+// SignOut writes the question before a sign-out.
+func SignOut(p SignOutPage) (body []byte, header httpmsg.Fields) {
+	t := &english
+	if p.Cancel == "" {
+		p.Cancel = "/"
+	}
+	content := fill(signOutHTML, texts{
+		"lead": t.signOutLead, "action": link(p.Action), "yes": t.signOut,
+		"cancel": link(p.Cancel), "no": t.staySignedIn,
+	}, nil)
+	return document(frame{t: t, heading: t.signOutAsk, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers(p.Next)
+}
+
+// SignedOut writes the page after a sign-out.
+func SignedOut(p SignedOutPage) (body []byte, header httpmsg.Fields) {
+	t := &english
+	content := fill(signedOutHTML, texts{"lead": t.signedOutLead}, parts{"again": action(p.SignIn, t.signInAgain)})
+	return document(frame{t: t, heading: t.signedOut, site: p.Title, logo: p.Logo, mark: doneMark}, content), headers(nil)
+}
+
+// Error writes an error page.
+func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
+	t := &english
+	e := t.explain(p.Status, p.Reason)
+	var details markup
+	for _, d := range [...][2]string{{t.reason, p.Reason}, {t.requestID, shorten(p.RequestID)}} {
+		if d[1] != "" {
+			details += fill(detailHTML, texts{"label": d[0], "value": d[1]}, nil)
+		}
+	}
+	if details != "" {
+		details = fill(detailsHTML, nil, parts{"details": details})
+	}
+	retry := action(p.Retry, t.tryAgain)
+	content := fill(errorHTML, texts{"lead": e.detail, "advice": e.advice}, parts{"retry": retry, "details": details})
+	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: stopMark}, content), headers(nil)
+}
+
+// maxRequestID bounds what is shown of a request id: a client may choose one.
+const maxRequestID = 128
+
+func shorten(id string) string {
+	if len(id) > maxRequestID {
+		id = id[:maxRequestID]
+	}
+	return id
+}
+
+// action is a link that looks like a button, or nothing where it leads
+// nowhere.
+func action(url, name string) markup {
+	if url == "" {
+		return ""
+	}
+	return fill(actionHTML, texts{"url": link(url), "name": name}, nil)
+}
+
+// frame is what is around the content of every page.
+type frame struct {
+	t          *language
+	heading    string
+	site, logo string
+	mark       markup
+}
+
+func document(f frame, content markup) []byte {
+	mark, title := f.mark, f.heading
+	if src := image(f.logo); src != "" {
+		mark = fill(logoHTML, texts{"src": src}, nil)
+	}
+	var site markup
+	if f.site != "" {
+		title += " \u00b7 " + f.site
+		site = fill(siteHTML, texts{"name": f.site}, nil)
+	}
+	return []byte(fill(documentHTML, texts{
+		"lang": f.t.tag, "dir": f.t.dir, "title": title, "heading": f.heading,
+	}, parts{"style": markup(style), "mark": mark, "site": site, "content": content}))
+}
+
+//go:embed html/style.css
+var style string
+
+var styleHash = hashOf(style)
+
+func hashOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// headers are the fields that every page is sent with. next are the origins
+// that a form's answer may redirect to.
+func headers(next []string) httpmsg.Fields {
+	policy := "default-src 'none'; style-src " + styleHash + "; img-src https: data:; form-action 'self'"
+	for _, origin := range next {
+		if source := sourceOf(origin); source != "" {
+			policy += " " + source
+		}
+	}
+	policy += "; base-uri 'none'; frame-ancestors 'none'"
+	return append(httpmsg.Fields{
+		{Name: "content-type", Value: "text/html; charset=utf-8"},
+		{Name: "content-security-policy", Value: policy},
+		{Name: "x-frame-options", Value: "DENY"},
+	}, common()...)
+}
+
+// common are the fields that pages and problems share.
+func common() httpmsg.Fields {
+	return httpmsg.Fields{
+		{Name: "cache-control", Value: "no-store"},
+		{Name: "x-content-type-options", Value: "nosniff"},
+		{Name: "referrer-policy", Value: "no-referrer"},
+	}
+}

@@ -1,0 +1,74 @@
+package page
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func choices(names ...string) []Choice {
+	var c []Choice
+	for _, name := range names {
+		c = append(c, Choice{Name: name, URL: "/oauth2/start?provider=" + name[:1] + "&rd=%2Fbasket%3Fitem%3D7"})
+	}
+	return c
+}
+
+type rendered struct {
+	body   []byte
+	header httpmsg.Fields
+}
+
+func render(body []byte, header httpmsg.Fields) rendered { return rendered{body, header} }
+
+// every is each page once, as a site would use it.
+func every() map[string]rendered {
+	const id = "7f2c1f0e-53a1-4c61-9d0c-6a1a3c5d9b20"
+	const retry = "/oauth2/start?rd=%2Fbasket"
+	return map[string]rendered{
+		"sign_in":          render(SignIn(SignInPage{Title: "Example Shop", Choices: choices("Company login")})),
+		"sign_in_several":  render(SignIn(SignInPage{Title: "Example Shop", Destination: "orders.example.com", Choices: choices("Company login", "GitHub", "Google")})),
+		"sign_in_logo":     render(SignIn(SignInPage{Title: "Example Shop", Logo: "https://example.com/logo.svg", Choices: choices("Company login")})),
+		"sign_in_none":     render(SignIn(SignInPage{})),
+		"sign_out":         render(SignOut(SignOutPage{Title: "Example Shop", Action: "/oauth2/sign_out?rd=%2F", Next: []string{"https://id.example.com"}})),
+		"signed_out":       render(SignedOut(SignedOutPage{Title: "Example Shop", SignIn: "/oauth2/start?rd=%2F"})),
+		"error_expired":    render(Error(ErrorPage{Title: "Example Shop", Status: 400, Reason: "state_expired", RequestID: id, Retry: retry})),
+		"error_cookie":     render(Error(ErrorPage{Status: 403, Reason: "binding_missing", RequestID: id, Retry: retry})),
+		"error_forbidden":  render(Error(ErrorPage{Title: "Example Shop", Status: 403, RequestID: id})),
+		"error_away":       render(Error(ErrorPage{Title: "Example Shop", Status: 503, Reason: "no_answer", RequestID: id, Retry: retry})),
+		"error_too_large":  render(Error(ErrorPage{Title: "Example Shop", Status: 500, Reason: "session_too_large", RequestID: id})),
+		"error_of_no_name": render(Error(ErrorPage{Status: 418})),
+	}
+}
+
+func TestPages(t *testing.T) {
+	for name, got := range every() {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name+".html", got.body)
+		})
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (go test -update writes it anew):\n%s", path, diff)
+	}
+}
