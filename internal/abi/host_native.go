@@ -31,8 +31,8 @@ type Host interface {
 	Property(path string) ([]byte, Status)
 }
 
-// native is nil outside tests: every call is StatusUnimplemented then.
-var native Host
+// native is the host of the test that runs; outside tests there is none.
+var native Host = absentHost{}
 
 // Callbacks makes the host's callbacks in a native test, as the exports do in
 // the module; the results are the ABI's numbers.
@@ -46,70 +46,66 @@ func UseHost(h Host) (run Callbacks, restore func()) {
 	return Callbacks{callbacks}, func() { native, callbacks = oldHost, oldCallbacks }
 }
 
+// enter tells the host which context the callback concerns, as a host knows.
+func (c Callbacks) enter(id uint32) *dispatcher {
+	native.SetEffectiveContext(id)
+	return c.d
+}
+
 // ContextCreate makes a plugin context (parent 0) or a stream.
-func (c Callbacks) ContextCreate(id, parent uint32) { c.d.contextCreate(id, parent) }
+func (c Callbacks) ContextCreate(id, parent uint32) { c.enter(id).contextCreate(id, parent) }
 
 // VMStart is proxy_on_vm_start.
-func (c Callbacks) VMStart(id uint32, size int) bool { return c.d.vmStart(id, size) }
+func (c Callbacks) VMStart(id uint32, size int) bool { return c.enter(id).vmStart(id, size) }
 
 // Configure is proxy_on_configure.
-func (c Callbacks) Configure(id uint32, size int) bool { return c.d.configure(id, size) }
+func (c Callbacks) Configure(id uint32, size int) bool { return c.enter(id).configure(id, size) }
 
 // Tick is proxy_on_tick.
-func (c Callbacks) Tick(id uint32) { c.d.tick(id) }
+func (c Callbacks) Tick(id uint32) { c.enter(id).tick(id) }
 
 // RequestHeaders is proxy_on_request_headers.
 func (c Callbacks) RequestHeaders(id uint32, n int, end bool) uint32 {
-	return c.d.requestHeaders(id, n, end)
+	return c.enter(id).requestHeaders(id, n, end)
 }
 
 // RequestBody is proxy_on_request_body.
 func (c Callbacks) RequestBody(id uint32, size int, end bool) uint32 {
-	return c.d.requestBody(id, size, end)
+	return c.enter(id).requestBody(id, size, end)
 }
 
 // RequestTrailers is proxy_on_request_trailers.
-func (c Callbacks) RequestTrailers(id uint32, n int) uint32 { return c.d.requestTrailers(id, n) }
+func (c Callbacks) RequestTrailers(id uint32, n int) uint32 {
+	return c.enter(id).requestTrailers(id, n)
+}
 
 // ResponseHeaders is proxy_on_response_headers.
 func (c Callbacks) ResponseHeaders(id uint32, n int, end bool) uint32 {
-	return c.d.responseHeaders(id, n, end)
+	return c.enter(id).responseHeaders(id, n, end)
 }
 
 // HTTPCallResponse is proxy_on_http_call_response.
 func (c Callbacks) HTTPCallResponse(id, call uint32, headers, body, trailers int) {
-	c.d.callResponse(id, call, headers, body, trailers)
+	c.enter(id).callResponse(id, call, headers, body, trailers)
 }
 
 // Delete is proxy_on_delete.
-func (c Callbacks) Delete(id uint32) { c.d.remove(id) }
+func (c Callbacks) Delete(id uint32) { c.enter(id).remove(id) }
 
 func hostLog(level LogLevel, message string) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	native.Log(level, message)
 	return StatusOK
 }
 
 func hostLogLevel() (LogLevel, Status) {
-	if native == nil {
-		return 0, StatusUnimplemented
-	}
 	return native.LogLevel(), StatusOK
 }
 
 func hostNow() int64 {
-	if native == nil {
-		return 0
-	}
 	return native.Now().UnixNano()
 }
 
 func hostHeaderPairs(m MapType) ([]byte, Status) {
-	if native == nil {
-		return nil, StatusUnimplemented
-	}
 	pairs, status := native.HeaderPairs(m)
 	if status != StatusOK {
 		return nil, status
@@ -118,38 +114,23 @@ func hostHeaderPairs(m MapType) ([]byte, Status) {
 }
 
 func hostHeaderValue(m MapType, name string) ([]byte, Status) {
-	if native == nil {
-		return nil, StatusUnimplemented
-	}
 	value, status := native.HeaderValue(m, name)
 	return []byte(value), status
 }
 
 func hostReplaceHeader(m MapType, name, value string) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.ReplaceHeader(m, name, value)
 }
 
 func hostAddHeader(m MapType, name, value string) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.AddHeader(m, name, value)
 }
 
 func hostRemoveHeader(m MapType, name string) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.RemoveHeader(m, name)
 }
 
 func hostSendLocalResponse(status uint32, details string, headers, body []byte, grpcStatus int32) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	pairs, err := decodePairs(nil, headers)
 	if err != nil {
 		return StatusSerializationFailure
@@ -158,23 +139,14 @@ func hostSendLocalResponse(status uint32, details string, headers, body []byte, 
 }
 
 func hostContinueStream(t StreamType) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.ContinueStream(t)
 }
 
 func hostCloseStream(t StreamType) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.CloseStream(t)
 }
 
 func hostHTTPCall(cluster string, headers, body []byte, timeout uint32) (uint32, Status) {
-	if native == nil {
-		return 0, StatusUnimplemented
-	}
 	pairs, err := decodePairs(nil, headers)
 	if err != nil {
 		return 0, StatusSerializationFailure
@@ -183,64 +155,68 @@ func hostHTTPCall(cluster string, headers, body []byte, timeout uint32) (uint32,
 }
 
 func hostBufferBytes(t BufferType, start, limit uint32) ([]byte, Status) {
-	if native == nil {
-		return nil, StatusUnimplemented
-	}
 	return native.BufferBytes(t, int(start), int(limit))
 }
 
 func hostSetTick(ms uint32) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.SetTick(time.Duration(ms) * time.Millisecond)
 }
 
 func hostSetEffectiveContext(id uint32) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.SetEffectiveContext(id)
 }
 
 func hostSharedData(key string) ([]byte, uint32, Status) {
-	if native == nil {
-		return nil, 0, StatusUnimplemented
-	}
 	return native.SharedData(key)
 }
 
 func hostSetSharedData(key string, value []byte, cas uint32) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.SetSharedData(key, value, cas)
 }
 
 func hostDefineMetric(kind uint32, name string) (uint32, Status) {
-	if native == nil {
-		return 0, StatusUnimplemented
-	}
 	return native.DefineMetric(kind == metricGauge, name)
 }
 
 func hostIncrementMetric(id uint32, offset int64) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.IncrementMetric(id, offset)
 }
 
 func hostRecordMetric(id uint32, value uint64) Status {
-	if native == nil {
-		return StatusUnimplemented
-	}
 	return native.RecordMetric(id, value)
 }
 
 func hostProperty(path string) ([]byte, Status) {
-	if native == nil {
-		return nil, StatusUnimplemented
-	}
 	return native.Property(path)
+}
+
+// absentHost is what a native program without a test's host has.
+type absentHost struct{}
+
+func (absentHost) Log(LogLevel, string)                              {}
+func (absentHost) LogLevel() LogLevel                                { return LevelCritical }
+func (absentHost) Now() time.Time                                    { return time.Time{} }
+func (absentHost) HeaderPairs(MapType) ([][2]string, Status)         { return nil, StatusUnimplemented }
+func (absentHost) HeaderValue(MapType, string) (string, Status)      { return "", StatusUnimplemented }
+func (absentHost) ReplaceHeader(MapType, string, string) Status      { return StatusUnimplemented }
+func (absentHost) AddHeader(MapType, string, string) Status          { return StatusUnimplemented }
+func (absentHost) RemoveHeader(MapType, string) Status               { return StatusUnimplemented }
+func (absentHost) ContinueStream(StreamType) Status                  { return StatusUnimplemented }
+func (absentHost) CloseStream(StreamType) Status                     { return StatusUnimplemented }
+func (absentHost) BufferBytes(BufferType, int, int) ([]byte, Status) { return nil, StatusUnimplemented }
+func (absentHost) SetTick(time.Duration) Status                      { return StatusUnimplemented }
+func (absentHost) SetEffectiveContext(uint32) Status                 { return StatusUnimplemented }
+func (absentHost) SharedData(string) ([]byte, uint32, Status)        { return nil, 0, StatusUnimplemented }
+func (absentHost) SetSharedData(string, []byte, uint32) Status       { return StatusUnimplemented }
+func (absentHost) DefineMetric(bool, string) (uint32, Status)        { return 0, StatusUnimplemented }
+func (absentHost) IncrementMetric(uint32, int64) Status              { return StatusUnimplemented }
+func (absentHost) RecordMetric(uint32, uint64) Status                { return StatusUnimplemented }
+func (absentHost) Property(string) ([]byte, Status)                  { return nil, StatusUnimplemented }
+
+func (absentHost) SendLocalResponse(uint32, string, [][2]string, []byte, int32) Status {
+	return StatusUnimplemented
+}
+
+func (absentHost) HTTPCall(string, [][2]string, []byte, time.Duration) (uint32, Status) {
+	return 0, StatusUnimplemented
 }
