@@ -10,8 +10,6 @@
 // target), RFC 3986 (normal form of a path) and RFC 6265bis (cookies).
 package httpmsg
 
-import "strings"
-
 // Field is one header field. Name is in lower case, as HTTP/2 and Envoy carry
 // it; Value is as it was sent.
 type Field struct{ Name, Value string }
@@ -62,20 +60,4 @@ type Request struct {
 func (r *Request) ID() string {
 	id, _ := r.Header.Get("x-request-id")
 	return id
-}
-
-// Clone returns a copy that shares no memory with r, for what outlives the
-// callback in which the request was read.
-func (r *Request) Clone() *Request {
-	c := &Request{
-		Method:    strings.Clone(r.Method),
-		Scheme:    strings.Clone(r.Scheme),
-		Authority: strings.Clone(r.Authority),
-		Target:    strings.Clone(r.Target),
-		Header:    make(Fields, len(r.Header)),
-	}
-	for i, f := range r.Header {
-		c.Header[i] = Field{strings.Clone(f.Name), strings.Clone(f.Value)}
-	}
-	return c
 }

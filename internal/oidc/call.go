@@ -34,14 +34,25 @@ func (p *Provider) endpoint(step, address string) (endpoint, error) {
 	if u.Scheme != "https" && (u.Scheme != "http" || !p.settings.InsecureIssuer) {
 		return endpoint{}, refuse(step, "endpoint_not_https")
 	}
-	cluster, ok := p.settings.Clusters[strings.ToLower(u.Hostname())]
+	host := hostOf(u)
+	cluster, ok := p.settings.Clusters[host]
 	if !ok {
-		if !strings.EqualFold(u.Hostname(), p.host) {
+		if host != p.host {
 			return endpoint{}, refuse(step, "endpoint_without_cluster")
 		}
 		cluster = p.settings.Cluster
 	}
 	return endpoint{u.Scheme, u.Host, u.RequestURI(), cluster}, nil
+}
+
+// hostOf is an address's host in lower case, with its port unless that is the
+// scheme's own.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "https" {
+		return strings.TrimSuffix(host, ":443")
+	}
+	return strings.TrimSuffix(host, ":80")
 }
 
 // call sends one request and returns an answer of status 200, or the error

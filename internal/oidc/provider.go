@@ -63,7 +63,7 @@ type Provider struct {
 func NewProvider(s *config.Provider) *Provider {
 	p := &Provider{settings: s, OnFailure: func(error) {}}
 	if u, err := url.Parse(s.Issuer); err == nil {
-		p.host = u.Hostname()
+		p.host = hostOf(u)
 	}
 	for _, a := range s.Algorithms {
 		p.algorithms = append(p.algorithms, jose.SignatureAlgorithm(a))

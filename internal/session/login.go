@@ -76,7 +76,8 @@ type Login struct {
 	Begun    int64  `json:"t"`           // seconds since 1970
 	ID       []byte `json:"i"`           // the transaction: 128 random bits
 	Bound    []byte `json:"b"`           // hash of the binding's secret, never the secret
-	Redirect string `json:"u,omitempty"` // redirect_uri, which the code exchange repeats
+	Fresh    bool   `json:"f,omitempty"` // the browser had no binding before
+	Attempt  int    `json:"a,omitempty"` // how often this login was begun anew
 
 	keyID string
 }

@@ -13,7 +13,6 @@ package session
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
@@ -83,6 +82,9 @@ func (c Claim) First() string {
 	return c.Values[0]
 }
 
+// ErrExpired says that a session is past its lifetime.
+var ErrExpired = errors.New("session: past its lifetime")
+
 // ErrTooLarge says that a session does not fit into its cookies even without
 // its tokens.
 var ErrTooLarge = errors.New("session: larger than session.max_bytes")
@@ -116,14 +118,15 @@ func (r *Keyring) SealSession(s *Session, limit int) (sealed string, dropped []s
 	return "", dropped, ErrTooLarge
 }
 
-// OpenSession opens a sealed session that began within lifetime.
+// OpenSession opens a sealed session that began within lifetime; an older one
+// is ErrExpired.
 func (r *Keyring) OpenSession(sealed string, now time.Time, lifetime time.Duration) (*Session, error) {
 	var s Session
 	if _, err := r.openJSON(PurposeSession, sealed, maxSealed, &s); err != nil {
 		return nil, err
 	}
 	if !within(now, s.Begun, lifetime) {
-		return nil, fmt.Errorf("%w: past its lifetime", ErrSealed)
+		return nil, ErrExpired
 	}
 	return &s, nil
 }

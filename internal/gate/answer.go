@@ -1,0 +1,115 @@
+package gate
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/page"
+)
+
+// failure is an answer that says no.
+type failure struct {
+	status     int
+	reason     string // in snake_case, for the caller, the log and Envoy's details
+	retry      string // where a person may try again; "" for nowhere
+	retryAfter int    // seconds; 0 to say nothing
+}
+
+// retryAfter is when we ask callers back while a provider is away, in seconds.
+const retryAfter = 5
+
+// fail answers with a page, or with a JSON problem (RFC 9457) where the caller
+// is no person who opens a page. It logs nothing.
+func (g *Gate) fail(q *request, f failure) Verdict {
+	r := &Respond{Status: f.status, Reason: f.reason}
+	if httpmsg.GRPC(q.Request) {
+		r.GRPC = grpcStatus(f.status)
+	}
+	if httpmsg.Navigation(q.Request) {
+		r.Body, r.Header = page.Error(page.ErrorPage{Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry})
+	} else {
+		r.Body, r.Header = page.Problem(page.ProblemDetails{Status: f.status, Reason: f.reason, RequestID: q.ID()})
+	}
+	if f.status == 401 {
+		// RFC 9110, section 15.5.2: a 401 names a way to authenticate; RFC
+		// 6750, section 3: without an error code where nothing was sent.
+		r.Header = append(r.Header, httpmsg.Field{Name: "www-authenticate", Value: "Bearer"})
+	}
+	if f.retryAfter > 0 {
+		r.Header = append(r.Header, httpmsg.Field{Name: "retry-after", Value: strconv.Itoa(f.retryAfter)})
+	}
+	return Verdict{Respond: r}
+}
+
+// refuseLogin answers a login that cannot go on, and logs why.
+func (g *Gate) refuseLogin(q *request, f failure) Verdict {
+	g.log(Event{Event: EventLoginRefused, Reason: f.reason, Provider: g.provider.Name(), RequestID: q.ID()})
+	return g.fail(q, f)
+}
+
+// providerRefused answers a login that a provider's answer, or the lack of
+// one, brought to an end.
+func (g *Gate) providerRefused(q *request, err error, rd string) Verdict {
+	if errors.Is(err, flow.ErrCanceled) {
+		return Verdict{} // nobody is there to be answered
+	}
+	g.providerFailure(q.ID(), err)
+	f := failure{status: 502, reason: oidc.Reason(err), retry: g.startURL(rd)}
+	if oidc.Temporary(err) {
+		f.status, f.retryAfter = 503, retryAfter
+	}
+	if strings.HasPrefix(f.reason, "provider_") {
+		f.status = 403 // the provider understood and said no
+	}
+	return g.refuseLogin(q, f)
+}
+
+func (g *Gate) providerFailure(requestID string, err error) {
+	e := Event{Event: EventProviderFailure, Reason: oidc.Reason(err), Provider: g.provider.Name(), RequestID: requestID}
+	var f *oidc.Failure
+	if errors.As(err, &f) {
+		e.Step = f.Step
+	}
+	g.log(e)
+}
+
+// Busy answers a request that needs the network while too many others do.
+func (g *Gate) Busy(r *httpmsg.Request) Verdict {
+	g.tell(r, EventRequestRefused, "too_many_flows")
+	return g.fail(&request{Request: r}, failure{status: 503, reason: "too_many_flows", retryAfter: retryAfter})
+}
+
+func (g *Gate) internal(q *request) Verdict {
+	g.tell(q.Request, EventRequestRefused, "internal")
+	return g.fail(q, failure{status: 500, reason: "internal"})
+}
+
+// redirect sends a browser elsewhere. 303, so that it gets there by GET
+// whatever it came with (RFC 9700, section 4.12).
+func redirect(to, reason string, header httpmsg.Fields) Verdict {
+	fields := append(httpmsg.Fields{
+		{Name: "location", Value: to},
+		{Name: "cache-control", Value: "no-store"},
+		{Name: "referrer-policy", Value: "no-referrer"},
+	}, header...)
+	return Verdict{Respond: &Respond{Status: 303, Header: fields, Reason: reason}}
+}
+
+// grpcStatus is the gRPC status for an HTTP one.
+func grpcStatus(status int) int {
+	switch status {
+	case 401:
+		return 16 // unauthenticated
+	case 403:
+		return 7 // permission denied
+	case 503:
+		return 14 // unavailable
+	case 400, 404, 405, 421:
+		return 3 // invalid argument
+	}
+	return 13 // internal
+}

@@ -1,0 +1,193 @@
+package gate
+
+import (
+	"encoding/base64"
+	"net/url"
+	"time"
+
+	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// response is an authorisation response (RFC 6749, section 4.1.2; RFC 9207).
+type response struct {
+	code, state, issuer, errorCode string
+	hasIssuer                      bool
+}
+
+// maxCode is the longest code that is passed on, in bytes.
+const maxCode = 8 << 10
+
+// readResponse reads the parameters of a callback. Each may come once; what is
+// not known is passed over (RFC 6749, section 4.1.2).
+func readResponse(query string) (r response, reason string) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return r, "query_malformed"
+	}
+	for _, name := range []string{"state", "code", "iss", "error"} {
+		if len(values[name]) > 1 {
+			return r, name + "_repeated"
+		}
+	}
+	r = response{
+		code: values.Get("code"), state: values.Get("state"), issuer: values.Get("iss"),
+		errorCode: values.Get("error"), hasIssuer: values.Has("iss"),
+	}
+	switch {
+	case r.state == "":
+		return r, "state_missing"
+	case len(r.state) > session.MaxState:
+		return r, "state_too_long"
+	case values.Has("error") && values.Has("code"):
+		return r, "code_and_error"
+	case len(r.code) > maxCode:
+		return r, "code_too_long"
+	}
+	return r, ""
+}
+
+// serveCallback takes up a login where the provider left it. Whatever is wrong
+// with the answer, a session that the browser has stays as it is: any site can
+// send a browser here.
+func (g *Gate) serveCallback(q *request) (Verdict, Flow) {
+	r, reason := readResponse(q.target.Query)
+	if reason != "" {
+		return g.refuseLogin(q, failure{status: 400, reason: reason}), nil
+	}
+	l, err := g.keys.OpenLogin(r.state)
+	if err != nil || l.Provider != g.provider.Name() {
+		return g.refuseLogin(q, failure{status: 400, reason: "state_not_ours"}), nil
+	}
+	retry := g.startURL(l.Return)
+	if l.Expired(g.now(), g.settings.SignIn.LoginTimeout.Std()) {
+		return g.refuseLogin(q, failure{status: 400, reason: "state_expired", retry: retry}), nil
+	}
+	b := g.binding(q)
+	if b == nil {
+		return g.unbound(q, l, failure{status: 403, reason: "binding_missing", retry: retry})
+	}
+	proof, err := g.keys.Prove(b, l, g.clientID())
+	if err != nil {
+		return g.foreign(q, l, b, failure{status: 403, reason: "binding_differs", retry: retry})
+	}
+	if g.used.has(l.ID) {
+		return g.unbound(q, l, failure{status: 400, reason: "state_used", retry: retry})
+	}
+	return Verdict{}, func(env flow.Env) Verdict { return g.finish(env, q, l, r, proof) }
+}
+
+// unbound answers a login that cannot be finished in this browser. If the
+// browser has a session all the same, as when somebody presses Reload, or when
+// another tab was faster, the person goes where they wanted to; nothing about
+// the session changes.
+func (g *Gate) unbound(q *request, l *session.Login, f failure) (Verdict, Flow) {
+	if o, _ := g.open(q); o != nil {
+		g.tell(q.Request, EventLoginRefused, f.reason)
+		return redirect(l.Return, "session_kept", nil), nil
+	}
+	return g.refuseLogin(q, f), nil
+}
+
+// race is how far apart the bindings of tabs that were opened at once are made.
+const race = 10 * time.Second
+
+// foreign answers a login whose binding is not the browser's. Tabs that are
+// opened at once in a new browser are each given a binding, and the last one
+// wins: such a login is begun anew, once, under the binding that won. The
+// person signs in as themselves, so it does no harm that somebody else may
+// have begun it.
+func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failure) (Verdict, Flow) {
+	if o, _ := g.open(q); o != nil {
+		return g.unbound(q, l, f)
+	}
+	apart := time.Duration(b.Made-l.Begun) * time.Second
+	if l.Attempt > 0 || !l.Fresh || apart > race || apart < -race {
+		return g.refuseLogin(q, f), nil
+	}
+	g.tell(q.Request, EventLoginRestarted, f.reason)
+	return g.begin(q, session.Login{Return: l.Return, Attempt: l.Attempt + 1})
+}
+
+// finish turns a code into a session (Core, section 3.1.3).
+func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, proof session.Proof) Verdict {
+	retry := g.startURL(l.Return)
+	if err := g.provider.CheckIssuer(env, r.issuer, r.hasIssuer); err != nil {
+		if oidc.Temporary(err) {
+			return g.providerRefused(q, err, l.Return)
+		}
+		return g.refuseLogin(q, failure{status: 403, reason: oidc.Reason(err), retry: retry})
+	}
+	if r.errorCode != "" {
+		return g.refuseLogin(q, failure{status: 403, reason: "provider_" + oidc.ErrorCode(r.errorCode), retry: retry})
+	}
+	if r.code == "" {
+		return g.refuseLogin(q, failure{status: 400, reason: "code_missing", retry: retry})
+	}
+	// Only now, and whatever comes of it: a code is for one use.
+	if g.used.has(l.ID) {
+		return g.refuseLogin(q, failure{status: 400, reason: "state_used", retry: retry})
+	}
+	g.used.add(l.ID)
+	s, err := g.redeem(env, q, r.code, proof)
+	if err != nil {
+		return g.providerRefused(q, err, l.Return)
+	}
+	g.log(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
+	return g.settle(q, s, l.Return)
+}
+
+// redeem exchanges a code and verifies all that comes back.
+func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof) (*session.Session, error) {
+	t, err := g.provider.Exchange(env, code, g.redirectURI(q), proof.Verifier)
+	if err != nil {
+		return nil, err
+	}
+	id, err := g.provider.VerifyIDToken(env, t.ID, proof.Nonce, t.Access)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := g.claims(env, id, t.Access)
+	if err != nil {
+		return nil, err
+	}
+	var random [16]byte
+	if _, err := g.random.Read(random[:]); err != nil {
+		return nil, err
+	}
+	p, now := &g.settings.Providers[0], env.Now()
+	s := &session.Session{
+		ID:       base64.RawURLEncoding.EncodeToString(random[:]),
+		Provider: p.Name, Issuer: p.Issuer, ClientID: p.ClientID,
+		Subject: id.Subject, SID: id.SID, Begun: now.Unix(), Claims: claims,
+		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh,
+	}
+	if t.Lifetime > 0 {
+		s.AccessExpires = now.Add(t.Lifetime).Unix()
+	}
+	return s, nil
+}
+
+// claims gathers the named claims: from the ID token, and from userinfo where
+// the settings ask for it or the ID token lacks one.
+func (g *Gate) claims(env flow.Env, id *oidc.IDToken, accessToken string) (map[string]session.Claim, error) {
+	p := &g.settings.Providers[0]
+	claims, complete := pick(p.Claims, id.Claims)
+	if wantsUserinfo(p, complete) && g.provider.HasUserinfo() {
+		info, err := g.provider.Userinfo(env, accessToken, id.Subject)
+		if err != nil {
+			return nil, err
+		}
+		claims, _ = pick(p.Claims, id.Claims, info)
+	}
+	if claims["user"].First() == "" {
+		claims["user"] = session.Claim{Values: []string{id.Subject}}
+	}
+	return claims, nil
+}
+
+func wantsUserinfo(p *config.Provider, complete bool) bool {
+	return p.Userinfo == "always" || p.Userinfo == "auto" && !complete
+}

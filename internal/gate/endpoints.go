@@ -1,0 +1,179 @@
+package gate
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/page"
+)
+
+// paths are the gate's own addresses.
+type paths struct{ prefix, signIn, start, callback, signOut, userinfo string }
+
+func newPaths(prefix string) paths {
+	return paths{
+		prefix: prefix, signIn: prefix + "/sign_in", start: prefix + "/start",
+		callback: prefix + "/callback", signOut: prefix + "/sign_out", userinfo: prefix + "/userinfo",
+	}
+}
+
+// own reports whether a path in normal form is the gate's: the prefix itself
+// or anything below it.
+func (p *paths) own(path string) bool {
+	return strings.HasPrefix(path, p.prefix) && (len(path) == len(p.prefix) || path[len(p.prefix)] == '/')
+}
+
+// serve answers a request for one of the gate's own endpoints.
+func (g *Gate) serve(q *request) (Verdict, Flow) {
+	get := q.Method == "GET" || q.Method == "HEAD"
+	switch q.target.Path {
+	case g.paths.start:
+		if get {
+			return g.serveStart(q)
+		}
+	case g.paths.callback:
+		if get {
+			return g.serveCallback(q)
+		}
+	case g.paths.signIn:
+		if get {
+			return g.serveSignIn(q), nil
+		}
+	case g.paths.userinfo:
+		if get {
+			return g.serveUserinfo(q), nil
+		}
+	case g.paths.signOut:
+		if get || q.Method == "POST" {
+			return g.serveSignOut(q), nil
+		}
+		return g.wrongMethod(q, "GET, HEAD, POST"), nil
+	default:
+		return g.fail(q, failure{status: 404, reason: "no_such_endpoint"}), nil
+	}
+	return g.wrongMethod(q, "GET, HEAD"), nil
+}
+
+func (g *Gate) wrongMethod(q *request, allow string) Verdict {
+	v := g.fail(q, failure{status: 405, reason: "method_not_allowed"})
+	v.Respond.Header = append(v.Respond.Header, httpmsg.Field{Name: "allow", Value: allow})
+	return v
+}
+
+// returnParameter reads the address that a browser wants to be sent to, from
+// the rd parameter. Without one, or where it is not safe, it is "/".
+func (g *Gate) returnParameter(q *request) string {
+	values, err := url.ParseQuery(q.target.Query)
+	if err != nil || len(values["rd"]) == 0 {
+		return "/"
+	}
+	rd, err := g.ownReturn(q, values.Get("rd"))
+	if err != nil || len(values["rd"]) > 1 {
+		g.tell(q.Request, EventRequestRefused, "return_address")
+		return "/"
+	}
+	return rd
+}
+
+// ownReturn checks a return address. One on the request's own host comes back
+// as a path.
+func (g *Gate) ownReturn(q *request, address string) (string, error) {
+	rd, err := httpmsg.ReturnURL(address, g.allowsReturn)
+	if err != nil {
+		return "", err
+	}
+	if path, own := strings.CutPrefix(rd, g.origin(q)+"/"); own {
+		rd = "/" + path
+	}
+	// Back into our own endpoints would loop, or sign out whoever signs in.
+	if path, _, _ := strings.Cut(rd, "?"); g.paths.own(path) {
+		return "/", nil
+	}
+	return rd, nil
+}
+
+// serveSignIn shows the page on which a person chooses how to sign in.
+func (g *Gate) serveSignIn(q *request) Verdict {
+	p := &g.settings.Providers[0]
+	body, header := page.SignIn(page.SignInPage{
+		Title:   g.settings.SignIn.Title,
+		Choices: []page.Choice{{Name: displayName(p.DisplayName, p.Name), URL: g.startURL(g.returnParameter(q))}},
+	})
+	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in_page"}}
+}
+
+func displayName(display, name string) string {
+	if display != "" {
+		return display
+	}
+	return name
+}
+
+// startURL is the address that begins a login, to return to rd.
+func (g *Gate) startURL(rd string) string {
+	return g.paths.start + "?" + url.Values{"rd": {rd}}.Encode()
+}
+
+// serveUserinfo tells a signed-in browser who it is: the claims that the
+// settings name, never a token.
+func (g *Gate) serveUserinfo(q *request) Verdict {
+	o, err := g.open(q)
+	if o == nil {
+		return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session"}), err)
+	}
+	body, jsonErr := json.Marshal(o.session.Claims)
+	if jsonErr != nil {
+		return g.fail(q, failure{status: 500, reason: "internal"})
+	}
+	return Verdict{Respond: &Respond{Status: 200, Body: body, Reason: "userinfo", Header: httpmsg.Fields{
+		{Name: "content-type", Value: "application/json"},
+		{Name: "cache-control", Value: "no-store"},
+		{Name: "x-content-type-options", Value: "nosniff"},
+	}}}
+}
+
+// serveSignOut ends the session in this browser. A request that another site
+// may have caused asks the person first; one that another site posted is
+// refused.
+func (g *Gate) serveSignOut(q *request) Verdict {
+	rd, hasReturn := "", strings.Contains(q.target.Query, "rd=")
+	if hasReturn {
+		rd = g.returnParameter(q)
+	}
+	site, known := q.Header.Only("sec-fetch-site")
+	ours := known && (site == "same-origin" || site == "same-site" || site == "none")
+	if q.Method == "POST" && !known {
+		// Browsers too old for Sec-Fetch-Site send Origin with every POST.
+		from, sent := q.Header.Only("origin")
+		ours = !sent || from == g.origin(q)
+	}
+	switch {
+	case ours:
+		return g.signOut(q, rd)
+	case q.Method == "POST":
+		g.tell(q.Request, EventRequestRefused, "sign_out_cross_site")
+		return g.fail(q, failure{status: 403, reason: "sign_out_cross_site"})
+	}
+	action := g.paths.signOut
+	if hasReturn {
+		action += "?" + url.Values{"rd": {rd}}.Encode()
+	}
+	body, header := page.SignOut(page.SignOutPage{Action: action})
+	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_out_page"}}
+}
+
+func (g *Gate) signOut(q *request, rd string) Verdict {
+	g.tell(q.Request, EventSignedOut, "")
+	cookies := g.clearParts(q, 0)
+	if len(cookies) == 0 {
+		cookies = httpmsg.Fields{g.setCookie(g.jar.Name(0), "", -1)}
+	}
+	cookies = append(cookies, g.setBinding("", -1))
+	if rd != "" {
+		return redirect(rd, "signed_out", cookies)
+	}
+	body, header := page.SignedOut(page.SignedOutPage{SignIn: g.startURL("/")})
+	return Verdict{Respond: &Respond{Status: 200, Header: append(header, cookies...), Body: body, Reason: "signed_out"}}
+}

@@ -1,0 +1,56 @@
+package gate
+
+import (
+	"encoding/json"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// Event is something an operator may want to know: one line of JSON in the
+// log. It holds codes and names only, nothing that a caller or a provider
+// worded freely, and no secret.
+type Event struct {
+	Event     string   `json:"event"`
+	Reason    string   `json:"reason,omitempty"`
+	Provider  string   `json:"provider,omitempty"`
+	Step      string   `json:"step,omitempty"`
+	Dropped   []string `json:"dropped,omitempty"`
+	RequestID string   `json:"request_id,omitempty"`
+}
+
+// The names of events.
+const (
+	EventSignedIn        = "signed_in"
+	EventSignedOut       = "signed_out"
+	EventLoginRefused    = "login_refused"
+	EventLoginRestarted  = "login_restarted"
+	EventRequestRefused  = "request_refused"
+	EventSessionRefused  = "session_refused"
+	EventSessionTrimmed  = "session_trimmed"
+	EventProviderFailure = "provider_failure"
+)
+
+// maxRequestID bounds a request id in the log: a client may choose its own.
+const maxRequestID = 128
+
+// JSON returns the event as one line.
+func (e Event) JSON() string {
+	if len(e.RequestID) > maxRequestID {
+		e.RequestID = e.RequestID[:maxRequestID]
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		return `{"event":"` + e.Event + `"}`
+	}
+	return string(line)
+}
+
+func (g *Gate) tell(r *httpmsg.Request, event, reason string) {
+	g.log(Event{Event: event, Reason: reason, RequestID: r.ID()})
+}
+
+// Routine reports whether the event is an ordinary one, that nobody needs to
+// look at.
+func (e Event) Routine() bool {
+	return e.Event == EventSignedIn || e.Event == EventSignedOut
+}

@@ -1,0 +1,223 @@
+// Package gate decides one request's way: who is asking, whether they may go
+// on, and what the application is told of them; or what is answered in its
+// place.
+//
+// The zero Verdict denies, and so does everything that is not understood: a
+// target that can be read in two ways, a host that is not ours, a cookie that
+// does not open, a provider that is not known yet. The package opens no
+// socket, reads no clock and no randomness but what it is handed, and never
+// puts a token, a code, a cookie or a secret into an event or a page.
+//
+// It follows OpenID Connect Core 1.0, RFC 6749, RFC 9207 and RFC 9700 in what
+// it does with the browser; see docs/security.md for what it promises.
+package gate
+
+import (
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/policy"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// Deps is what a gate is handed of the world.
+type Deps struct {
+	Now    func() time.Time
+	Random io.Reader
+	Log    func(Event)
+}
+
+// Gate is one configuration at work. It is used from one thread.
+type Gate struct {
+	settings *config.Config
+	now      func() time.Time
+	random   io.Reader
+	log      func(Event)
+
+	keys     *session.Keyring
+	jar      session.Jar
+	cache    *session.Cache[*opened]
+	used     *usedLogins
+	provider *oidc.Provider
+	rules    *policy.Rules
+	paths    paths
+	strip    httpmsg.NameSet
+	callback callbackHost
+}
+
+// callbackHost is the one host that receives the provider's answers, where the
+// settings name one.
+type callbackHost struct{ origin, host, port string }
+
+// alwaysStripped are names by which applications commonly take an identity
+// from a gate, whether or not this one sends it.
+var alwaysStripped = []string{
+	"x-forwarded-user", "x-forwarded-email", "x-forwarded-groups",
+	"x-forwarded-preferred-username", "x-forwarded-access-token",
+}
+
+// New returns the gate of the given settings.
+func New(c *config.Config, d Deps) (*Gate, error) {
+	var keys []session.Key
+	for i := range c.Session.Keys {
+		keys = append(keys, session.Key{ID: c.Session.Keys[i].ID, Secret: c.Session.Keys[i].Secret()})
+	}
+	ring, err := session.NewKeyring(keys)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gate{
+		settings: c, now: d.Now, random: d.Random, log: d.Log,
+		keys:     ring,
+		jar:      session.NewJar(c.Session.Cookie.Name),
+		cache:    session.NewCache[*opened](c.Session.CacheBytes),
+		used:     newUsedLogins(),
+		provider: oidc.NewProvider(&c.Providers[0]),
+		rules:    policy.Compile(c.Rules),
+		paths:    newPaths(c.PathPrefix),
+		strip:    stripSet(c),
+	}
+	g.provider.OnFailure = func(err error) { g.providerFailure("", err) }
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil {
+			return nil, err
+		}
+		g.callback = callbackHost{strings.TrimSuffix(c.PublicURL, "/"), u.Hostname(), u.Port()}
+	}
+	return g, nil
+}
+
+// stripSet is every header field that is ours to set.
+func stripSet(c *config.Config) httpmsg.NameSet {
+	names := append([]string(nil), alwaysStripped...)
+	for name := range c.Forward.Headers {
+		names = append(names, name)
+	}
+	names = append(names, c.Forward.AccessToken...)
+	return httpmsg.NewNameSet(names, []string{"x-auth-request-"})
+}
+
+// Due returns the work that is due now beside any request.
+func (g *Gate) Due() []flow.Func {
+	if g.provider.Due(g.now()) {
+		return []flow.Func{g.provider.Learn}
+	}
+	return nil
+}
+
+// OwnsCookie reports whether a cookie of the given name is the gate's: an
+// application neither sees nor sets it.
+func (g *Gate) OwnsCookie(name string) bool {
+	return g.jar.Owns(name) || name == g.bindingName()
+}
+
+// request is a request whose target and authority are understood.
+type request struct {
+	*httpmsg.Request
+	target     httpmsg.Target
+	host, port string
+}
+
+// Handle decides a request: by the Verdict, or, where that needs the network,
+// by the Flow.
+func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
+	q, reason := read(r)
+	if reason != "" {
+		g.tell(r, EventRequestRefused, reason)
+		return g.fail(&q, failure{status: 400, reason: reason}), nil
+	}
+	own := g.paths.own(q.target.Path)
+	need := policy.Need{}
+	if !own {
+		need = g.rules.Find(policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method})
+	}
+	if !need.Anyone && !g.settings.AllowsHost(q.host, q.port) {
+		g.tell(r, EventRequestRefused, "host_not_allowed")
+		return g.fail(&q, failure{status: 421, reason: "host_not_allowed"}), nil
+	}
+	if own {
+		return g.serve(&q)
+	}
+	o, err := g.open(&q)
+	switch {
+	case o != nil || need.Anyone:
+		return g.forward(&q, o), nil
+	case need.NoSignIn || !httpmsg.Navigation(r):
+		return g.withClearedCookies(&q, g.fail(&q, failure{status: 401, reason: "no_session"}), err), nil
+	}
+	return g.signIn(&q)
+}
+
+// read understands a request, or says why not.
+func read(r *httpmsg.Request) (q request, reason string) {
+	q.Request = r
+	if r.Method == "CONNECT" {
+		return q, "connect"
+	}
+	var err error
+	if q.target, err = httpmsg.ParseTarget(r.Target); err != nil {
+		return q, "target_" + reasonOf(err)
+	}
+	if q.host, q.port, err = httpmsg.ParseAuthority(r.Authority); err != nil {
+		return q, "authority_" + reasonOf(err)
+	}
+	return q, ""
+}
+
+func reasonOf(err error) string {
+	switch e := err.(type) {
+	case *httpmsg.TargetError:
+		return e.Reason
+	case *httpmsg.AuthorityError:
+		return e.Reason
+	}
+	return "refused"
+}
+
+// scheme is the one that browsers use to reach us. It is never taken from the
+// request: behind another proxy that says http.
+func (g *Gate) scheme() string {
+	if g.settings.InsecureHTTPCookies {
+		return "http"
+	}
+	return "https"
+}
+
+// origin is the request's own, as the browser sees it.
+func (g *Gate) origin(q *request) string {
+	origin := g.scheme() + "://" + q.host
+	if q.port != "" {
+		origin += ":" + q.port
+	}
+	return origin
+}
+
+// allowsReturn reports whether browsers may be sent to an address.
+func (g *Gate) allowsReturn(scheme, host, port string) bool {
+	return (scheme == "https" || scheme == g.scheme()) && g.settings.AllowsHost(host, port)
+}
+
+// forward lets a request go on: without what a client may have claimed to be,
+// without our cookies, and with what the session says, where there is one.
+func (g *Gate) forward(q *request, o *opened) Verdict {
+	f := &Forward{}
+	for i := range q.Header {
+		if g.strip.Has(q.Header[i].Name) {
+			f.Remove = append(f.Remove, q.Header[i].Name)
+		}
+	}
+	if rest, dropped := httpmsg.WithoutCookies(q.Header, g.OwnsCookie); dropped {
+		f.Cookie = &rest
+	}
+	if o != nil {
+		f.Set = o.identity
+	}
+	return Verdict{Forward: f}
+}

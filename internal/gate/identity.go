@@ -1,0 +1,103 @@
+package gate
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// pick takes the named claims out of what a provider said: each from the first
+// document that has something at its path. It also reports whether the
+// documents have something for every name.
+func pick(paths map[string]string, documents ...[]byte) (claims map[string]session.Claim, complete bool) {
+	claims, complete = map[string]session.Claim{}, true
+	for name, path := range paths {
+		found := false
+		for _, doc := range documents {
+			if claim, ok := claimAt(doc, path); ok {
+				claims[name], found = claim, true
+				break
+			}
+		}
+		complete = complete && found
+	}
+	return claims, complete
+}
+
+// claimAt reads a claim: a string, a number, a truth value, or a list of
+// these. Anything else, and what is empty, counts as absent.
+func claimAt(doc []byte, path string) (session.Claim, bool) {
+	v := gjson.GetBytes(doc, path)
+	if v.IsArray() {
+		claim := session.Claim{List: true}
+		for _, item := range v.Array() {
+			if s, ok := scalar(item); ok {
+				claim.Values = append(claim.Values, s)
+			}
+		}
+		return claim, true
+	}
+	s, ok := scalar(v)
+	return session.Claim{Values: []string{s}}, ok
+}
+
+func scalar(v gjson.Result) (string, bool) {
+	switch v.Type {
+	case gjson.String:
+		return strings.Clone(v.Str), v.Str != ""
+	case gjson.Number, gjson.True, gjson.False:
+		return strings.Clone(v.Raw), true
+	}
+	return "", false
+}
+
+// identity is what the application is told of a session.
+func (g *Gate) identity(s *session.Session) (fields httpmsg.Fields) {
+	for header, name := range g.settings.Forward.Headers {
+		claim, ok := s.Claims[name]
+		if !ok || len(claim.Values) == 0 {
+			continue
+		}
+		fields = append(fields, httpmsg.Field{Name: header, Value: fieldValue(claim)})
+	}
+	sort.Slice(fields, func(i, j int) bool { return fields[i].Name < fields[j].Name })
+	if s.AccessToken == "" {
+		return fields
+	}
+	for _, header := range g.settings.Forward.AccessToken {
+		value := s.AccessToken
+		if header == "authorization" {
+			value = "Bearer " + value
+		}
+		fields = append(fields, httpmsg.Field{Name: header, Value: value})
+	}
+	return fields
+}
+
+// fieldValue writes a claim as a header value. The values of a list are joined
+// by commas; a comma or percent sign within one is percent-encoded, so that
+// nobody gets into a group by the name of another. Control characters are
+// percent-encoded everywhere (RFC 9110, section 5.5 forbids them).
+func fieldValue(c session.Claim) string {
+	var b strings.Builder
+	for i, v := range c.Values {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		for j := range len(v) {
+			if ch := v[j]; ch < ' ' || ch == 0x7f || c.List && (ch == ',' || ch == '%') {
+				const hex = "0123456789ABCDEF"
+				b.WriteByte('%')
+				b.WriteByte(hex[ch>>4])
+				b.WriteByte(hex[ch&15])
+			} else {
+				b.WriteByte(ch)
+			}
+		}
+	}
+	return strings.Trim(b.String(), " ")
+}
