@@ -49,11 +49,15 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	return d.run(ctx)
+}
+
+func (d *demo) run(ctx context.Context) error {
 	defer d.stop()
 	d.welcome()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(o.Out, "\nStopping.")
+		fmt.Fprintln(d.out, "\nStopping.")
 		return nil
 	case err := <-d.proxy.done:
 		return fmt.Errorf("demo: the proxy ended: %w", orEnded(err))
