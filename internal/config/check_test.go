@@ -179,6 +179,8 @@ func TestSessionsThatAreRefused(t *testing.T) {
 			`session.cookie.name: "my cookie" is not a cookie's name: up to 64 letters, digits and characters such as - and _`}},
 		{"a __Host- cookie with a domain", session(t, `"cookie": {"name": "__host-x", "domain": "example.com"}`), []string{
 			`session.cookie.name: a name that begins with __Host- needs the path "/" and no domain; begin it with __Secure- instead`}},
+		{"a __Host- cookie with a path", with(t, `"keys":`, `"cookie": {"name": "__Host-x", "path": "/shop"}, "keys":`, `"hosts":`, `"path_prefix": "/shop/oauth2", "hosts":`), []string{
+			`session.cookie.name: a name that begins with __Host- needs the path "/" and no domain; begin it with __Secure- instead`}},
 		{"a __Host- cookie over http", insecure(`{"name": "__Host-x"}`), []string{
 			`session.cookie.name: a name that begins with __Host- or __Secure- needs https, so it does not go with insecure_http_cookies`}},
 		{"a __Secure- cookie over http", insecure(`{"name": "__SECURE-x"}`), []string{

@@ -88,6 +88,20 @@ func TestHTTPPortsAreAllowedOnlyWithHTTPCookies(t *testing.T) {
 	}
 }
 
+func TestLoopbackIsThisMachineAndNothingElse(t *testing.T) {
+	for pattern, want := range map[string]bool{
+		"localhost": true, "LOCALHOST:8080": true, "*.localhost": true, ".localhost:*": true, "app.localhost": true,
+		"127.0.0.1": true, "127.255.255.254": true, "[::1]": true,
+		"128.0.0.1": false, "0.0.0.0": false, "10.0.0.1": false, "[::]": false, "[::ffff:127.0.0.1]": false,
+		"localhost.example.com": false, "badlocalhost": false, "127.0.0.1.example.com": false,
+	} {
+		p, flaw := parseHostPattern(pattern)
+		if flaw != "" || p.Loopback() != want {
+			t.Errorf("%s is loopback: %v %s", pattern, p.Loopback(), flaw)
+		}
+	}
+}
+
 func TestPatternsThatAreRefused(t *testing.T) {
 	const noHost = `is not a host, such as "app.example.com" or "127.0.0.1"`
 	tests := []struct{ name, pattern, want string }{
