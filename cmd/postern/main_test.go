@@ -64,7 +64,7 @@ session:
 
 func TestValidate(t *testing.T) {
 	t.Setenv("TEST_SECRET", "hush-hush")
-	t.Setenv("TEST_KEY", strings.Repeat("A", 43)+"=")
+	t.Setenv("TEST_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	asJSON, err := toJSON([]byte(goodSettings))
 	if err != nil {
 		t.Fatal(err)
