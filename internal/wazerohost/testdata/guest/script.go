@@ -25,6 +25,9 @@ func run(event string, id, result uint32) uint32 {
 	}
 	for _, c := range s[event] {
 		f := strings.Fields(c)
+		for i := range f { // so that a script can speak of a line break
+			f[i] = strings.ReplaceAll(f[i], "%0a", "\n")
+		}
 		switch {
 		case len(f) == 0:
 		case f[0] == "return":
