@@ -16,6 +16,9 @@ var english = language{
 	signedOut:     "You are signed out",
 	signedOutLead: "Your session in this browser has ended. On a shared computer, close the browser window as well.",
 	signInAgain:   "Sign in again",
+	onward:        "One moment",
+	onwardLead:    "You are being taken on to the next step.",
+	onwardNow:     "Continue",
 	tryAgain:      "Try again",
 	reason:        "Reason",
 	requestID:     "Request",
@@ -31,7 +34,7 @@ var english = language{
 		"too_many_flows":      busy,
 		"too_many_waiting":    busy,
 
-		"state_expired":   {"Sign-in took too long", "More time has passed than a sign-in may take.", "Try again; nothing is lost."},
+		"state_expired":   {"Sign-in took too long", "You began this sign-in a while ago, and it has expired.", "Nothing is lost; just try again."},
 		"state_used":      {"This sign-in is over already", "The address in your browser was used before. It works only once.", "Start again from the page you wanted."},
 		"binding_missing": {"Your browser did not send our cookie", "Without it we cannot tell that this sign-in is yours.", "Allow cookies for this site, open it by https, and do not change browsers halfway. Then try again."},
 		"binding_differs": {"This sign-in began elsewhere", "It was started in another browser or window, so it cannot be finished in this one.", "Try again here, or go back to the window where you started."},

@@ -11,6 +11,7 @@ type language struct {
 	continueWith, continueTo                       string
 	signOut, signOutAsk, signOutLead, staySignedIn string
 	signedOut, signedOutLead, signInAgain          string
+	onward, onwardLead, onwardNow                  string
 	tryAgain, reason, requestID                    string
 
 	byReason map[string]explanation

@@ -35,10 +35,15 @@ type SignOutPage struct {
 	Title, Logo string
 	Action      string
 	Cancel      string // where "stay signed in" leads; "" for the root
+}
 
-	// Next are the origins that Action may redirect to, the provider's above
-	// all: a browser that enforces form-action on redirects goes nowhere else.
-	Next []string
+// OnwardPage sends a browser on to another site once a form has been posted.
+// A redirect would not do: browsers hold the form-action of the page that
+// posted against every redirect that follows (CSP level 3, section 6.4.2), and
+// drop the request without a word.
+type OnwardPage struct {
+	Title, Logo string
+	URL         string
 }
 
 // SignedOutPage says that the session is over.
@@ -80,7 +85,7 @@ func SignIn(p SignInPage) (body []byte, header httpmsg.Fields) {
 		destination = fill(destinationHTML, texts{"to": t.continueTo, "host": p.Destination}, nil)
 	}
 	content := fill(signInHTML, texts{"lead": lead}, parts{"choices": choices, "destination": destination})
-	return document(frame{t: t, heading: t.signIn, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers(nil)
+	return document(frame{t: t, heading: t.signIn, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers()
 }
 
 // SignOut writes the question before a sign-out.
@@ -93,14 +98,22 @@ func SignOut(p SignOutPage) (body []byte, header httpmsg.Fields) {
 		"lead": t.signOutLead, "action": link(p.Action), "yes": t.signOut,
 		"cancel": link(p.Cancel), "no": t.staySignedIn,
 	}, nil)
-	return document(frame{t: t, heading: t.signOutAsk, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers(p.Next)
+	return document(frame{t: t, heading: t.signOutAsk, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers()
 }
 
 // SignedOut writes the page after a sign-out.
 func SignedOut(p SignedOutPage) (body []byte, header httpmsg.Fields) {
 	t := &english
-	content := fill(signedOutHTML, texts{"lead": t.signedOutLead}, parts{"again": action(p.SignIn, t.signInAgain)})
-	return document(frame{t: t, heading: t.signedOut, site: p.Title, logo: p.Logo, mark: doneMark}, content), headers(nil)
+	content := fill(messageHTML, texts{"lead": t.signedOutLead}, parts{"action": action(p.SignIn, t.signInAgain)})
+	return document(frame{t: t, heading: t.signedOut, site: p.Title, logo: p.Logo, mark: doneMark}, content), headers()
+}
+
+// Onward writes a page that a browser leaves at once.
+func Onward(p OnwardPage) (body []byte, header httpmsg.Fields) {
+	t := &english
+	content := fill(messageHTML, texts{"lead": t.onwardLead}, parts{"action": action(p.URL, t.onwardNow)})
+	body = document(frame{t: t, heading: t.onward, site: p.Title, logo: p.Logo, mark: doorMark}, content)
+	return body, append(headers(), httpmsg.Field{Name: "refresh", Value: "0;url=" + link(p.URL)})
 }
 
 // Error writes an error page.
@@ -118,7 +131,7 @@ func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
 	}
 	retry := action(p.Retry, t.tryAgain)
 	content := fill(errorHTML, texts{"lead": e.detail, "advice": e.advice}, parts{"retry": retry, "details": details})
-	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: stopMark}, content), headers(nil)
+	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: stopMark}, content), headers()
 }
 
 // maxRequestID bounds what is shown of a request id: a client may choose one.
@@ -173,19 +186,12 @@ func hashOf(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// headers are the fields that every page is sent with. next are the origins
-// that a form's answer may redirect to.
-func headers(next []string) httpmsg.Fields {
-	policy := "default-src 'none'; style-src " + styleHash + "; img-src https: data:; form-action 'self'"
-	for _, origin := range next {
-		if source := sourceOf(origin); source != "" {
-			policy += " " + source
-		}
-	}
-	policy += "; base-uri 'none'; frame-ancestors 'none'"
+// headers are the fields that every page is sent with.
+func headers() httpmsg.Fields {
 	return append(httpmsg.Fields{
 		{Name: "content-type", Value: "text/html; charset=utf-8"},
-		{Name: "content-security-policy", Value: policy},
+		{Name: "content-security-policy", Value: "default-src 'none'; style-src " + styleHash +
+			"; img-src https: data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
 		{Name: "x-frame-options", Value: "DENY"},
 	}, common()...)
 }

@@ -4,8 +4,6 @@ import (
 	_ "embed"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // markup is HTML. Only the files beside this one and what fill makes of them
@@ -24,8 +22,8 @@ var (
 	signInHTML markup
 	//go:embed html/sign_out.html
 	signOutHTML markup
-	//go:embed html/signed_out.html
-	signedOutHTML markup
+	//go:embed html/message.html
+	messageHTML markup
 	//go:embed html/error.html
 	errorHTML markup
 	//go:embed html/mark_door.svg
@@ -113,21 +111,4 @@ func image(s string) string {
 		return s
 	}
 	return ""
-}
-
-// sourceOf returns an origin as a source expression for a policy, or "" for
-// what is none: a stray semicolon would begin another directive.
-func sourceOf(origin string) string {
-	scheme, authority, ok := strings.Cut(origin, "://")
-	if !ok || scheme != "https" && scheme != "http" {
-		return ""
-	}
-	host, port, err := httpmsg.ParseAuthority(authority)
-	if err != nil {
-		return ""
-	}
-	if port != "" {
-		host += ":" + port
-	}
-	return scheme + "://" + host
 }
