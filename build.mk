@@ -11,10 +11,21 @@ wasm-sources = $(shell find filter internal -name '*.go' ! -name '*_test.go') go
 .PHONY: build
 build: build/postern.wasm ## Build build/postern.wasm
 
+# Each file is moved into place when it is whole: several may build at once.
 build/postern-go.wasm: $(wasm-sources)
 	@mkdir -p $(@D)
-	CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o $@ ./filter
+	CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o $@.$$$$ ./filter && mv $@.$$$$ $@
+
+# wasm-merge leaves a file a twelfth larger than Go's own, with names for every
+# local variable; the passes make it smaller than Go's own in seconds. They
+# change neither the cost of a request nor, beyond a tenth, Envoy's start;
+# nor does -Oz, which takes minutes for another 5 %.
+wasm-passes := --remove-exports=poll_oneoff --remove-exports=path_filestat_get \
+  --optimize-instructions --simplify-locals --coalesce-locals --code-folding \
+  --remove-unused-brs --merge-blocks --optimize-instructions --vacuum
 
 build/postern.wasm: build/postern-go.wasm tools/wasi-stub/wasi_stub.wat $(npm)
 	tools/node_modules/.bin/wasm-merge -g $(wasm-features) build/postern-go.wasm postern \
-	  tools/wasi-stub/wasi_stub.wat wasi_snapshot_preview1 -o $@
+	  tools/wasi-stub/wasi_stub.wat wasi_snapshot_preview1 -o $@.$$$$.merged && \
+	tools/node_modules/.bin/wasm-opt -g $(wasm-features) $(wasm-passes) $@.$$$$.merged -o $@.$$$$ && \
+	rm $@.$$$$.merged && mv $@.$$$$ $@
