@@ -108,7 +108,7 @@ func (j *joiner) section(s string) {
 
 func (j *joiner) add(start, end int) {
 	if j.end > j.start {
-		if start == j.end+2 && j.source[j.end:start] == "; " {
+		if j.source[j.end:start] == "; " {
 			j.end = end
 			return
 		}
