@@ -63,8 +63,12 @@ func (m *headerMap) index(name string) int {
 	return slices.IndexFunc(m.pairs, func(p [2]string) bool { return p[0] == name })
 }
 
-// get is the first value only, as in Envoy (proxy-wasm spec issue 53).
+// get is the first value only, as in Envoy (proxy-wasm spec issue 53); an absent
+// map has none.
 func (m *headerMap) get(name string) (string, bool) {
+	if m == nil {
+		return "", false
+	}
 	i := m.index(strings.ToLower(name))
 	if i < 0 {
 		return "", false

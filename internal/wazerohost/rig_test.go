@@ -14,21 +14,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// guestModule builds testdata/guest once per test binary.
-var guestModule = sync.OnceValues(func() ([]byte, error) {
+// guestModule and bareModule are built once per test binary.
+var (
+	guestModule = sync.OnceValues(func() ([]byte, error) { return buildGuest("./testdata/guest") })
+	bareModule  = sync.OnceValues(func() ([]byte, error) { return buildGuest("./testdata/bareguest") })
+)
+
+func buildGuest(pkg string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "guest")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "guest.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-o", out, "./testdata/guest")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-o", out, pkg)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, &buildError{err, string(text)}
 	}
 	return os.ReadFile(out)
-})
+}
 
 type buildError struct {
 	err  error
