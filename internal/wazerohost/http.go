@@ -1,6 +1,7 @@
 package wazerohost
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -13,7 +14,8 @@ import (
 const inFlight = 256 << 10
 
 // ServeHTTP passes a request through the filter to Config.Upstream. It makes the
-// host the embedded proxy of the demo.
+// host the embedded proxy of the demo. A server in front of it sees "OPTIONS *"
+// only with http.Server.DisableGeneralOptionsHandler.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	headers := requestHeaders(r)
 	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
@@ -29,13 +31,14 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.Close()
 	bodyDone := make(chan struct{})
 	go func() { defer close(bodyDone); s.pumpRequest(r, hasBody) }()
+	ctx, cancel := context.WithCancel(r.Context())
 	upstreamDone := make(chan struct{})
-	go func() { defer close(upstreamDone); s.runUpstream(r) }()
-	gone := make(chan struct{})
-	go s.closeWithClient(r, gone)
+	go func() { defer close(upstreamDone); s.runUpstream(r.WithContext(ctx)) }()
+	stop := context.AfterFunc(r.Context(), s.Close) // the client may leave first
 	s.writeResponse(w)
-	close(gone)
+	stop()
 	s.Close()
+	cancel() // an application that still works has nobody to work for
 	select {
 	case <-bodyDone:
 	default: // unblocks a read of a body that nobody wants any more
@@ -45,15 +48,6 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-upstreamDone
 	if !s.response.out.isEnded() {
 		panic(http.ErrAbortHandler) // cuts the connection, as Envoy's reset does
-	}
-}
-
-// closeWithClient ends the stream when the client goes away first.
-func (s *Stream) closeWithClient(r *http.Request, done <-chan struct{}) {
-	select {
-	case <-r.Context().Done():
-		s.Close()
-	case <-done:
 	}
 }
 
