@@ -54,7 +54,7 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 // application is an error.
 func ReadSeen(p *Page) (*Seen, error) {
 	if p.Status != http.StatusOK {
-		return nil, fmt.Errorf("e2e: %s answered %d, not the application's 200: %.300s", p.URL, p.Status, p.Body)
+		return nil, fmt.Errorf("e2e: %s answered %d, not the application's 200: %.300s", p.URL.Path, p.Status, p.Body)
 	}
 	return ParseSeen(p.Body)
 }

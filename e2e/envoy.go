@@ -29,11 +29,11 @@ type EnvoySetup struct {
 
 	Config any               // Postern's settings: a string is used as it is, the rest as JSON; without them there is no filter
 	Env    map[string]string // environment of the module
-	Module string            // the module; build/postern.wasm when empty
+	Module string            // see modulePath when empty
 
 	// AllowHeadersStop sets the plugin's allow_on_headers_stop_iteration.
 	AllowHeadersStop bool
-	LogLevel         string // "info" when empty
+	LogLevel         string // of the module and of start and end; "info" when empty
 }
 
 // Envoy is a running one.
@@ -113,7 +113,9 @@ func launchEnvoy(t testing.TB, s EnvoySetup) (*Envoy, error) {
 	}
 	p, err := startProcess(binary, []string{
 		"--config-path", file, "--admin-address-path", filepath.Join(dir, "admin"),
-		"--concurrency", strconv.Itoa(s.Workers), "--use-dynamic-base-id", "--log-level", s.LogLevel,
+		"--concurrency", strconv.Itoa(s.Workers), "--use-dynamic-base-id",
+		// Envoy's own start prints a thousand lines that nobody wants in a failed test.
+		"--log-level", "warning", "--component-log-level", "wasm:" + s.LogLevel + ",main:" + s.LogLevel + ",config:" + s.LogLevel,
 	}, nil)
 	if err != nil {
 		return nil, err
@@ -301,12 +303,9 @@ func connectionManager(s EnvoySetup, filters []object) object {
 }
 
 func wasmFilter(s EnvoySetup) (object, error) {
-	module := s.Module
-	if module == "" {
-		var err error
-		if module, err = part("build", "build", "postern.wasm"); err != nil {
-			return nil, err
-		}
+	module, err := modulePath(s)
+	if err != nil {
+		return nil, err
 	}
 	config, err := settingsText(s.Config)
 	if err != nil {
@@ -326,6 +325,18 @@ func wasmFilter(s EnvoySetup) (object, error) {
 	}
 	return typed("envoy.filters.http.wasm",
 		"type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", object{"config": plugin}), nil
+}
+
+// modulePath is the module to load: the set-up's, or the one that the
+// environment names (to test a released file), or the one just built.
+func modulePath(s EnvoySetup) (string, error) {
+	if s.Module != "" {
+		return s.Module, nil
+	}
+	if path := os.Getenv("POSTERN_WASM"); path != "" {
+		return path, nil
+	}
+	return part("build", "build", "postern.wasm")
 }
 
 func settingsText(config any) (string, error) {

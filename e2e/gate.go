@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // Gate is an application behind Envoy with Postern, in front of one provider.
@@ -55,7 +56,7 @@ func StartGate(t testing.TB, p *Provider, s EnvoySetup, edits ...func(Settings))
 func (g *Gate) waitProvider(t testing.TB) {
 	t.Helper()
 	before := g.App.Requests()
-	Eventually(t, startLimit, func() error {
+	Eventually(t, 30*time.Second, func() error {
 		p, err := NewBrowser().Get(g.URL("/"))
 		if err != nil {
 			return err

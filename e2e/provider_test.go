@@ -17,22 +17,21 @@ func TestNothingPassesBeforeTheProviderIsKnown(t *testing.T) {
 			Version: version, Workers: 2, App: app.Addr(), IDP: absent.Addr(),
 			Config: NewSettings(absent), Env: NewSecrets(),
 		})
-		for name, path := range map[string]string{
-			"a page": "/shop", "the start of a login": "/oauth2/start?rd=/shop",
-		} {
-			t.Run(name+" gets 503 and Retry-After", func(t *testing.T) {
-				page := must(NewBrowser().Get(e.URL(path)))(t)
-				if page.Status != http.StatusServiceUnavailable {
-					t.Errorf("status %d", page.Status)
-				}
-				if after, err := strconv.Atoi(page.Header.Get("Retry-After")); err != nil || after < 1 {
-					t.Errorf("retry-after: %q", page.Header.Get("Retry-After"))
-				}
-			})
-		}
-		t.Run("with forged identity it does not pass either", func(t *testing.T) {
-			if page := must(NewBrowser().Get(e.URL("/shop"), forged()))(t); page.Status == http.StatusOK {
-				t.Error("passed")
+		// All at once, since each is parked for some seconds.
+		t.Run("503 and Retry-After", func(t *testing.T) {
+			for name, visit := range map[string]struct {
+				path   string
+				header http.Header
+			}{
+				"for a page":                     {"/shop", nil},
+				"for the start of a login":       {"/oauth2/start?rd=/shop", nil},
+				"for one with a forged identity": {"/shop", forged()},
+				"for one with a forged session":  {"/shop", http.Header{"Cookie": {SessionCookie + "=1.forged"}}},
+			} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					checkUnavailable(t, must(NewBrowser().Get(e.URL(visit.path), visit.header))(t))
+				})
 			}
 		})
 		if n := app.Requests(); n != 0 {
@@ -52,4 +51,14 @@ func TestNothingPassesBeforeTheProviderIsKnown(t *testing.T) {
 			checkIdentity(t, must(ReadSeen(page))(t), Alice)
 		})
 	})
+}
+
+func checkUnavailable(t *testing.T, page *Page) {
+	t.Helper()
+	if page.Status != http.StatusServiceUnavailable {
+		t.Errorf("status %d", page.Status)
+	}
+	if after, err := strconv.Atoi(page.Header.Get("Retry-After")); err != nil || after < 1 {
+		t.Errorf("retry-after: %q", page.Header.Get("Retry-After"))
+	}
 }

@@ -10,31 +10,9 @@ import (
 
 const tabs = 50
 
-// TestFiftyTabs is a browser that restores its window: every tab asks for its
-// page at once, the person signs in in one of them, and the provider sends all
-// of them back in whatever order.
-func TestFiftyTabs(t *testing.T) {
-	for _, test := range []struct {
-		name     string
-		provider func(testing.TB) *Provider
-	}{
-		{"with keycloak", Keycloak},
-		{"with oidc-provider", OIDCProvider},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			g := StartGate(t, test.provider(t), EnvoySetup{Workers: 2})
-			t.Run("opened at once by a browser that was never here", func(t *testing.T) {
-				testTabs(t, g, NewBrowser())
-			})
-			t.Run("opened at once by a browser that began a login before", func(t *testing.T) {
-				b := NewBrowser()
-				must(g.StartLogin(b, "/earlier"))(t)
-				testTabs(t, g, b)
-			})
-		})
-	}
-}
-
+// testTabs is a browser that restores its window: every tab asks for its page
+// at once, the person signs in in one of them, and the provider sends all of
+// them back in whatever order.
 func testTabs(t *testing.T, g *Gate, b *Browser) {
 	logins := make([]*Login, tabs)
 	inParallel(t, tabs, func(i int) (err error) {
@@ -66,6 +44,22 @@ func testTabs(t *testing.T, g *Gate, b *Browser) {
 	}
 	if bindings > 1 {
 		t.Errorf("cookies in the end: %q", b.Jar.Names(home))
+	}
+}
+
+// testReplacedBinding is one interleaving of tabs opened at once, step by step:
+// two of them were each given a binding, a third began its login with the
+// first, and then the answer with the second arrived and replaced it.
+func testReplacedBinding(t *testing.T, g *Gate) {
+	b, other := NewBrowser(), NewBrowser()
+	must(g.StartLogin(b, tabPage(0)))(t)
+	login := must(g.StartLogin(b, tabPage(2)))(t)
+	b.Jar.Set(address(t, g.URL("/")), must(g.StartLogin(other, tabPage(1)))(t).Started.Cookies)
+	if err := login.AtProvider(Alice); err != nil {
+		t.Fatal(err)
+	}
+	if err := arrives(login, 2); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -37,7 +37,7 @@ func (g *Gate) resume(b *Browser, page *Page) (*Login, error) {
 	}
 	last := way[len(way)-1]
 	if last.Location() == nil {
-		return nil, fmt.Errorf("e2e: %s answered %d instead of leading to the provider: %.300s", last.URL, last.Status, last.Body)
+		return nil, fmt.Errorf("e2e: %s answered %d instead of leading to the provider: %.300s", last.URL.Path, last.Status, last.Body)
 	}
 	return &Login{Gate: g, Browser: b, Started: last}, nil
 }
@@ -61,7 +61,7 @@ func (l *Login) AtProvider(who Person) error {
 		last = way[len(way)-1]
 	}
 	if l.Back = last.Location(); l.Back == nil || !l.Gate.callback(l.Back) {
-		return fmt.Errorf("e2e: %s answered %d instead of sending back: %.300s", last.URL, last.Status, last.Body)
+		return fmt.Errorf("e2e: %s answered %d instead of sending back: %.300s", last.URL.Path, last.Status, last.Body)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (g *Gate) SignIn(b *Browser, target string, who Person) (*Page, error) {
 	}
 	last := way[len(way)-1]
 	if last.Status != http.StatusOK || last.URL.String() != g.URL(target) {
-		return nil, fmt.Errorf("e2e: the journey ended with %d at %s: %.300s", last.Status, last.URL, last.Body)
+		return nil, fmt.Errorf("e2e: the journey ended with %d at %s: %.300s", last.Status, last.URL.Path, last.Body)
 	}
 	return last, nil
 }

@@ -62,6 +62,8 @@ const provider = new Provider(issuer, {
   // Nobody is asked for consent: signing in is all that the tests are about.
   async loadExistingGrant(ctx) {
     const { client, session, params } = ctx.oidc;
+    const known = session.grantIdFor(client.clientId);
+    if (known) return ctx.oidc.provider.Grant.find(known);
     const grant = new ctx.oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
     grant.addOIDCScope(params.scope);
     await grant.save();
