@@ -10,6 +10,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -20,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/postern-auth/postern/internal/idp"
@@ -65,13 +67,37 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 // Check starts everything, walks the journey and says whether all went well.
-func Check(ctx context.Context, o Options) (bool, error) {
+// The proxy's log is shown only if not.
+func Check(ctx context.Context, o Options) (ok bool, err error) {
+	log, shown := &heldLog{}, o.Log
+	o.Log = log
 	d, err := start(ctx, o)
-	if err != nil {
-		return false, err
+	if err == nil {
+		ok = check(ctx, &d.place, o.Out)
+		d.stop()
 	}
-	defer d.stop()
-	return check(ctx, &d.place, o.Out), nil
+	if !ok {
+		_, _ = shown.Write(log.bytes())
+	}
+	return ok, err
+}
+
+// heldLog keeps what the proxy logs, from whichever goroutine.
+type heldLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *heldLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *heldLog) bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.text.Bytes())
 }
 
 type demo struct {

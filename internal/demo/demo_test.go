@@ -129,6 +129,22 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}
 }
 
+func TestCheckShowsTheProxysLogWhenItFails(t *testing.T) {
+	module := filepath.Join(t.TempDir(), "postern.wasm")
+	if err := os.WriteFile(module, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	envoy := script(t, says("1.40.0"), "case $* in *validate*) exit 0;; esac; echo 'settings refused' >&2; exit 1")
+	t.Setenv("ENVOY", envoy)
+	var log strings.Builder
+	ok, err := Check(t.Context(), Options{
+		Host: "envoy", Listen: "127.0.0.1:0", IdP: "127.0.0.1:0", App: "127.0.0.1:0", Module: module, Out: t.Output(), Log: &log,
+	})
+	if ok || err == nil || !strings.Contains(err.Error(), "before it was ready") || !strings.Contains(log.String(), "settings refused") {
+		t.Errorf("got %v, %v, log %q", ok, err, log.String())
+	}
+}
+
 // taken is an address that somebody else listens on.
 func taken(t *testing.T) string {
 	s := httptest.NewServer(http.NotFoundHandler())

@@ -73,7 +73,7 @@ func orEnded(err error) error {
 }
 
 func envoyArguments(file string) []string {
-	return []string{"-c", file, "--use-dynamic-base-id", "-l", "warning", "--component-log-level", "wasm:info"}
+	return []string{"-c", file, "--use-dynamic-base-id", "-l", "warning", "--component-log-level", "wasm:info", "--log-format", "[%l] %v"}
 }
 
 func envoyOptions(envoy Envoy, dir string, log io.Writer, ready chan<- int) []api.RunOption {

@@ -19,6 +19,11 @@ func TestJourneyThroughTheModule(t *testing.T) {
 		t.Fatal(WheelEnvoy + " is missing: make setup fetches it")
 	}
 	t.Setenv("ENVOY", WheelEnvoy)
+	cache, err := filepath.Abs(filepath.Join("build", "cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", cache) // compiled code stays out of the person's own
 	for _, host := range []string{"envoy", "wazero"} {
 		t.Run(host, func(t *testing.T) {
 			var out strings.Builder
