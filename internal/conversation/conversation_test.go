@@ -1,0 +1,66 @@
+package conversation
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+const corpus = "../../testdata/conversations"
+
+// loadCorpus reads every script.
+func loadCorpus(t *testing.T) []*Script {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(corpus, "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scripts []*Script
+	for _, path := range paths {
+		s, err := Load(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		scripts = append(scripts, s)
+	}
+	if len(scripts) == 0 {
+		t.Fatal("there are no scripts")
+	}
+	return scripts
+}
+
+// playAll plays the corpus on one driver, and says what it left out and why.
+func playAll(t *testing.T, d Driver) {
+	defer func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	played, cases := 0, 0
+	for _, s := range loadCorpus(t) {
+		if !s.RunsOn(d.Name()) {
+			t.Logf("%s is not for %s: %s", s.Name, d.Name(), s.Why)
+			continue
+		}
+		played++
+		t.Run(d.Name()+"/"+s.Name, func(t *testing.T) {
+			Play(s, d, func(name string, play func() error) {
+				cases++
+				if name == "" {
+					if err := play(); err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				t.Run(name, func(t *testing.T) {
+					if err := play(); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		})
+	}
+	t.Logf("%s: %d scripts, %d conversations", d.Name(), played, cases)
+}
+
+func TestConversations(t *testing.T) { playAll(t, Native()) }

@@ -1,0 +1,72 @@
+// Package conversation plays scripts of what passes between a browser, the
+// gate, the provider and the application, and checks every word of it. One
+// script runs on the gate as Go code, on the compiled module in the wazero host
+// and on a real Envoy; a script that holds on all three says what Postern does.
+//
+// It is a test tool: it opens sockets and starts Envoy, and nothing of it is
+// part of the module. It refuses scripts that it does not understand to the
+// last word, and fails a script for whatever the script does not mention: a
+// cookie that is set, a call to the provider, an event in the log, or a secret
+// anywhere that secrets do not belong.
+//
+// # Scripts
+//
+// A script is a txtar archive. Its comment is a title and, where the script
+// cannot run everywhere, a line that says where and why:
+//
+//	# A callback without state is refused.
+//	only: native module (the clock moves)
+//
+// Its files are script, and as needed settings.json (laid over the default
+// settings: objects are merged, lists of as many objects entry by entry, the
+// rest replaced), discovery.json (laid over the provider's metadata), further
+// settings for restart, and cases: a table of name and variables, for each line
+// of which the script is played on the same gate with new browsers.
+//
+// A step begins in the first column; what belongs to it is indented. Steps:
+//
+//	-> GET https://app.example.com/a?b=c     a browser sends a request
+//	   accept: text/html                     … with this field
+//	   cookie: a=b                           … and these cookies in place of its own
+//	   no cookies                            … or none
+//	   body: text                            … with a body
+//	-> [tab] GET /a                          … in a tab, so that several can wait
+//	pending [tab]                            there is no answer yet
+//	<- 303 login                             the gate answers, for this reason
+//	   location: https://id.example.com/*    … with this field
+//	   ? state=<state>                       … this parameter in its location
+//	   set-cookie: a=<a>; *                  … exactly the cookies that are listed
+//	   absent: www-authenticate              … without this field
+//	   body contains text                    … with, or lacks, this text
+//	   json reason: no_session               … with this member of its JSON
+//	=> forwarded                             the request reaches the application
+//	   x-auth-request-user: alice            … with this field
+//	   absent: cookie                        … without this one, in any spelling
+//	<- 200                                   and this is its answer
+//	call POST https://id.example.com/token   the gate calls the provider
+//	   & code=*                              … with exactly these form parameters
+//	   body: *                               … or this body
+//	reply 200                                the provider answers
+//	   {"token_type": "Bearer", …}           … with this body, to the step's end
+//	reply never                              … not in time
+//	reply cut                                … by closing the connection
+//	provider down                            no host of the provider is healthy
+//	take over keys                           the script answers calls for keys
+//	hand back keys                           … and no longer
+//	event login_refused state_missing        one line of the log; other=value may follow
+//	clock +1h                                time passes
+//	browser bob                              another browser, or an earlier one again
+//	jar NAME = value                         puts a cookie into the browser's jar
+//	jar NAME gone                            takes it out
+//	app answers 200                          what the application says from now on
+//	   set-cookie: a=b
+//	let name = value                         sets a variable
+//	assert a = b                             compares
+//	restart with other.json                  a new gate with other settings
+//	include sign-in                          the steps in parts/sign-in.txt
+//	log mentions text                        a line of the log that is no event
+//
+// $name and $function(argument) stand for a value, $$ for a dollar sign. Where
+// something is expected, * stands for any text and <name> captures it. The
+// functions are in expand.go; $idtoken makes and signs an ID token.
+package conversation

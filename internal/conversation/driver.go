@@ -1,0 +1,125 @@
+package conversation
+
+import (
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// Driver plays scripts on one kind of gate.
+type Driver interface {
+	Name() string
+	// Start begins a gate. Settings that it refuses are an error.
+	Start(Setup) (Gate, error)
+	// Close ends what gates share.
+	Close() error
+}
+
+// Setup is what a gate begins with.
+type Setup struct {
+	Settings []byte
+	// Auto answers a call that the script leaves to the provider, or says that
+	// the script answers it. It may be called from any goroutine.
+	Auto func(Call) (Reply, bool)
+	// Log is told of every line that the gate logs. It may be called from any
+	// goroutine.
+	Log func(string)
+	Now time.Time // what a clock that can be set shows at first
+}
+
+// Gate is one gate under test. It is used from one goroutine.
+type Gate interface {
+	// Send sends a request and returns once the gate has seen it, or before.
+	Send(Request) (Exchange, error)
+	// Call returns the next call that waits for an answer. It waits for one
+	// where it may still come; nil means that there is none.
+	Call() (*Call, error)
+	// Calls returns how many calls wait at this moment.
+	Calls() int
+	// Reply answers a call.
+	Reply(*Call, Reply) error
+	// Application sets what the application answers from now on.
+	Application(Reply)
+	// Provider says whether any host of the provider is healthy.
+	Provider(up bool) error
+	// Now is the gate's time.
+	Now() time.Time
+	// Advance lets time pass.
+	Advance(time.Duration) error
+	// Settle returns once everything that was logged so far has reached Log.
+	Settle() error
+	// Stop ends the gate. It returns what the gate did that no gate should.
+	Stop() error
+}
+
+// Exchange is a request under way.
+type Exchange interface {
+	// Done reports whether there is an answer.
+	Done() bool
+	// Outcome is what became of the request. It waits for an answer where one
+	// may still come.
+	Outcome() (Outcome, error)
+}
+
+// Request is a request as a browser sends it.
+type Request struct {
+	Method    string
+	Authority string
+	Target    string
+	Header    httpmsg.Fields
+	Body      string
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	Forwarded *Forwarded // what the application received; nil if nothing
+	Status    int
+	Reason    string // the gate's, for its own answers
+	Header    httpmsg.Fields
+	Body      string
+}
+
+// Forwarded is a request as the application received it.
+type Forwarded struct {
+	Method, Authority, Target string
+	Header                    httpmsg.Fields
+}
+
+// Call is a request that the gate makes to its provider.
+type Call struct {
+	Method, URL string
+	Header      httpmsg.Fields
+	Body        string
+
+	handle any // the driver's
+}
+
+// Reply is an answer of the provider or of the application.
+type Reply struct {
+	Status int
+	Header httpmsg.Fields
+	Body   string
+	Never  bool // no answer in time
+	Cut    bool // the connection is closed instead
+}
+
+// What Envoy answers in the place of a server that does not.
+var (
+	replyTimeout = Reply{Status: 504, Body: "upstream request timeout",
+		Header: httpmsg.Fields{{Name: "content-type", Value: "text/plain"}}}
+	replyCut = Reply{Status: 503, Body: "upstream connect error or disconnect/reset before headers",
+		Header: httpmsg.Fields{{Name: "content-type", Value: "text/plain"}}}
+)
+
+// maxAnswer is the largest answer to a call that Envoy buffers.
+const maxAnswer = 1 << 20
+
+// reason takes the gate's own word out of Envoy's response code details.
+func reason(details string) string {
+	_, own, ok := strings.Cut(details, "postern_")
+	if !ok {
+		return ""
+	}
+	return strings.TrimRight(own, "}_")
+}
