@@ -31,7 +31,9 @@ type Config struct {
 	// answers: the callback is at this address followed by `path_prefix` and
 	// `/callback`, and that is the redirect address to register at the
 	// provider. Only scheme, host and port. Without it each request's own host
-	// receives them, if the host is in `hosts`.
+	// receives them, if the host is in `hosts`. Its own host needs no entry in
+	// `hosts`. If there are others, `session.cookie.domain` must name a domain
+	// that all of them are below, so that they receive the session.
 	//
 	// Example: "https://auth.example.com"
 	PublicURL string `json:"public_url"`

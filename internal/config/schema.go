@@ -255,9 +255,9 @@ type SignIn struct {
 	// Default: "auto"
 	Page string `json:"page"`
 
-	// Title is the heading of that page, up to 100 characters.
+	// Title is what people sign in to, as pages name it: up to 100 characters.
 	//
-	// Default: "Sign in"
+	// Example: "Example Shop"
 	Title string `json:"title"`
 
 	// LoginTimeout is how long a person may take at the provider, from 1m to
@@ -269,7 +269,6 @@ type SignIn struct {
 
 func (s *SignIn) setDefaults() {
 	s.Page = "auto"
-	s.Title = "Sign in"
 	s.LoginTimeout = Duration(15 * time.Minute)
 }
 

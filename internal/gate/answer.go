@@ -30,7 +30,9 @@ func (g *Gate) fail(q *request, f failure) Verdict {
 		r.GRPC = grpcStatus(f.status)
 	}
 	if httpmsg.Navigation(q.Request) {
-		r.Body, r.Header = page.Error(page.ErrorPage{Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry})
+		r.Body, r.Header = page.Error(page.ErrorPage{
+			Title: g.settings.SignIn.Title, Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry,
+		})
 	} else {
 		r.Body, r.Header = page.Problem(page.ProblemDetails{Status: f.status, Reason: f.reason, RequestID: q.ID()})
 	}

@@ -160,7 +160,7 @@ func (g *Gate) serveSignOut(q *request) Verdict {
 	if hasReturn {
 		action += "?" + url.Values{"rd": {rd}}.Encode()
 	}
-	body, header := page.SignOut(page.SignOutPage{Action: action})
+	body, header := page.SignOut(page.SignOutPage{Title: g.settings.SignIn.Title, Action: action})
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_out_page"}}
 }
 
@@ -171,9 +171,13 @@ func (g *Gate) signOut(q *request, rd string) Verdict {
 		cookies = httpmsg.Fields{g.setCookie(g.jar.Name(0), "", -1)}
 	}
 	cookies = append(cookies, g.setBinding("", -1))
-	if rd != "" {
+	title := g.settings.SignIn.Title
+	body, header := page.SignedOut(page.SignedOutPage{Title: title, SignIn: g.startURL("/")})
+	switch {
+	case rd != "" && q.Method == "POST" && !strings.HasPrefix(rd, "/"):
+		body, header = page.Onward(page.OnwardPage{Title: title, URL: rd})
+	case rd != "":
 		return redirect(rd, "signed_out", cookies)
 	}
-	body, header := page.SignedOut(page.SignedOutPage{SignIn: g.startURL("/")})
 	return Verdict{Respond: &Respond{Status: 200, Header: append(header, cookies...), Body: body, Reason: "signed_out"}}
 }

@@ -190,4 +190,3 @@ func (g *Gate) clearPlanted(q *request) (header httpmsg.Fields) {
 	}
 	return header
 }
-

@@ -244,4 +244,3 @@ func keepOrigin(s string) string {
 	host, _, _ := strings.Cut(rest, "/")
 	return s[:len(s)-len(rest)] + host + "/"
 }
-
