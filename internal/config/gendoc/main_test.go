@@ -33,7 +33,7 @@ func TestTheReferenceIsCurrent(t *testing.T) {
 const base = `{
 	"providers": [{"name": "a", "issuer": "https://id.example.com", "cluster": "idp", "client_id": "c",
 		"client_secret": {"env": "SHOP_CLIENT_SECRET"}}],
-	"hosts": [".example.com"],
+	"hosts": ["auth.example.com"],
 	"session": {"keys": [{"id": "k", "env": "POSTERN_KEY"}]},
 	"rules": [{"match": {"paths": ["/a"], "methods": ["GET"]}}]
 }`
