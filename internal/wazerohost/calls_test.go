@@ -102,13 +102,15 @@ func TestTheAnswerComesEvenWhenTheStreamIsGone(t *testing.T) {
 
 func TestTheEffectiveContextLastsForOneCallback(t *testing.T) {
 	r := newRig(t, "configure: quiet tick 1000; return 1\nrequest_headers: quiet "+callIDP+"; return 4\n"+
-		"http_call_response: get 0 :path; effective last; get 0 :path\ntick: get 0 :path")
+		"http_call_response: get 0 :path; effective last; get 0 :path; get 0 :method\ntick: get 0 :path")
 	r.get()
 	r.Calls()[0].Reply(200, nil, nil)
 	r.Tick()
 	r.wantLog("http_call_response: token 1 headers 1 body 0 trailers 0",
 		"http_call_response: get 0 :path -> 2 ", "http_call_response: effective last -> 0",
-		"http_call_response: get 0 :path -> 0 /a?b=c", "tick: get 0 :path -> 2 ")
+		"http_call_response: get 0 :path -> 0 /a?b=c",
+		"http_call_response: get 0 :method -> 0 GET", // an allocation in between does not end it
+		"tick: get 0 :path -> 2 ")
 }
 
 func TestACallWithoutTimeoutWaits(t *testing.T) {

@@ -156,6 +156,16 @@ func TestALocalReplyIsSentOnceTheCallbackHasReturned(t *testing.T) {
 	}
 }
 
+func TestAReplyForAnotherStreamStopsThisOneToo(t *testing.T) {
+	r := newRig(t, "request_headers: return 4")
+	first := r.get()
+	if err := r.Reconfigure([]byte("request_headers: quiet effective first; quiet reply 200 -1 -; return 0")); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, r.get(), Pending)
+	wantKind(t, first, Replied)
+}
+
 var equateEmpty = cmp.FilterValues(func(a, b any) bool {
 	return size(a) == 0 && size(b) == 0
 }, cmp.Comparer(func(a, b any) bool { return true }))
