@@ -29,3 +29,11 @@ build/postern.wasm: build/postern-go.wasm tools/wasi-stub/wasi_stub.wat $(npm)
 	  tools/wasi-stub/wasi_stub.wat wasi_snapshot_preview1 -o $@.$$$$.merged && \
 	tools/node_modules/.bin/wasm-opt -g $(wasm-features) $(wasm-passes) $@.$$$$.merged -o $@.$$$$ && \
 	rm $@.$$$$.merged && mv $@.$$$$ $@
+
+.PHONY: bench
+bench: build build/bench/logonly.wasm build/tools/envoy/1.40.0/envoy debian-packages ## Measure what a request, a start and a worker cost
+	$(GO) run ./bench
+
+build/bench/logonly.wasm: $(wasm-sources) bench/testdata/logonly/main.go
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o $@ ./bench/testdata/logonly

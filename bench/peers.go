@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+)
+
+// wasmFilter runs a module with settings and an environment.
+func wasmFilter(module, settings string, env map[string]string) []object {
+	vm := object{"runtime": "envoy.wasm.runtime.v8", "code": object{"local": object{"filename": module}}}
+	if len(env) > 0 {
+		vm["environment_variables"] = object{"key_values": env}
+	}
+	config := object{"name": "postern", "root_id": "postern", "failure_policy": "FAIL_RELOAD", "vm_config": vm}
+	if settings != "" {
+		config["configuration"] = object{"@type": "type.googleapis.com/google.protobuf.StringValue", "value": settings}
+	}
+	return []object{{"name": "postern", "typed_config": typed("extensions.filters.http.wasm.v3.Wasm", object{"config": config})}}
+}
+
+// posternSettings are those of a common gate: five headers for the application.
+func posternSettings(issuer string) string {
+	b, _ := json.Marshal(object{
+		"providers": []object{{
+			"name": "keycloak", "type": "oidc", "issuer": issuer, "insecure_issuer": true, "cluster": "idp",
+			"client_id": clientID, "client_secret": object{"value": random(24)},
+			"claims": object{"user": "preferred_username", "email": "email", "groups": "groups"},
+		}},
+		"hosts": []string{host},
+		"session": object{
+			"keys": []object{{"id": "k1", "env": "POSTERN_KEY"}}, "cookie": object{"name": cookieName},
+		},
+		"forward": object{
+			"headers": object{
+				"x-auth-request-user": "user", "x-auth-request-email": "email", "x-auth-request-groups": "groups",
+				"x-auth-request-preferred-username": "preferred_username",
+			},
+			"access_token": []string{"authorization"},
+		},
+	})
+	return string(b)
+}
+
+// oauth2Filter is Envoy's own gate.
+func oauth2Filter() object {
+	return object{"name": "envoy.filters.http.oauth2", "typed_config": typed("extensions.filters.http.oauth2.v3.OAuth2", object{"config": object{
+		"token_endpoint":         object{"cluster": "idp", "uri": "http://idp/token", "timeout": "3s"},
+		"authorization_endpoint": "http://idp/auth",
+		"redirect_uri":           "https://" + host + "/callback",
+		"redirect_path_matcher":  object{"path": object{"exact": "/callback"}},
+		"signout_path":           object{"path": object{"exact": "/signout"}},
+		"credentials": object{
+			"client_id":    clientID,
+			"token_secret": object{"name": "token"},
+			"hmac_secret":  object{"name": "hmac"},
+		},
+		"auth_scopes": []string{"openid"}, "forward_bearer_token": true, "use_refresh_token": true,
+		"disable_token_encryption": true,
+	}})}
+}
+
+// oauth2Secrets are those that oauth2Filter names.
+func oauth2Secrets() []object {
+	secret := func(name, value string) object {
+		return object{"name": name, "generic_secret": object{"secret": object{"inline_string": value}}}
+	}
+	return []object{secret("token", "unused"), secret("hmac", hmacSecret)}
+}
+
+// jwtFilter verifies the token that oauth2Filter forwards.
+func jwtFilter(issuer, jwks string) object {
+	return object{"name": "envoy.filters.http.jwt_authn", "typed_config": typed("extensions.filters.http.jwt_authn.v3.JwtAuthentication", object{
+		"providers": object{"keycloak": object{"issuer": issuer, "forward": true, "local_jwks": object{"inline_string": jwks},
+			"claim_to_headers": []object{
+				{"header_name": "x-auth-request-user", "claim_name": "preferred_username"},
+				{"header_name": "x-auth-request-email", "claim_name": "email"},
+			}}},
+		"rules": []object{{"match": object{"prefix": "/"}, "requires": object{"provider_name": "keycloak"}}},
+	})}
+}
+
+// provider answers discovery and keys, which is all that a gate asks for when
+// everybody is signed in.
+func provider(jwks func() string) *httptest.Server {
+	var s *httptest.Server
+	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("content-type", "application/json")
+		if !strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration") {
+			_, _ = w.Write([]byte(jwks()))
+			return
+		}
+		_ = json.NewEncoder(w).Encode(object{
+			"issuer": s.URL, "authorization_endpoint": s.URL + "/auth", "token_endpoint": s.URL + "/token", "jwks_uri": s.URL + "/keys",
+			"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+			"id_token_signing_alg_values_supported": []string{"RS256"},
+		})
+	}))
+	return s
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/postern-auth/postern/internal/session"
+)
+
+const (
+	host       = "shop.example.com"
+	clientID   = "shop"
+	cookieName = "__Host-postern"
+	hmacSecret = "a secret that only the bench knows"
+)
+
+// tokens are those of one sign-in at a Keycloak, in their sizes.
+type tokens struct {
+	access, id, refresh string
+	jwks                string
+}
+
+// mintTokens makes and signs them.
+func mintTokens(issuer string, now time.Time) (*tokens, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	kid := random(32)
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: kid}},
+		(&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return nil, err
+	}
+	claims := func(kind string, more map[string]any) map[string]any {
+		c := map[string]any{
+			"exp": now.Add(time.Hour).Unix(), "iat": now.Unix(), "auth_time": now.Unix(),
+			"jti": random(18), "iss": issuer, "sub": uuid(), "typ": kind, "azp": clientID, "sid": uuid(), "acr": "1",
+		}
+		for name, value := range more {
+			c[name] = value
+		}
+		return c
+	}
+	person := map[string]any{
+		"email_verified": true, "name": "Alice Example", "preferred_username": "alice",
+		"given_name": "Alice", "family_name": "Example", "email": "alice@example.com",
+		"groups": []string{"staff", "admins"},
+	}
+	forAccess := map[string]any{
+		"aud": []string{"shop-api", "account"}, "allowed-origins": []string{"https://shop.example.com"},
+		"realm_access":    map[string]any{"roles": []string{"default-roles-main", "offline_access", "uma_authorization"}},
+		"resource_access": map[string]any{"account": map[string]any{"roles": []string{"manage-account", "manage-account-links", "view-profile"}}},
+		"scope":           "openid profile email",
+	}
+	forID := map[string]any{"aud": clientID, "at_hash": random(12), "nonce": random(24)}
+	for name, value := range person {
+		forAccess[name], forID[name] = value, value
+	}
+	t := &tokens{}
+	for _, token := range []struct {
+		to     *string
+		claims map[string]any
+	}{
+		{&t.access, claims("Bearer", forAccess)},
+		{&t.id, claims("ID", forID)},
+		{&t.refresh, claims("Refresh", map[string]any{"aud": issuer, "scope": "openid profile email"})},
+	} {
+		if *token.to, err = sign(signer, token.claims); err != nil {
+			return nil, err
+		}
+	}
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
+		{Key: key.Public(), KeyID: kid, Algorithm: string(jose.RS256), Use: "sig"},
+	}})
+	t.jwks = string(set)
+	return t, err
+}
+
+func sign(signer jose.Signer, claims map[string]any) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
+}
+
+// posternCookie is what Postern would set after this sign-in.
+func posternCookie(t *tokens, key []byte, issuer string, now time.Time) (string, error) {
+	ring, err := session.NewKeyring([]session.Key{{ID: "k1", Secret: key}})
+	if err != nil {
+		return "", err
+	}
+	single := func(v string) session.Claim { return session.Claim{Values: []string{v}} }
+	sealed, dropped, err := ring.SealSession(&session.Session{
+		ID: random(16), Provider: "keycloak", Issuer: issuer, ClientID: clientID,
+		Subject: uuid(), SID: uuid(), Begun: now.Unix(),
+		Claims: map[string]session.Claim{
+			"user": single("alice"), "email": single("alice@example.com"), "preferred_username": single("alice"),
+			"groups": {List: true, Values: []string{"staff", "admins"}},
+		},
+		AccessToken: t.access, AccessExpires: now.Add(time.Hour).Unix(), IDToken: t.id, RefreshToken: t.refresh,
+	}, 16<<10)
+	if err != nil {
+		return "", err
+	}
+	if len(dropped) > 0 {
+		return "", fmt.Errorf("the session was sealed without %v", dropped)
+	}
+	jar := session.NewJar(cookieName)
+	parts, err := jar.Split(sealed)
+	if err != nil {
+		return "", err
+	}
+	for i, part := range parts {
+		parts[i] = jar.Name(i) + "=" + part
+	}
+	return strings.Join(parts, "; "), nil
+}
+
+// nativeCookie is what Envoy's own oauth2 filter would set, its tokens in the
+// clear (disable_token_encryption): the cheapest way that it has.
+func nativeCookie(t *tokens, now time.Time) string {
+	expires := strconv.FormatInt(now.Add(time.Hour).Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(hmacSecret))
+	mac.Write([]byte(strings.Join([]string{host, expires, t.access, t.id, t.refresh}, "\n")))
+	return strings.Join([]string{
+		"OauthHMAC=" + base64.StdEncoding.EncodeToString(mac.Sum(nil)), "OauthExpires=" + expires,
+		"BearerToken=" + t.access, "IdToken=" + t.id, "RefreshToken=" + t.refresh,
+	}, "; ")
+}
+
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // crypto/rand ends the process where it fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func uuid() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b)
+	h := hex.EncodeToString(b)
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}
