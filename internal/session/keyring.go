@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -95,7 +96,7 @@ func (r *Keyring) Seal(p Purpose, plaintext []byte, compress bool) (string, erro
 // Open decrypts what Seal returned for the same purpose, and names the key it
 // was sealed with. A value longer than limit bytes is refused unread.
 func (r *Keyring) Open(p Purpose, sealed string, limit int) (plaintext []byte, keyID string, err error) {
-	if len(sealed) > limit {
+	if len(sealed) > limit || !wellFormed(sealed) {
 		return nil, "", ErrSealed
 	}
 	obj, err := jose.ParseEncryptedCompact(sealed,
@@ -113,6 +114,19 @@ func (r *Keyring) Open(p Purpose, sealed string, limit int) (plaintext []byte, k
 		return nil, "", ErrSealed
 	}
 	return plaintext, keyID, nil
+}
+
+// wellFormed reports whether a value could be one of Seal's: base64url without
+// padding, and no encrypted key, which the library would pass over.
+func wellFormed(sealed string) bool {
+	for i := range len(sealed) {
+		c := sealed[i]
+		if c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	dot := strings.IndexByte(sealed, '.')
+	return dot > 0 && strings.HasPrefix(sealed[dot:], "..")
 }
 
 // derive returns the HMAC with SHA-256, under the key of the given id and
