@@ -23,6 +23,7 @@ const startLimit = 90 * time.Second
 type EnvoySetup struct {
 	Version string // one of EnvoyVersions; the first when empty
 	Workers int    // 1 when 0
+	Host    string // what browsers call it; localhost when empty
 
 	App string // the application's host:port; without it every request is answered with a 200 by Envoy itself
 	IDP string // the provider's host:port
@@ -48,7 +49,7 @@ type Envoy struct {
 
 // URL is the address of a path on the listener, as a person would type it.
 func (e *Envoy) URL(path string) string {
-	return "http://localhost:" + e.Addr[strings.LastIndexByte(e.Addr, ':')+1:] + path
+	return "http://" + e.Setup.Host + ":" + e.Addr[strings.LastIndexByte(e.Addr, ':')+1:] + path
 }
 
 // StartEnvoy runs Envoy and waits until it serves; the test's end stops it.
@@ -91,6 +92,9 @@ func RefuseEnvoy(t testing.TB, s EnvoySetup) *Log {
 func launchEnvoy(t testing.TB, s EnvoySetup) (*Envoy, error) {
 	if s.Version == "" {
 		s.Version = EnvoyVersions[0]
+	}
+	if s.Host == "" {
+		s.Host = "localhost"
 	}
 	if s.Workers == 0 {
 		s.Workers = 1
