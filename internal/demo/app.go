@@ -23,6 +23,7 @@ type seen struct {
 	Groups  []string `json:"groups"`
 	Headers []header `json:"headers"` // all of them, tokens shortened
 	Cookies []string `json:"cookies"` // the names
+	Switch  string   `json:"-"`       // where one becomes somebody else
 }
 
 type header struct {
@@ -37,9 +38,17 @@ func (h header) Identity() bool {
 }
 
 // app is the sample application: it shows what it was told. It trusts its
-// headers blindly, as an application behind a gate does.
-func app(w http.ResponseWriter, r *http.Request) {
-	s := look(r)
+// headers blindly, as an application behind a gate does. Its page has a
+// link to the address at which one becomes somebody else.
+func app(switchAt string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s := look(r)
+		s.Switch = switchAt
+		s.show(w, r)
+	}
+}
+
+func (s seen) show(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if strings.Contains(r.Header.Get("Accept"), "application/json") {
 		w.Header().Set("Content-Type", "application/json")

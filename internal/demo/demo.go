@@ -19,6 +19,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -44,6 +45,9 @@ var people = []idp.User{
 	{PreferredUsername: "alice", Password: "wonderland", Name: "Alice Liddell", Email: "alice@example.com", Groups: []string{"admins"}},
 	{PreferredUsername: "bob", Password: "builder", Name: "Bob Builder", Email: "bob@example.com", Groups: []string{"users"}},
 }
+
+// signInAgain is where the provider sends a person who wants to be another.
+const signInAgain = "/oauth2/start?rd=%2F"
 
 // Run serves until the context ends.
 func Run(ctx context.Context, o Options) error {
@@ -125,10 +129,10 @@ func start(ctx context.Context, o Options) (_ *demo, err error) {
 		return nil, err
 	}
 	d.env = map[string]string{"POSTERN_KEY": secret(), "DEMO_CLIENT_SECRET": secret()}
-	if d.app, err = d.serve(o.App, func(string) (http.Handler, error) { return http.HandlerFunc(app), nil }); err != nil {
+	if d.idp, err = d.serve(o.IdP, d.provider); err != nil {
 		return nil, err
 	}
-	if d.idp, err = d.serve(o.IdP, d.provider); err != nil {
+	if d.app, err = d.serve(o.App, d.application); err != nil {
 		return nil, err
 	}
 	if err := d.startProxy(ctx, o); err != nil {
@@ -152,9 +156,16 @@ func (d *demo) provider(address string) (http.Handler, error) {
 		Clients: []idp.Client{{
 			ID: "demo", Secret: d.env["DEMO_CLIENT_SECRET"],
 			RedirectURIs:           []string{base + "/oauth2/callback"},
-			PostLogoutRedirectURIs: []string{base + "/", base + "/public/", base + "/oauth2/sign_out"},
+			PostLogoutRedirectURIs: []string{base + "/", base + "/public/", base + signInAgain},
 		}},
 	})
+}
+
+// application offers to end the sign-in at the provider, too: the gate's own
+// sign-out leaves it, and the next login would be silent.
+func (d *demo) application(string) (http.Handler, error) {
+	q := url.Values{"client_id": {"demo"}, "post_logout_redirect_uri": {d.base() + signInAgain}}
+	return app(d.issuer() + "/end_session?" + q.Encode()), nil
 }
 
 func (d *demo) startProxy(ctx context.Context, o Options) (err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -74,7 +75,7 @@ func TestApplicationShowsWhatItWasTold(t *testing.T) {
 			"X-Auth-Request-Groups": {"admins, staff"}, "Authorization": {"Bearer " + token}, "Cookie": {"theme=dark; postern=" + token},
 		}
 		w := httptest.NewRecorder()
-		app(w, r)
+		app("http://id.example/end")(w, r)
 		if strings.Contains(w.Body.String(), token) {
 			t.Errorf("the whole token is in the answer to %s", accept)
 		}
@@ -142,6 +143,27 @@ func TestCheckShowsTheProxysLogWhenItFails(t *testing.T) {
 	})
 	if ok || err == nil || !strings.Contains(err.Error(), "before it was ready") || !strings.Contains(log.String(), "settings refused") {
 		t.Errorf("got %v, %v, log %q", ok, err, log.String())
+	}
+}
+
+func TestSomebodyElseCanSignIn(t *testing.T) {
+	g := newFakeGate(t, "")
+	d := &demo{place: g.place}
+	h, err := d.application("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/public/", nil))
+	_, link, _ := strings.Cut(w.Body.String(), `<a href="`+g.issuer())
+	link, _, _ = strings.Cut(link, `"`)
+	b := newBrowser()
+	r, err := b.open(t.Context(), g.issuer()+html.UnescapeString(link))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if to, err := r.location(); err != nil || to.String() != g.base()+signInAgain {
+		t.Errorf("the provider's sign-out %q leads to %v, %v", link, to, err)
 	}
 }
 

@@ -179,7 +179,7 @@ func (g *fakeGate) forward(w http.ResponseWriter, r *http.Request, s session) {
 	if s.token != "" {
 		g.identify(r.Header, s)
 	}
-	app(w, r)
+	app("")(w, r)
 }
 
 func (g *fakeGate) identify(h http.Header, s session) {
