@@ -29,6 +29,25 @@ func loadCorpus(t *testing.T) []*Script {
 	return scripts
 }
 
+func TestConversations(t *testing.T) {
+	for _, d := range []struct {
+		name  string
+		start func() (Driver, error)
+	}{
+		{"native", func() (Driver, error) { return Native(), nil }},
+		{"module", func() (Driver, error) { return Module("../..") }},
+		{"envoy", func() (Driver, error) { return Envoy("../..") }},
+	} {
+		t.Run(d.name, func(t *testing.T) {
+			driver, err := d.start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			playAll(t, driver)
+		})
+	}
+}
+
 // playAll plays the corpus on one driver, and says what it left out and why.
 func playAll(t *testing.T, d Driver) {
 	defer func() {
@@ -43,7 +62,7 @@ func playAll(t *testing.T, d Driver) {
 			continue
 		}
 		played++
-		t.Run(d.Name()+"/"+s.Name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			Play(s, d, func(name string, play func() error) {
 				cases++
 				if name == "" {
@@ -62,5 +81,3 @@ func playAll(t *testing.T, d Driver) {
 	}
 	t.Logf("%s: %d scripts, %d conversations", d.Name(), played, cases)
 }
-
-func TestConversations(t *testing.T) { playAll(t, Native()) }

@@ -21,7 +21,8 @@
 // settings: objects are merged, lists of as many objects entry by entry, the
 // rest replaced), discovery.json (laid over the provider's metadata), further
 // settings for restart, and cases: a table of name and variables, for each line
-// of which the script is played on the same gate with new browsers.
+// of which the script is played on the same gate with new browsers, or, after
+// the line "a new gate for each case" in the comment, on one of its own.
 //
 // A step begins in the first column; what belongs to it is indented. Steps:
 //

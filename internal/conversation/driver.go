@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -61,6 +62,24 @@ type Exchange interface {
 	// may still come.
 	Outcome() (Outcome, error)
 }
+
+var errNoAnswer = errors.New("there is no answer: the request waits")
+
+// waitFor lets the time of a clock that can be set pass until something has
+// happened, as a real clock does by itself.
+func waitFor(g Gate, happened func() bool) error {
+	for waited := time.Duration(0); waited < answerLimit && !happened(); waited += waitStep {
+		if err := g.Advance(waitStep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	waitStep    = 100 * time.Millisecond
+	answerLimit = 20 * time.Second // for whatever should come at once
+)
 
 // Request is a request as a browser sends it.
 type Request struct {

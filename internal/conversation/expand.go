@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -36,6 +37,7 @@ func newVars() *vars {
 		"first":  withNumber(func(n int, s string) (string, error) { return s[:min(n, len(s))], nil }),
 		"alter":  withNumber(alter),
 		"part":   withNumber(part),
+		"random": withNumber(func(n int, _ string) (string, error) { return random(n), nil }),
 	}}
 }
 
@@ -65,6 +67,16 @@ func alter(n int, s string) (string, error) {
 		other = 'B'
 	}
 	return s[:n] + string(other) + s[n+1:], nil
+}
+
+// random is text that no compression makes shorter; always the same.
+func random(n int) string {
+	b := make([]byte, n)
+	source := rand.New(rand.NewPCG(1, 2))
+	for i := range b {
+		b[i] = byte(source.Uint32())
+	}
+	return base64.RawURLEncoding.EncodeToString(b)[:n]
 }
 
 // part is the n-th of the parts between dots, as a JWT has them.

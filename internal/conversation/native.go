@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,19 +63,31 @@ func seeded() io.Reader { return rand.NewChaCha8([32]byte{'p', 'o', 's', 't', 'e
 
 func (g *nativeGate) Now() time.Time { return g.now }
 
+// nativeCall is how the scheduler knows a call, and when Envoy would give up.
+type nativeCall struct {
+	id       uint32
+	deadline time.Time
+}
+
 func (g *nativeGate) dispatch(c flow.Call) (uint32, error) {
 	if g.down {
+		g.setup.Log("postern: no call through cluster " + strconv.Quote(c.Cluster)) // as the plugin does
 		return 0, flow.ErrUnavailable
 	}
 	g.next++
 	g.calls = append(g.calls, &Call{
 		Method: c.Method, URL: c.Scheme + "://" + c.Authority + c.Path,
-		Header: c.Header, Body: string(c.Body), handle: g.next,
+		Header: c.Header, Body: string(c.Body), handle: nativeCall{g.next, g.now.Add(c.Timeout)},
 	})
 	return g.next, nil
 }
 
 func (g *nativeGate) tick() {
+	for _, c := range slices.Clone(g.calls) {
+		if !g.now.Before(c.handle.(nativeCall).deadline) {
+			g.deliver(c, replyTimeout)
+		}
+	}
 	for _, due := range g.gate.Due() {
 		g.flows.Go(due)
 	}
@@ -97,25 +110,23 @@ func (g *nativeGate) answerCalls() {
 }
 
 func (g *nativeGate) deliver(c *Call, r Reply) {
-	for i, other := range g.calls {
-		if other == c {
-			g.calls = append(g.calls[:i:i], g.calls[i+1:]...)
-			break
-		}
-	}
+	g.calls = slices.DeleteFunc(g.calls, func(other *Call) bool { return other == c })
 	switch {
 	case r.Never:
 		r = replyTimeout
 	case r.Cut:
 		r = replyCut
 	case len(r.Body) > maxAnswer:
-		g.flows.Deliver(c.handle.(uint32), flow.Response{}, flow.ErrUnavailable)
+		g.flows.Deliver(c.handle.(nativeCall).id, flow.Response{}, flow.ErrUnavailable)
 		return
 	}
-	g.flows.Deliver(c.handle.(uint32), flow.Response{Status: r.Status, Header: r.Header, Body: []byte(r.Body)}, nil)
+	g.flows.Deliver(c.handle.(nativeCall).id, flow.Response{Status: r.Status, Header: r.Header, Body: []byte(r.Body)}, nil)
 }
 
 func (g *nativeGate) Call() (*Call, error) {
+	if err := waitFor(g, func() bool { return len(g.calls) > 0 }); err != nil {
+		return nil, err
+	}
 	if len(g.calls) == 0 {
 		return nil, nil
 	}
@@ -181,9 +192,12 @@ func (g *nativeGate) Send(r Request) (Exchange, error) {
 func (e *nativeExchange) Done() bool { return e.verdict != nil }
 
 func (e *nativeExchange) Outcome() (Outcome, error) {
+	if err := waitFor(e.gate, e.Done); err != nil {
+		return Outcome{}, err
+	}
 	switch {
 	case e.verdict == nil:
-		return Outcome{}, fmt.Errorf("there is no answer: the request waits")
+		return Outcome{}, errNoAnswer
 	case e.verdict.Respond != nil:
 		return e.answer(e.verdict.Respond), nil
 	case e.verdict.Forward != nil:

@@ -55,7 +55,7 @@ func Play(s *Script, d Driver, run func(name string, play func() error)) {
 		last := i == len(s.Cases)-1
 		run(c.Name, func() error {
 			err := p.play(c)
-			if (err != nil || last) && p.gate != nil {
+			if (err != nil || last || s.Fresh) && p.gate != nil {
 				err = firstOf(err, p.stop())
 			}
 			return err

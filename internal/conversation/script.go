@@ -18,6 +18,7 @@ type Script struct {
 	Title string
 	Only  []string // drivers that can play it; none means all
 	Why   string   // why not the others
+	Fresh bool     // each case has a gate of its own
 	Steps []step
 	Cases []Case // at least one; a script without a table has one without a name
 
@@ -97,6 +98,8 @@ func (s *Script) parseHeader(file, comment string) error {
 				return fmt.Errorf("%s:%d: only: needs a reason in parentheses", file, i+1)
 			}
 			s.Only, s.Why = strings.Fields(names), strings.TrimSuffix(why, ")")
+		case line == "a new gate for each case":
+			s.Fresh = true
 		default:
 			return fmt.Errorf("%s:%d: %q means nothing here", file, i+1, line)
 		}

@@ -1,0 +1,268 @@
+package conversation
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// EnvoyPath is where `make setup` puts the Envoy that plays scripts, below the
+// repository's root.
+const EnvoyPath = "build/tools/envoy/1.40.0/envoy"
+
+// envoy plays scripts on a real Envoy: one process, one worker, and for each
+// gate a listener with a plugin of its own. Its clock is the real one.
+type envoy struct {
+	process *envoyProcess
+	module  string
+	app     *application
+	gates   int
+
+	mu    sync.Mutex
+	hears map[string]func(string) // by gate
+	marks map[string]chan struct{}
+}
+
+// Envoy starts one. Root is the repository's.
+func Envoy(root string) (Driver, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	for path, target := range map[string]string{EnvoyPath: "setup", modulePath: "build"} {
+		if _, err := os.Stat(filepath.Join(root, path)); err != nil {
+			return nil, fmt.Errorf("conversation: %w (make %s makes it)", err, target)
+		}
+	}
+	dir, err := os.MkdirTemp("", "conversations")
+	if err != nil {
+		return nil, err
+	}
+	e := &envoy{module: filepath.Join(root, modulePath), app: newApplication(),
+		hears: map[string]func(string){}, marks: map[string]chan struct{}{}}
+	e.process, err = startEnvoy(filepath.Join(root, EnvoyPath), dir, e.app.port(), e.hear)
+	return e, err
+}
+
+func (*envoy) Name() string { return "envoy" }
+
+func (e *envoy) Close() error {
+	e.app.server.Close()
+	return e.process.stop()
+}
+
+// hear passes a line of the log to the gate that it is about.
+func (e *envoy) hear(line string) {
+	gate, text, ok := eventOf(line)
+	if !ok {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for mark, reached := range e.marks {
+		if strings.Contains(text, mark) {
+			close(reached)
+			delete(e.marks, mark)
+			return
+		}
+	}
+	if to := e.hears[gate]; to != nil {
+		to(text)
+	}
+}
+
+// envoyGate is a listener of Envoy's, with a provider of its own.
+type envoyGate struct {
+	envoy    *envoy
+	setup    Setup
+	name     string
+	address  string
+	settings []byte
+	clusters []string
+	provider *provider
+	marks    int
+}
+
+func (e *envoy) Start(s Setup) (Gate, error) {
+	e.gates++
+	g := &envoyGate{envoy: e, setup: s, name: fmt.Sprintf("gate-%d", e.gates), provider: newProvider(s.Auto)}
+	e.app.reset()
+	var err error
+	g.settings, err = eachCluster(s.Settings, func(name string) string { return name + "-of-" + g.name })
+	if err != nil {
+		return nil, err
+	}
+	if g.clusters, err = clusterNames(g.settings); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	e.hears[g.name] = s.Log
+	e.mu.Unlock()
+	if err := g.Provider(true); err != nil {
+		return nil, err
+	}
+	filter := resource("listener.v3.Listener", listener(g.name, e.module, string(g.settings)))
+	if err := e.process.publish(listenersFile, filter); err != nil {
+		return nil, err
+	}
+	g.address, err = e.process.listening(g.name)
+	return g, err
+}
+
+func (g *envoyGate) Now() time.Time { return time.Now() }
+
+func (g *envoyGate) Call() (*Call, error) {
+	if c := g.provider.next(answerLimit); c != nil {
+		return c, nil
+	}
+	return nil, nil
+}
+
+func (g *envoyGate) Calls() int { return g.provider.waiting() }
+
+func (g *envoyGate) Reply(c *Call, r Reply) error {
+	g.provider.answer(c, r)
+	return nil
+}
+
+func (g *envoyGate) Application(r Reply) { g.envoy.app.set(r) }
+
+func (g *envoyGate) Provider(up bool) error {
+	var clusters []object
+	hosts := 0
+	if up {
+		hosts = 1
+	}
+	for _, name := range g.clusters {
+		clusters = append(clusters, resource("cluster.v3.Cluster", clusterOf(name, g.provider.port(), up)))
+	}
+	if err := g.envoy.process.publish(clustersFile, clusters...); err != nil {
+		return err
+	}
+	for _, name := range g.clusters {
+		if err := g.envoy.process.members(name, hosts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *envoyGate) Advance(time.Duration) error {
+	return fmt.Errorf("the clock of Envoy is the real one: the script needs only: native module")
+}
+
+// Settle sends a request that is refused with an event, and waits for that:
+// with one worker, the lines before it are those of what was before it.
+func (g *envoyGate) Settle() error {
+	g.marks++
+	mark := fmt.Sprintf("mark-%d-of-%s", g.marks, g.name)
+	reached := make(chan struct{})
+	g.envoy.mu.Lock()
+	g.envoy.marks[mark] = reached
+	g.envoy.mu.Unlock()
+	x, err := g.Send(Request{Method: "GET", Authority: "mark", Target: "//", Header: httpmsg.Fields{{Name: "x-request-id", Value: mark}}})
+	if err != nil {
+		return err
+	}
+	if _, err := x.Outcome(); err != nil {
+		return err
+	}
+	select {
+	case <-reached:
+		return nil
+	case <-time.After(answerLimit):
+		return g.envoy.process.failed("conversation: envoy did not log a refusal")
+	}
+}
+
+func (g *envoyGate) Stop() error {
+	g.envoy.mu.Lock()
+	delete(g.envoy.hears, g.name)
+	g.envoy.mu.Unlock()
+	g.provider.close()
+	return nil
+}
+
+// Send writes the request as it is.
+func (g *envoyGate) Send(r Request) (Exchange, error) {
+	conn, err := net.DialTimeout("tcp", g.address, answerLimit)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(time.Now().Add(answerLimit)); err != nil {
+		return nil, err
+	}
+	x := &envoyExchange{gate: g, done: make(chan struct{})}
+	go x.run(conn, r)
+	return x, nil
+}
+
+// application is the one behind all gates. It remembers what it received.
+type application struct {
+	server *httptest.Server
+	mu     sync.Mutex
+	reply  Reply
+	seen   map[string]*Forwarded // by request id
+}
+
+func newApplication() *application {
+	a := &application{}
+	a.reset()
+	a.server = httptest.NewServer(a)
+	return a
+}
+
+func (a *application) port() int { return a.server.Listener.Addr().(*net.TCPAddr).Port }
+
+func (a *application) reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.reply, a.seen = defaultApp, map[string]*Forwarded{}
+}
+
+func (a *application) set(r Reply) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.reply = r
+}
+
+func (a *application) received(id string) *Forwarded {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen[id]
+}
+
+// ServeHTTP implements http.Handler.
+func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.seen[r.Header.Get("x-request-id")] = &Forwarded{Method: r.Method, Authority: r.Host, Target: r.RequestURI, Header: fieldsIn(r.Header)}
+	reply := a.reply
+	a.mu.Unlock()
+	write(w, reply)
+}
+
+func write(w http.ResponseWriter, r Reply) {
+	for _, f := range r.Header {
+		w.Header().Add(f.Name, f.Value)
+	}
+	w.WriteHeader(r.Status)
+	_, _ = io.WriteString(w, r.Body) // who has gone needs no answer
+}
+
+func fieldsIn(h http.Header) (fields httpmsg.Fields) {
+	for name, values := range h {
+		for _, v := range values {
+			fields = append(fields, httpmsg.Field{Name: strings.ToLower(name), Value: v})
+		}
+	}
+	return fields
+}

@@ -1,0 +1,184 @@
+package conversation
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// envoyExchange is a request on a connection of its own.
+type envoyExchange struct {
+	gate    *envoyGate
+	done    chan struct{}
+	outcome Outcome
+	err     error
+}
+
+func (x *envoyExchange) Done() bool {
+	select {
+	case <-x.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (x *envoyExchange) Outcome() (Outcome, error) {
+	<-x.done // the connection has a deadline
+	return x.outcome, x.err
+}
+
+func (x *envoyExchange) run(conn net.Conn, r Request) {
+	defer close(x.done)
+	defer conn.Close()
+	if _, x.err = io.WriteString(conn, wire(r)); x.err != nil {
+		return
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: r.Method})
+	if err != nil {
+		x.err = x.gate.envoy.process.failed("no answer from envoy: %w", err)
+		return
+	}
+	defer response.Body.Close()
+	x.read(r, response)
+}
+
+func (x *envoyExchange) read(r Request, response *http.Response) {
+	id, _ := r.Header.Get("x-request-id")
+	x.outcome = Outcome{
+		Status: response.StatusCode, Reason: reason(response.Header.Get(detailsField)),
+		Header: fieldsIn(response.Header), Forwarded: x.gate.envoy.app.received(id),
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	x.outcome.Body, x.err = string(body), err
+}
+
+// wire is a request in HTTP/1.1, byte for byte as the script has it.
+func wire(r Request) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nhost: %s\r\n", r.Method, r.Target, r.Authority)
+	for _, f := range r.Header {
+		fmt.Fprintf(&b, "%s: %s\r\n", f.Name, f.Value)
+	}
+	if _, upgrade := r.Header.Get("upgrade"); upgrade {
+		b.WriteString("connection: upgrade\r\n")
+	} else {
+		b.WriteString("connection: close\r\n")
+	}
+	if r.Body != "" || r.Method == "POST" || r.Method == "PUT" {
+		fmt.Fprintf(&b, "content-length: %d\r\n", len(r.Body))
+	}
+	b.WriteString("\r\n" + r.Body)
+	return b.String()
+}
+
+// provider is the server that a gate's calls reach; the script answers them.
+type provider struct {
+	server *httptest.Server
+	auto   func(Call) (Reply, bool)
+	came   chan struct{}
+
+	mu    sync.Mutex
+	calls []*Call
+}
+
+func newProvider(auto func(Call) (Reply, bool)) *provider {
+	p := &provider{auto: auto, came: make(chan struct{}, 1)}
+	p.server = httptest.NewServer(p)
+	return p
+}
+
+func (p *provider) port() int { return p.server.Listener.Addr().(*net.TCPAddr).Port }
+
+func (p *provider) close() {
+	p.server.CloseClientConnections()
+	p.server.Close()
+}
+
+// ServeHTTP implements http.Handler.
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // what is cut short does not match
+	answers := make(chan Reply, 1)
+	c := &Call{
+		Method: r.Method, URL: "https://" + r.Host + r.RequestURI,
+		Header: fieldsIn(r.Header), Body: string(body), handle: answers,
+	}
+	if reply, ok := p.auto(*c); ok {
+		p.write(w, r, reply)
+		return
+	}
+	p.add(c)
+	select {
+	case reply := <-answers:
+		p.write(w, r, reply)
+	case <-r.Context().Done():
+		p.remove(c)
+	}
+}
+
+func (p *provider) write(w http.ResponseWriter, r *http.Request, reply Reply) {
+	switch {
+	case reply.Never:
+		<-r.Context().Done()
+	case reply.Cut:
+		panic(http.ErrAbortHandler)
+	default:
+		write(w, reply)
+	}
+}
+
+func (p *provider) add(c *Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, c)
+	select {
+	case p.came <- struct{}{}:
+	default:
+	}
+}
+
+func (p *provider) remove(c *Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = slices.DeleteFunc(p.calls, func(other *Call) bool { return other == c })
+}
+
+func (p *provider) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.calls)
+}
+
+// next waits for a call that waits for an answer.
+func (p *provider) next(limit time.Duration) *Call {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		p.mu.Lock()
+		if len(p.calls) > 0 {
+			defer p.mu.Unlock()
+			return p.calls[0]
+		}
+		p.mu.Unlock()
+		select {
+		case <-p.came:
+		case <-timer.C:
+			return nil
+		}
+	}
+}
+
+func (p *provider) answer(c *Call, r Reply) {
+	p.remove(c)
+	c.handle.(chan Reply) <- r
+}

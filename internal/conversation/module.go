@@ -1,0 +1,220 @@
+package conversation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/wazerohost"
+)
+
+// modulePath is where `make build` puts the module, below the repository's root.
+const modulePath = "build/postern.wasm"
+
+// Module plays scripts on the compiled module in the wazero host. Root is the
+// repository's.
+func Module(root string) (Driver, error) {
+	code, err := os.ReadFile(filepath.Join(root, modulePath))
+	if err != nil {
+		return nil, fmt.Errorf("conversation: %w (make build makes it)", err)
+	}
+	return module{code}, nil
+}
+
+type module struct{ code []byte }
+
+func (module) Name() string { return "module" }
+func (module) Close() error { return nil }
+
+// moduleGate is the module in a host of its own.
+type moduleGate struct {
+	setup Setup
+	host  *wazerohost.Host
+	clock *wazerohost.FakeClock
+	app   Reply
+	open  []*moduleExchange
+}
+
+func (m module) Start(s Setup) (Gate, error) {
+	g := &moduleGate{setup: s, clock: wazerohost.NewFakeClock(s.Now), app: defaultApp}
+	clusters, err := clusterNames(s.Settings)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]wazerohost.Cluster{}
+	for _, name := range clusters {
+		known[name] = wazerohost.Cluster{}
+	}
+	g.host, err = wazerohost.New(context.Background(), wazerohost.Config{
+		Module: m.code, PluginName: "postern", RootID: "postern", PluginConfig: s.Settings,
+		Clusters: known, Clock: g.clock,
+		Log: func(_ wazerohost.Level, line string) { s.Log(line) }, LogLevel: wazerohost.LevelInfo,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.clock.Advance(10 * time.Millisecond) // the first tick
+	g.answerCalls()
+	return g, nil
+}
+
+func (g *moduleGate) Now() time.Time { return g.clock.Now() }
+
+// answerCalls has the provider answer what the script leaves to it.
+func (g *moduleGate) answerCalls() {
+	for again := true; again; {
+		again = false
+		for _, c := range g.host.Calls() {
+			if r, ok := g.setup.Auto(*moduleCall(c)); ok {
+				deliverModule(c, r)
+				again = true
+			}
+		}
+	}
+}
+
+func moduleCall(c *wazerohost.Call) *Call {
+	return &Call{
+		Method: c.Header(":method"), URL: c.Header(":scheme") + "://" + c.Header(":authority") + c.Header(":path"),
+		Header: fieldsOf(c.Headers), Body: string(c.Body), handle: c,
+	}
+}
+
+func deliverModule(c *wazerohost.Call, r Reply) {
+	switch {
+	case r.Never:
+		c.TimeOut()
+		return
+	case r.Cut:
+		r = replyCut
+	}
+	c.Reply(r.Status, pairsOf(r.Header), []byte(r.Body))
+}
+
+func (g *moduleGate) Call() (*Call, error) {
+	if err := waitFor(g, func() bool { return g.Calls() > 0 }); err != nil {
+		return nil, err
+	}
+	calls := g.host.Calls()
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	return moduleCall(calls[0]), nil
+}
+
+func (g *moduleGate) Calls() int { return len(g.host.Calls()) }
+
+func (g *moduleGate) Reply(c *Call, r Reply) error {
+	deliverModule(c.handle.(*wazerohost.Call), r)
+	g.answerCalls()
+	return nil
+}
+
+func (g *moduleGate) Application(r Reply) { g.app = r }
+
+func (g *moduleGate) Provider(up bool) error {
+	clusters, err := clusterNames(g.setup.Settings)
+	for _, name := range clusters {
+		g.host.SetCluster(name, wazerohost.Cluster{Down: !up})
+	}
+	return err
+}
+
+// Advance goes in steps, so that calls which ticks make are answered before
+// their time is up.
+func (g *moduleGate) Advance(d time.Duration) error {
+	for end := g.Now().Add(d); g.Now().Before(end); {
+		g.clock.Advance(min(time.Second, end.Sub(g.Now())))
+		g.answerCalls()
+	}
+	return nil
+}
+
+func (g *moduleGate) Settle() error { return nil }
+
+func (g *moduleGate) Stop() error {
+	var failures []error
+	for _, e := range g.open {
+		e.stream.Close()
+	}
+	if err := g.host.Dead(0); err != nil {
+		failures = append(failures, fmt.Errorf("the module died: %w", err))
+	}
+	for _, what := range g.host.Misuse() {
+		failures = append(failures, errors.New("the module misused the host: "+what))
+	}
+	if n := g.host.Streams(0); n > 0 {
+		failures = append(failures, fmt.Errorf("%d streams have not ended", n))
+	}
+	return errors.Join(append(failures, g.host.Close())...)
+}
+
+// moduleExchange is a stream.
+type moduleExchange struct {
+	gate    *moduleGate
+	stream  *wazerohost.Stream
+	outcome *Outcome
+}
+
+func (g *moduleGate) Send(r Request) (Exchange, error) {
+	header := append([][2]string{
+		{":method", r.Method}, {":scheme", "https"}, {":authority", r.Authority}, {":path", r.Target},
+	}, pairsOf(r.Header)...)
+	e := &moduleExchange{gate: g, stream: g.host.Open(0, header, r.Body == "")}
+	if r.Body != "" {
+		e.stream.SendBody([]byte(r.Body), true)
+	}
+	g.open = append(g.open, e)
+	g.answerCalls()
+	return e, nil
+}
+
+func (e *moduleExchange) Done() bool { return e.stream.Outcome().Kind != wazerohost.Pending }
+
+func (e *moduleExchange) Outcome() (Outcome, error) {
+	if err := waitFor(e.gate, e.Done); err != nil {
+		return Outcome{}, err
+	}
+	o := e.stream.Outcome()
+	switch o.Kind {
+	case wazerohost.Replied:
+		return Outcome{Status: o.Status, Reason: reason(o.Details), Header: fieldsOf(o.Headers), Body: string(o.Body)}, nil
+	case wazerohost.Forwarded:
+		return e.forwarded(o), nil
+	}
+	return Outcome{}, fmt.Errorf("%w (%v)", errNoAnswer, o.Kind)
+}
+
+// forwarded has the application answer.
+func (e *moduleExchange) forwarded(o wazerohost.Outcome) Outcome {
+	f := &Forwarded{Method: o.Header(":method"), Authority: o.Header(":authority"), Target: o.Header(":path"), Header: fieldsOf(o.Headers)}
+	app := e.gate.app
+	e.stream.Respond(append([][2]string{{":status", strconv.Itoa(app.Status)}}, pairsOf(app.Header)...), app.Body == "")
+	if app.Body != "" {
+		e.stream.RespondBody([]byte(app.Body), true)
+	}
+	r := e.stream.Response()
+	return Outcome{Forwarded: f, Status: r.Status, Header: fieldsOf(r.Headers), Body: string(r.Body)}
+}
+
+// fieldsOf leaves pseudo-header fields out.
+func fieldsOf(pairs [][2]string) (fields httpmsg.Fields) {
+	for _, p := range pairs {
+		if p[0][0] != ':' {
+			fields = append(fields, httpmsg.Field{Name: p[0], Value: p[1]})
+		}
+	}
+	return fields
+}
+
+func pairsOf(fields httpmsg.Fields) (pairs [][2]string) {
+	for _, f := range fields {
+		pairs = append(pairs, [2]string{f.Name, f.Value})
+	}
+	return pairs
+}
