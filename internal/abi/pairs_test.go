@@ -142,11 +142,12 @@ func FuzzDecodePairs(f *testing.F) {
 		b, _ := hex.DecodeString(strings.ReplaceAll(v.hex, " ", ""))
 		f.Add(b)
 	}
+	f.Add([]byte("\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00axbx"))
 	f.Add([]byte("\xff\xff\xff\xff\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, block []byte) {
 		pairs, err := decodePairs(nil, block)
 		if err != nil {
-			if pairs != nil {
+			if len(pairs) != 0 {
 				t.Fatalf("pairs with an error: %q", pairs)
 			}
 			return
