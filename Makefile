@@ -47,8 +47,7 @@ test: ## Everything that must pass before a change lands, set-up included
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory e2e
+	@failed=0; for part in unit e2e; do $(MAKE) --no-print-directory $$part || failed=1; done; exit $$failed
 
 check: fmt-check vet ## Formatting and go vet
 
