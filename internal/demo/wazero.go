@@ -63,10 +63,6 @@ func serveHost(address string, host *wazerohost.Host) (*proxy, error) {
 		return nil, err
 	}
 	server := &http.Server{Handler: host, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 60 << 10}
-	// The host ends the reading of a body that nobody wants by a deadline, and
-	// net/http takes that for the client's leaving, for this request and for
-	// later ones of the same connection. So there are none.
-	server.SetKeepAlivesEnabled(false)
 	done := make(chan error, 1)
 	go func() {
 		done <- server.Serve(l)

@@ -30,7 +30,14 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.Close()
 	bodyDone := make(chan struct{})
-	go func() { defer close(bodyDone); s.pumpRequest(r, hasBody) }()
+	if hasBody {
+		// Without it net/http reads the whole body before it sends a reply, and
+		// waits for whoever reads it now. HTTP/2 always does without.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		go func() { defer close(bodyDone); s.pumpRequest(r) }()
+	} else {
+		close(bodyDone)
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	upstreamDone := make(chan struct{})
 	go func() { defer close(upstreamDone); s.runUpstream(r.WithContext(ctx)) }()
@@ -41,7 +48,9 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	cancel() // an application that still works has nobody to work for
 	select {
 	case <-bodyDone:
-	default: // unblocks a read of a body that nobody wants any more
+	default:
+		// Unblocks a read of a body that nobody wants any more. It also ends
+		// the connection, whose reader net/http cannot use after that.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 		<-bodyDone
 	}
@@ -52,10 +61,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // pumpRequest feeds the request's body to the filter, no faster than it leaves.
-func (s *Stream) pumpRequest(r *http.Request, hasBody bool) {
-	if !hasBody {
-		return
-	}
+func (s *Stream) pumpRequest(r *http.Request) {
 	buf := make([]byte, 32<<10)
 	for {
 		s.waitForRoom()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,31 @@ func TestALocalReplyReachesTheClient(t *testing.T) {
 	}
 	if asked {
 		t.Error("the application was asked")
+	}
+}
+
+func TestRequestsOfOneConnectionDoNotDisturbEachOther(t *testing.T) {
+	const requests = 200
+	seen := 0
+	_, server := newProxy(t, "request_headers: quiet reply 303 -1 - location=/login", nil)
+	client := server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	connections := map[string]bool{}
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		seen++
+		connections[c.Conn.LocalAddr().String()] = true
+	}}
+	for range requests {
+		req := request(t, "GET", server.URL, "")
+		resp, err := client.Do(req.WithContext(httptrace.WithClientTrace(t.Context(), trace)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	// A request that is sent again asks for a connection again.
+	if seen != requests || len(connections) != 1 {
+		t.Errorf("%d requests took %d sendings over %d connections", requests, seen, len(connections))
 	}
 }
 
