@@ -19,7 +19,7 @@ build/postern-go.wasm: $(wasm-sources)
 # wasm-merge leaves a file a twelfth larger than Go's own, with names for every
 # local variable; the passes make it smaller than Go's own in seconds. They
 # change neither the cost of a request nor, beyond a tenth, Envoy's start;
-# nor does -Oz, which takes minutes for another 5 %.
+# nor does -Oz, which takes minutes for another 4 %.
 wasm-passes := --remove-exports=poll_oneoff --remove-exports=path_filestat_get \
   --optimize-instructions --simplify-locals --coalesce-locals --code-folding \
   --remove-unused-brs --merge-blocks --optimize-instructions --vacuum
