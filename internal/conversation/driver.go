@@ -131,9 +131,6 @@ var (
 		Header: httpmsg.Fields{{Name: "content-type", Value: "text/plain"}}}
 )
 
-// maxAnswer is the largest answer to a call that Envoy buffers.
-const maxAnswer = 1 << 20
-
 // reason takes the gate's own word out of Envoy's response code details.
 func reason(details string) string {
 	_, own, ok := strings.Cut(details, "postern_")

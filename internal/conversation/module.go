@@ -54,6 +54,8 @@ func (m module) Start(s Setup) (Gate, error) {
 		Module: m.code, PluginName: "postern", RootID: "postern", PluginConfig: s.Settings,
 		Clusters: known, Clock: g.clock,
 		Log: func(_ wazerohost.Level, line string) { s.Log(line) }, LogLevel: wazerohost.LevelInfo,
+		// Envoy buffers an answer whole, however long it is.
+		MaxResponseBytes: 64 << 20,
 	})
 	if err != nil {
 		return nil, err

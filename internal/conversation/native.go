@@ -116,9 +116,6 @@ func (g *nativeGate) deliver(c *Call, r Reply) {
 		r = replyTimeout
 	case r.Cut:
 		r = replyCut
-	case len(r.Body) > maxAnswer:
-		g.flows.Deliver(c.handle.(nativeCall).id, flow.Response{}, flow.ErrUnavailable)
-		return
 	}
 	g.flows.Deliver(c.handle.(nativeCall).id, flow.Response{Status: r.Status, Header: r.Header, Body: []byte(r.Body)}, nil)
 }

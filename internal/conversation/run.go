@@ -150,6 +150,9 @@ func (p *player) finish() error {
 	if err := p.quiet(); err != nil {
 		return fmt.Errorf("%s: at the end: %w", p.script.Name, err)
 	}
+	if p.call != nil {
+		return fmt.Errorf("%s: at the end: the last call has no reply", p.script.Name)
+	}
 	for name, t := range p.tabs {
 		if !t.answered {
 			return fmt.Errorf("%s: at the end: the script does not say what becomes of the request in tab %q", p.script.Name, name)
@@ -167,7 +170,11 @@ func (p *player) finish() error {
 
 // quiet fails if the gate called or logged something that was not mentioned.
 func (p *player) quiet() error {
-	if p.gate.Calls() > 0 {
+	known := 0
+	if p.call != nil {
+		known = 1
+	}
+	if p.gate.Calls() > known {
 		c, err := p.gate.Call()
 		if err != nil {
 			return err
