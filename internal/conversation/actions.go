@@ -276,14 +276,15 @@ func (p *player) reply(s *step) error {
 
 // message reads the status, fields and body of an answer.
 func (p *player) message(s *step) (r Reply, err error) {
-	switch s.rest {
+	status, err := p.vars.expand(s.rest)
+	switch status {
 	case "never":
 		return Reply{Never: true}, nil
 	case "cut":
 		return Reply{Cut: true}, nil
 	}
-	if r.Status, err = strconv.Atoi(s.rest); err != nil {
-		return Reply{}, fmt.Errorf("%q is no status", s.rest)
+	if r.Status, err = strconv.Atoi(status); err != nil {
+		return Reply{}, fmt.Errorf("%q is no status", status)
 	}
 	for _, d := range s.text {
 		value, err := p.vars.expand(d.text)

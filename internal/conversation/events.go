@@ -39,22 +39,38 @@ func (p *player) expectEvent(s *step) error {
 		return fmt.Errorf("there is no such event")
 	}
 	e := p.issued[0]
-	words := strings.Fields(s.rest)
-	want := map[string]string{"event": words[0]}
-	for i, w := range words[1:] {
-		if name, value, ok := strings.Cut(w, "="); ok {
-			want[name] = value
-		} else if i == 0 {
-			want["reason"] = w
-		} else {
-			return fmt.Errorf("%q is no name=value", w)
-		}
+	want, err := wanted(s.rest)
+	if err != nil {
+		return err
 	}
 	if err := p.compareEvent(e, want); err != nil {
 		return fmt.Errorf("%w in %s", err, e)
 	}
 	p.issued = p.issued[1:]
 	return nil
+}
+
+// wanted reads "event reason name=value": values go on to the next name.
+func wanted(text string) (map[string]string, error) {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil, fmt.Errorf("an event has a name")
+	}
+	want, last := map[string]string{"event": words[0]}, ""
+	for i, w := range words[1:] {
+		name, value, ok := strings.Cut(w, "=")
+		switch {
+		case ok:
+			want[name], last = value, name
+		case i == 0:
+			want["reason"] = w
+		case last != "":
+			want[last] += " " + w
+		default:
+			return nil, fmt.Errorf("%q is no name=value", w)
+		}
+	}
+	return want, nil
 }
 
 func (p *player) compareEvent(e event, want map[string]string) error {

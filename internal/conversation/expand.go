@@ -32,6 +32,11 @@ func newVars() *vars {
 			sum := sha256.Sum256([]byte(s))
 			return base64.RawURLEncoding.EncodeToString(sum[:]), nil
 		},
+		"at_hash": func(s string) (string, error) {
+			sum := sha256.Sum256([]byte(s))
+			return base64.RawURLEncoding.EncodeToString(sum[:16]), nil
+		},
+		"text":   func(s string) (string, error) { return s, nil },
 		"escape": func(s string) (string, error) { return url.QueryEscape(s), nil },
 		"repeat": withNumber(func(n int, s string) (string, error) { return strings.Repeat(s, n), nil }),
 		"first":  withNumber(func(n int, s string) (string, error) { return s[:min(n, len(s))], nil }),

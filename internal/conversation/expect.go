@@ -139,12 +139,12 @@ func (p *player) expectAnswer(s *step) error {
 		return fmt.Errorf("the request reached the application")
 	}
 	t.answered = true
+	if rest, err = p.vars.expand(rest); err != nil {
+		return err
+	}
 	status, why, _ := strings.Cut(rest, " ")
 	if strconv.Itoa(o.Status) != status {
 		return fmt.Errorf("it is %s", describe(o))
-	}
-	if why, err = p.vars.expand(why); err != nil {
-		return err
 	}
 	if why != o.Reason {
 		return fmt.Errorf("the reason is %q", o.Reason)

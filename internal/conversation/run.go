@@ -97,7 +97,7 @@ func (p *player) reset(c Case) {
 	p.vars.funcs["keys"] = keySet
 	p.vars.funcs["metadata"] = metadata
 	p.vars.funcs["cookie"] = func(name string) (string, error) { return p.front().value(name) }
-	p.browsers, p.who, p.tabs, p.tab = map[string]*browser{}, "", map[string]*tab{}, nil
+	p.browsers, p.who, p.tabs, p.tab, p.call = map[string]*browser{}, "", map[string]*tab{}, nil, nil
 	p.mu.Lock()
 	p.manual, p.log, p.issued, p.plain = map[string]bool{}, nil, nil, nil
 	p.mu.Unlock()

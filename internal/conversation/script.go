@@ -136,7 +136,7 @@ func parseCases(file, text string, first int, folder string) ([]Case, error) {
 			cases = append(cases, more...)
 			continue
 		}
-		cells := strings.Split(line, " | ")
+		cells := strings.Split(line+" ", " | ") // the last one may be empty
 		if columns == nil {
 			columns = cells
 			continue

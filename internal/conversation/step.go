@@ -121,7 +121,7 @@ var fieldName = regexp.MustCompile(`^[!#$%&'*+.^_|~0-9A-Za-z-]+$`)
 
 // add takes an indented line into the step.
 func (s *step) add(line string, number int) error {
-	if s.body != "" || (s.takes(bodyIs) && strings.ContainsRune("{[<", rune(line[0]))) {
+	if s.body != "" || (s.takes(bodyIs) && strings.ContainsRune("{[<$", rune(line[0]))) {
 		s.body += line + "\n"
 		return nil
 	}
