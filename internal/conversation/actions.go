@@ -90,14 +90,25 @@ func (p *player) arrange(s *step) error {
 }
 
 func (p *player) takeOver(s *step) error {
+	back := s.verb == "hand back"
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, what := range strings.Fields(s.rest) {
 		if what != "discovery" && what != "keys" {
+			p.mu.Unlock()
 			return fmt.Errorf("%s is always the script's", what)
 		}
-		p.manual[what] = s.verb == "take over"
+		p.manual[what] = !back
 	}
+	p.mu.Unlock()
+	if !back {
+		return nil
+	}
+	if p.call != nil {
+		if _, auto := p.auto(*p.call); auto {
+			p.call = nil
+		}
+	}
+	p.gate.HandBack()
 	return nil
 }
 

@@ -40,6 +40,8 @@ type Gate interface {
 	Calls() int
 	// Reply answers a call.
 	Reply(*Call, Reply) error
+	// HandBack answers calls that wait and that Auto now answers.
+	HandBack()
 	// Application sets what the application answers from now on.
 	Application(Reply)
 	// Provider says whether any host of the provider is healthy.

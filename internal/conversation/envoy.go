@@ -114,9 +114,15 @@ func (e *envoy) Start(s Setup) (Gate, error) {
 	if err := e.process.publish(listenersFile, filter); err != nil {
 		return nil, err
 	}
-	g.address, err = e.process.listening(g.name)
-	return g, err
+	if g.address, err = e.process.listening(g.name); err != nil {
+		return nil, err
+	}
+	return g, g.provider.known(pluginThreads)
 }
+
+// pluginThreads is how many threads run the plugin, each with a VM of its own:
+// the worker, and Envoy's main thread, which serves nobody and ticks all the same.
+const pluginThreads = 2
 
 func (g *envoyGate) Now() time.Time { return time.Now() }
 
@@ -133,6 +139,8 @@ func (g *envoyGate) Reply(c *Call, r Reply) error {
 	g.provider.answer(c, r)
 	return nil
 }
+
+func (g *envoyGate) HandBack() { g.provider.handBack() }
 
 func (g *envoyGate) Application(r Reply) { g.envoy.app.set(r) }
 

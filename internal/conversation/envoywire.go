@@ -88,12 +88,13 @@ type provider struct {
 	auto   func(Call) (Reply, bool)
 	came   chan struct{}
 
-	mu    sync.Mutex
-	calls []*Call
+	mu     sync.Mutex
+	calls  []*Call
+	served map[string]int // how often the provider answered what by itself
 }
 
 func newProvider(auto func(Call) (Reply, bool)) *provider {
-	p := &provider{auto: auto, came: make(chan struct{}, 1)}
+	p := &provider{auto: auto, came: make(chan struct{}, 1), served: map[string]int{}}
 	p.server = httptest.NewServer(p)
 	return p
 }
@@ -115,6 +116,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if reply, ok := p.auto(*c); ok {
 		p.write(w, r, reply)
+		p.count(provided(c.URL))
 		return
 	}
 	p.add(c)
@@ -141,9 +143,56 @@ func (p *provider) add(c *Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls = append(p.calls, c)
+	p.wake()
+}
+
+// count notes that an answer was given.
+func (p *provider) count(what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.served[what]++
+	p.wake()
+}
+
+// wake lets who waits look again.
+func (p *provider) wake() {
 	select {
 	case p.came <- struct{}{}:
 	default:
+	}
+}
+
+// known waits until so many have learned metadata and keys, unless the script
+// answers for them.
+func (p *provider) known(many int) error {
+	timer := time.NewTimer(startLimit)
+	defer timer.Stop()
+	for {
+		_, auto := p.auto(Call{URL: Issuer + "/.well-known/openid-configuration"})
+		_, keys := p.auto(Call{URL: "https://id.example.com/keys"})
+		p.mu.Lock()
+		done := !auto || !keys || p.served["keys"] >= many
+		p.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-p.came:
+		case <-timer.C:
+			return fmt.Errorf("conversation: the gate did not ask for the keys within %v", startLimit)
+		}
+	}
+}
+
+// handBack answers what the script no longer does.
+func (p *provider) handBack() {
+	p.mu.Lock()
+	waiting := slices.Clone(p.calls)
+	p.mu.Unlock()
+	for _, c := range waiting {
+		if reply, ok := p.auto(*c); ok {
+			p.answer(c, reply)
+		}
 	}
 }
 

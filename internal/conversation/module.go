@@ -117,6 +117,8 @@ func (g *moduleGate) Reply(c *Call, r Reply) error {
 	return nil
 }
 
+func (g *moduleGate) HandBack() { g.answerCalls() }
+
 func (g *moduleGate) Application(r Reply) { g.app = r }
 
 func (g *moduleGate) Provider(up bool) error {

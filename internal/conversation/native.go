@@ -138,6 +138,8 @@ func (g *nativeGate) Reply(c *Call, r Reply) error {
 	return nil
 }
 
+func (g *nativeGate) HandBack() { g.answerCalls() }
+
 func (g *nativeGate) Application(r Reply) { g.app = r }
 
 func (g *nativeGate) Provider(up bool) error {
