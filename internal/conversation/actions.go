@@ -78,7 +78,11 @@ func (p *player) arrange(s *step) error {
 		if err := p.stop(); err != nil {
 			return err
 		}
-		return p.start(s.rest)
+		file, err := p.vars.expand(s.rest)
+		if err != nil {
+			return err
+		}
+		return p.start(file)
 	case "app answers":
 		r, err := p.message(s)
 		if err == nil {
@@ -213,13 +217,13 @@ func hostOnly(authority string) string {
 }
 
 func (p *player) request(s *step, rest string) (Request, error) {
-	method, raw, ok := strings.Cut(rest, " ")
-	if !ok {
-		return Request{}, fmt.Errorf("a request has a method and an address")
-	}
-	target, err := p.vars.expand(raw)
+	rest, err := p.vars.expand(rest)
 	if err != nil {
 		return Request{}, err
+	}
+	method, target, ok := strings.Cut(rest, " ")
+	if !ok {
+		return Request{}, fmt.Errorf("a request has a method and an address")
 	}
 	r := Request{Method: method, Authority: defaultHost, Target: target}
 	if p.tab != nil {

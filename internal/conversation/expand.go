@@ -36,6 +36,7 @@ func newVars() *vars {
 			sum := sha256.Sum256([]byte(s))
 			return base64.RawURLEncoding.EncodeToString(sum[:16]), nil
 		},
+		"after":  func(s string) (string, error) { return s[min(1, len(s)):], nil },
 		"text":   func(s string) (string, error) { return s, nil },
 		"escape": func(s string) (string, error) { return url.QueryEscape(s), nil },
 		"repeat": withNumber(func(n int, s string) (string, error) { return strings.Repeat(s, n), nil }),
