@@ -247,6 +247,10 @@ func (p *player) requestFields(s *step, r *Request) error {
 		if err != nil {
 			return err
 		}
+		if d.kind == field && d.name == "" {
+			name, rest, _ := strings.Cut(value, ":")
+			d.name, value = strings.ToLower(name), strings.TrimSpace(rest)
+		}
 		switch {
 		case d.kind == bodyIs:
 			r.Body = value

@@ -168,7 +168,7 @@ func (p *provider) known(many int) error {
 	timer := time.NewTimer(startLimit)
 	defer timer.Stop()
 	for {
-		_, auto := p.auto(Call{URL: Issuer + "/.well-known/openid-configuration"})
+		_, auto := p.auto(Call{URL: Issuer + wellKnown})
 		_, keys := p.auto(Call{URL: "https://id.example.com/keys"})
 		p.mu.Lock()
 		done := !auto || !keys || p.served["keys"] >= many

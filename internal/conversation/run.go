@@ -205,7 +205,8 @@ func (p *player) auto(c Call) (Reply, bool) {
 	}
 	body, err := keySet("k1 e1")
 	if what == "discovery" {
-		body, err = p.script.discovery()
+		issuer, _ := strings.CutSuffix(c.URL, wellKnown)
+		body, err = p.script.discovery(issuer)
 	}
 	if err != nil {
 		return Reply{Status: 500, Body: err.Error()}, true
@@ -213,12 +214,14 @@ func (p *player) auto(c Call) (Reply, bool) {
 	return Reply{Status: 200, Header: jsonType, Body: body}, true
 }
 
+const wellKnown = "/.well-known/openid-configuration"
+
 // provided names what a call is for, where the provider may answer by itself.
 func provided(address string) string {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-	case strings.HasSuffix(u.Path, "/.well-known/openid-configuration"):
+	case strings.HasSuffix(u.Path, wellKnown):
 		return "discovery"
 	case strings.HasSuffix(u.Path, "/keys"):
 		return "keys"
@@ -242,8 +245,8 @@ func (s *Script) settings(file string) ([]byte, error) {
 	return overlay(text, []byte(patch))
 }
 
-func (s *Script) discovery() (string, error) {
-	doc, err := metadata("")
+func (s *Script) discovery(issuer string) (string, error) {
+	doc, err := metadata("issuer=" + issuer)
 	patch, ok := s.files["discovery.json"]
 	if err != nil || !ok {
 		return doc, err

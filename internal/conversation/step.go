@@ -121,8 +121,13 @@ var fieldName = regexp.MustCompile(`^[!#$%&'*+.^_|~0-9A-Za-z-]+$`)
 
 // add takes an indented line into the step.
 func (s *step) add(line string, number int) error {
-	if s.body != "" || (s.takes(bodyIs) && strings.ContainsRune("{[<$", rune(line[0]))) {
+	answers := s.verb == "reply" || s.verb == "app answers"
+	if s.body != "" || (answers && strings.ContainsRune("{[<$", rune(line[0]))) {
 		s.body += line + "\n"
+		return nil
+	}
+	if s.verb == "->" && line[0] == '$' { // a whole field, from a table
+		s.text = append(s.text, detail{line: number, kind: field, text: line})
 		return nil
 	}
 	d, ok := parseDetail(line)
