@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,8 @@ func newDemo() *cobra.Command {
 		Long: `Demo runs an OpenID provider with two people, a sample application that shows
 what it is told, and a proxy with postern.wasm in front of it, all on loopback
 addresses. The proxy is Envoy, looked for at $ENVOY, on the PATH, in func-e's
-downloads and in ` + demo.WheelEnvoy + `, or the embedded host.
+downloads and in ` + demo.WheelEnvoy + `; the embedded host; or none, for an
+Envoy of your own, which runs with envoy/envoy.yaml.
 
 With --check it walks the journey as a browser would instead: it signs in, tries
 what an attacker would try, signs out, prints what it checked, and exits with 0
@@ -26,8 +29,11 @@ or 1.`,
 		Example: "  postern demo\n  postern demo --host wazero\n  postern demo --check",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains([]string{"envoy", "wazero"}, o.Host) {
-				return usageError{fmt.Errorf("--host %q is neither envoy nor wazero", o.Host)}
+			if !slices.Contains(demo.Hosts, o.Host) {
+				return usageError{fmt.Errorf("--host %q is none of %s", o.Host, strings.Join(demo.Hosts, ", "))}
+			}
+			if check && o.Host == "none" {
+				return usageError{errors.New("--check needs a proxy: --host envoy or --host wazero")}
 			}
 			o.Out, o.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if !check {
@@ -41,13 +47,13 @@ or 1.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Host, "host", "envoy", "what runs the module: envoy or wazero")
+	flags.StringVar(&o.Host, "host", "envoy", "what runs the module: "+strings.Join(demo.Hosts, ", "))
 	flags.BoolVar(&check, "check", false, "walk the journey, print each step, and end")
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:10000", "loopback address of the proxy")
 	flags.StringVar(&o.IdP, "idp", "127.0.0.1:10001", "loopback address of the provider")
 	flags.StringVar(&o.App, "app", "127.0.0.1:10002", "loopback address of the application")
 	flags.StringVar(&o.Module, "module", "build/postern.wasm", "the module to run")
-	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions([]string{"envoy", "wazero"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions(demo.Hosts, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagFilename("module", "wasm")
 	return cmd
 }

@@ -37,7 +37,7 @@ func TestExitCodes(t *testing.T) {
 		"an unknown command":                 {[]string{"serve"}, 2, "unknown command"},
 		"an unknown flag":                    {[]string{"demo", "--prot"}, 2, "unknown flag"},
 		"an argument where none is expected": {[]string{"version", "x"}, 2, "unknown command"},
-		"an unknown host":                    {[]string{"demo", "--host", "nginx"}, 2, "neither envoy nor wazero"},
+		"an unknown host":                    {[]string{"demo", "--host", "nginx"}, 2, "is none of"},
 		"a demo without a module":            {[]string{"demo", "--host", "wazero", "--module", "/nonexistent.wasm"}, 1, "make build"},
 		"no settings":                        {[]string{"validate"}, 2, "no settings"},
 		"settings that cannot be read":       {[]string{"validate", "-c", "/nonexistent.yaml"}, 2, "no such file"},

@@ -30,7 +30,7 @@ import (
 
 // Options say how to run the demo.
 type Options struct {
-	Host   string // "envoy" or "wazero"
+	Host   string // one of Hosts
 	Listen string // the proxy's address, on loopback
 	IdP    string // the provider's address
 	App    string // the application's address
@@ -39,6 +39,10 @@ type Options struct {
 	Out io.Writer // what a person reads
 	Log io.Writer // what the proxy logs
 }
+
+// Hosts are what may run the module: "none" leaves that to an Envoy of the
+// reader's own.
+var Hosts = []string{"envoy", "wazero", "none"}
 
 // The people of the demo.
 var people = []idp.User{
@@ -61,11 +65,15 @@ func Run(ctx context.Context, o Options) error {
 func (d *demo) run(ctx context.Context) error {
 	defer d.stop()
 	d.welcome()
+	var ended <-chan error // never, where the proxy is not ours
+	if d.proxy != nil {
+		ended = d.proxy.done
+	}
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(d.out, "\nStopping.")
 		return nil
-	case err := <-d.proxy.done:
+	case err := <-ended:
 		return fmt.Errorf("demo: the proxy ended: %w", orEnded(err))
 	}
 }
@@ -128,17 +136,36 @@ func start(ctx context.Context, o Options) (_ *demo, err error) {
 	if d.listen, err = chosen(o.Listen); err != nil {
 		return nil, err
 	}
-	d.env = map[string]string{"POSTERN_KEY": secret(), "DEMO_CLIENT_SECRET": secret()}
+	if d.env, err = secrets(o.Host); err != nil {
+		return nil, err
+	}
 	if d.idp, err = d.serve(o.IdP, d.provider); err != nil {
 		return nil, err
 	}
 	if d.app, err = d.serve(o.App, d.application); err != nil {
 		return nil, err
 	}
+	if o.Host == "none" {
+		return d, nil
+	}
 	if err := d.startProxy(ctx, o); err != nil {
 		return nil, err
 	}
 	return d, d.await(ctx)
+}
+
+// secrets makes new ones. Somebody's own Envoy has its secrets already, so
+// there the provider takes the client's from the same variable.
+func secrets(host string) (map[string]string, error) {
+	const client = "DEMO_CLIENT_SECRET"
+	if host != "none" {
+		return map[string]string{"POSTERN_KEY": secret(), client: secret()}, nil
+	}
+	shared := os.Getenv(client)
+	if shared == "" {
+		return nil, fmt.Errorf("demo: --host none needs the variable %s, the same as Envoy gets", client)
+	}
+	return map[string]string{client: shared}, nil
 }
 
 func secret() string {
@@ -182,7 +209,7 @@ func (d *demo) startProxy(ctx context.Context, o Options) (err error) {
 		d.proxy, err = startWazero(ctx, &d.place, o.Log)
 		return err
 	}
-	return fmt.Errorf("demo: host %q is neither envoy nor wazero", o.Host)
+	return fmt.Errorf("demo: host %q is none of %v", o.Host, Hosts)
 }
 
 // listen opens a loopback address; the demo has nothing to do on a network.
@@ -268,7 +295,11 @@ func (d *demo) stop() {
 }
 
 func (d *demo) welcome() {
-	fmt.Fprintf(d.out, "\nPostern guards a sample application at\n\n    %s\n\nSign in as\n\n", d.base()+"/")
+	guards := "Postern guards"
+	if d.proxy == nil {
+		guards = "An Envoy of yours may now guard"
+	}
+	fmt.Fprintf(d.out, "\n%s a sample application at\n\n    %s\n\nSign in as\n\n", guards, d.base()+"/")
 	for _, p := range people {
 		fmt.Fprintf(d.out, "    %-6s password %-11s groups %v\n", p.PreferredUsername, p.Password, p.Groups)
 	}

@@ -112,7 +112,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}{
 		"a file that is no module":         {func(*Options) {}, "wazerohost"},
 		"no module":                        {func(o *Options) { o.Module += "x" }, "make build"},
-		"an unknown host":                  {func(o *Options) { o.Host = "nginx" }, "neither envoy nor wazero"},
+		"an unknown host":                  {func(o *Options) { o.Host = "nginx" }, "is none of"},
 		"a listener on every interface":    {func(o *Options) { o.Listen = "0.0.0.0:0" }, "loopback"},
 		"a provider on a name":             {func(o *Options) { o.IdP = "example.com:80" }, "loopback"},
 		"an address without port":          {func(o *Options) { o.App = "127.0.0.1" }, "address"},

@@ -103,8 +103,8 @@ func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failu
 	if o, _ := g.open(q); o != nil {
 		return g.unbound(q, l, f)
 	}
-	apart := time.Duration(b.Made-l.Begun) * time.Second
-	if l.Attempt > 0 || !l.Fresh || apart > race || apart < -race {
+	apart := time.Duration(b.Made-l.BoundAt) * time.Second
+	if l.Attempt > 0 || apart > race || apart < -race {
 		return g.refuseLogin(q, f), nil
 	}
 	g.tell(q.Request, EventLoginRestarted, f.reason)

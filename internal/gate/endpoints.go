@@ -1,9 +1,10 @@
 package gate
 
 import (
-	"encoding/json"
 	"net/url"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"

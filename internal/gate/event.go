@@ -1,7 +1,7 @@
 package gate
 
 import (
-	"encoding/json"
+	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
 )

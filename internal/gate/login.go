@@ -48,12 +48,10 @@ func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
 		return g.beginElsewhere(q, l), nil
 	}
 	l.Provider = g.provider.Name()
-	have := g.binding(q)
-	b, fresh, err := session.NewBinding(have, g.now(), g.random)
+	b, fresh, err := session.NewBinding(g.binding(q), g.now(), g.random)
 	if err != nil {
 		return g.internal(q), nil
 	}
-	l.Fresh = have == nil
 	state, proof, err := g.keys.BeginLogin(b, l, g.clientID(), g.now(), g.random)
 	if err != nil {
 		return g.internal(q), nil

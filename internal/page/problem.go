@@ -1,8 +1,9 @@
 package page
 
 import (
-	"encoding/json"
 	"sort"
+
+	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
 )

@@ -76,7 +76,7 @@ type Login struct {
 	Begun    int64  `json:"t"`           // seconds since 1970
 	ID       []byte `json:"i"`           // the transaction: 128 random bits
 	Bound    []byte `json:"b"`           // hash of the binding's secret, never the secret
-	Fresh    bool   `json:"f,omitempty"` // the browser had no binding before
+	BoundAt  int64  `json:"m"`           // when that binding was made, seconds since 1970
 	Attempt  int    `json:"a,omitempty"` // how often this login was begun anew
 
 	keyID string
@@ -101,7 +101,7 @@ func (r *Keyring) BeginLogin(b *Binding, l Login, clientID string, now time.Time
 	if _, err := io.ReadFull(random, l.ID); err != nil {
 		return "", Proof{}, fmt.Errorf("session: login: %w", err)
 	}
-	l.Begun, l.Bound, l.keyID = now.Unix(), hashSecret(b.Secret), r.order[0]
+	l.Begun, l.Bound, l.BoundAt, l.keyID = now.Unix(), hashSecret(b.Secret), b.Made, r.order[0]
 	for _, shrink := range []func(string) string{keepAll, keepPath, keepOrigin} {
 		l.Return = shrink(l.Return)
 		if state, err = r.sealJSON(PurposeState, &l, false); err != nil {
