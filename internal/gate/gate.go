@@ -190,13 +190,15 @@ func (g *Gate) scheme() string {
 	return "https"
 }
 
-// origin is the request's own, as the browser sees it.
+// origin is the request's own, as the browser sees it: without the scheme's own
+// port, which some clients send all the same (RFC 6454, section 6.2).
 func (g *Gate) origin(q *request) string {
-	origin := g.scheme() + "://" + q.host
-	if q.port != "" {
-		origin += ":" + q.port
+	scheme := g.scheme()
+	origin := scheme + "://" + q.host
+	if q.port == "" || scheme == "https" && q.port == "443" || scheme == "http" && q.port == "80" {
+		return origin
 	}
-	return origin
+	return origin + ":" + q.port
 }
 
 // allowsReturn reports whether browsers may be sent to an address.
