@@ -106,6 +106,13 @@ func ReplaceHeader(m MapType, name, value string) error {
 	return failed("proxy_replace_header_map_value", hostReplaceHeader(m, name, value))
 }
 
+// ReplaceHeaderUnchecked is ReplaceHeader for what the caller has checked
+// before, once for many requests: neither name nor value may hold CR, LF or
+// NUL, for the host writes what it is given.
+func ReplaceHeaderUnchecked(m MapType, name, value string) error {
+	return failed("proxy_replace_header_map_value", hostReplaceHeader(m, name, value))
+}
+
 // AddHeader appends a field and keeps those of the same name.
 func AddHeader(m MapType, name, value string) error {
 	if !validPair(name, value) {

@@ -118,17 +118,40 @@ func (g *Gate) OwnsCookie(name string) bool {
 	return g.jar.Owns(name) || name == g.bindingName()
 }
 
-// request is a request whose target and authority are understood.
+// request is a request whose target, authority and cookies are understood.
 type request struct {
 	*httpmsg.Request
 	target     httpmsg.Target
 	host, port string
+	cookies    cookies
+}
+
+// cookies are a request's cookies, read in one pass: a session's are long, and
+// every look at them costs.
+type cookies struct {
+	session  session.Reader
+	binding  string
+	bindings int    // how many cookies of the binding's name came
+	rest     string // the application's, as one field value
+	ours     bool   // some were ours, so that only the rest goes on
+}
+
+func (g *Gate) readCookies(f httpmsg.Fields) (c cookies) {
+	c.session = g.jar.Reader()
+	c.rest, c.ours = httpmsg.WithoutCookies(f, func(name, value string) bool {
+		if name == g.bindingName() {
+			c.binding, c.bindings = value, c.bindings+1
+			return true
+		}
+		return c.session.Take(name, value)
+	})
+	return c
 }
 
 // Handle decides a request: by the Verdict, or, where that needs the network,
 // by the Flow.
 func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
-	q, reason := read(r)
+	q, reason := g.read(r)
 	if reason != "" {
 		g.tell(r, EventRequestRefused, reason)
 		return g.fail(&q, failure{status: 400, reason: reason}), nil
@@ -156,8 +179,8 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 }
 
 // read understands a request, or says why not.
-func read(r *httpmsg.Request) (q request, reason string) {
-	q.Request = r
+func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {
+	q.Request, q.cookies = r, g.readCookies(r.Header)
 	if r.Method == "CONNECT" {
 		return q, "connect"
 	}
@@ -215,8 +238,8 @@ func (g *Gate) forward(q *request, o *opened) Verdict {
 			f.Remove = append(f.Remove, q.Header[i].Name)
 		}
 	}
-	if rest, dropped := httpmsg.WithoutCookies(q.Header, g.OwnsCookie); dropped {
-		f.Cookie = &rest
+	if q.cookies.ours {
+		f.Cookie = &q.cookies.rest
 	}
 	if o != nil {
 		f.Set = o.identity

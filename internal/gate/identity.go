@@ -55,7 +55,8 @@ func scalar(v gjson.Result) (string, bool) {
 	return "", false
 }
 
-// identity is what the application is told of a session.
+// identity is what the application is told of a session. No value holds a
+// control character: they are handed to the host without another look.
 func (g *Gate) identity(s *session.Session) (fields httpmsg.Fields) {
 	for header, name := range g.settings.Forward.Headers {
 		claim, ok := s.Claims[name]

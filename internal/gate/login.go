@@ -117,16 +117,10 @@ func (g *Gate) setBinding(value string, lifetime time.Duration) httpmsg.Field {
 // binding returns the binding that the browser sent: nil where there is none,
 // where it does not open, and where it came twice.
 func (g *Gate) binding(q *request) *session.Binding {
-	value, count := "", 0
-	for name, v := range httpmsg.Cookies(q.Header) {
-		if name == g.bindingName() {
-			value, count = v, count+1
-		}
-	}
-	if count != 1 {
+	if q.cookies.bindings != 1 {
 		return nil
 	}
-	b, err := g.keys.OpenBinding(value, g.now())
+	b, err := g.keys.OpenBinding(q.cookies.binding, g.now())
 	if err != nil {
 		return nil
 	}

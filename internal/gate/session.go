@@ -19,7 +19,7 @@ type opened struct {
 // open returns the session that a request brings, or nil. The error says why
 // cookies that were there did not do.
 func (g *Gate) open(q *request) (*opened, error) {
-	chunks, err := g.jar.Read(q.Header)
+	chunks, err := q.cookies.session.Chunks()
 	if err != nil {
 		g.tell(q.Request, EventSessionRefused, sessionReason(err))
 		return nil, err
@@ -114,23 +114,12 @@ func (g *Gate) settle(q *request, s *session.Session, to string) Verdict {
 // clearParts clears the parts, from the given one on, that the browser still
 // has of another session.
 func (g *Gate) clearParts(q *request, from int) (header httpmsg.Fields) {
-	for i, sent := range g.sentParts(q) {
-		if sent && i >= from {
+	for i := from; i < session.MaxChunks; i++ {
+		if q.cookies.session.Sent(i) {
 			header = append(header, g.setCookie(g.jar.Name(i), "", -1))
 		}
 	}
 	return header
-}
-
-func (g *Gate) sentParts(q *request) (sent [session.MaxChunks]bool) {
-	names := map[string]bool{}
-	for name := range httpmsg.Cookies(q.Header) {
-		names[name] = true
-	}
-	for i := range sent {
-		sent[i] = names[g.jar.Name(i)]
-	}
-	return sent
 }
 
 // setCookie is a Set-Cookie field for one of the session's cookies. A lifetime
@@ -177,8 +166,8 @@ func (g *Gate) clearPlanted(q *request) (header httpmsg.Fields) {
 		return nil
 	}
 	for domain := q.host; strings.Contains(domain, "."); {
-		for i, sent := range g.sentParts(q) {
-			if !sent {
+		for i := range session.MaxChunks {
+			if !q.cookies.session.Sent(i) {
 				continue
 			}
 			header = append(header, httpmsg.Field{Name: "set-cookie", Value: httpmsg.SetCookie{

@@ -15,7 +15,7 @@ type Verdict struct {
 // Forward lets a request go on to the application.
 type Forward struct {
 	Remove []string       // header fields to take out, first
-	Set    httpmsg.Fields // header fields to put in, replacing all of the name
+	Set    httpmsg.Fields // header fields to put in, replacing all of the name; without control characters
 	Cookie *string        // what is left of the cookies, where ours were among them; "" for none
 }
 

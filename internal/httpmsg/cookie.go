@@ -62,14 +62,15 @@ func splitPair(pair string) (name, value string) {
 	return trimBlank(pair[:i]), trimBlank(pair[i+1:])
 }
 
-// WithoutCookies returns what is left of a request's cookies once those that
-// drop names are taken out, as one field value: order and bytes of the rest
-// unchanged, "; " between them. dropped says whether any was taken out; if
-// not, the request can stay as it is.
+// WithoutCookies returns what is left of a request's cookies once those for
+// which drop says so are taken out, as one field value: order and bytes of the
+// rest unchanged, "; " between them. dropped says whether any was taken out; if
+// not, the request can stay as it is. Drop is asked once for each cookie, as
+// Cookies would yield it.
 //
 // Where the rest stands in one piece, as it does when one application's
 // cookies surround none of ours, it is not copied.
-func WithoutCookies(f Fields, drop func(name string) bool) (value string, dropped bool) {
+func WithoutCookies(f Fields, drop func(name, value string) bool) (value string, dropped bool) {
 	var kept joiner
 	for i := range f {
 		if f[i].Name != "cookie" {
@@ -83,7 +84,7 @@ func WithoutCookies(f Fields, drop func(name string) bool) (value string, droppe
 			if start == end {
 				continue
 			}
-			if name, _ := splitPair(section[start:end]); drop(name) {
+			if drop(splitPair(section[start:end])) {
 				dropped = true
 				continue
 			}

@@ -143,7 +143,7 @@ func edit(f *gate.Forward) error {
 		}
 	}
 	for _, field := range f.Set {
-		if err := abi.ReplaceHeader(abi.RequestHeaders, field.Name, field.Value); err != nil {
+		if err := abi.ReplaceHeaderUnchecked(abi.RequestHeaders, field.Name, field.Value); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-
-	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 const (
@@ -75,37 +73,55 @@ func (j Jar) Name(i int) string {
 	return j.name + "-" + strconv.Itoa(i)
 }
 
-// Read gathers a session's cookies. The values alias the header. A request
-// without any gives empty chunks; parts beyond the number that the first one
-// names are left over from a longer session and are passed over.
-func (j Jar) Read(header httpmsg.Fields) (c Chunks, err error) {
-	var seen [MaxChunks]bool
-	any := false
-	for name, value := range httpmsg.Cookies(header) {
-		i := j.index(name)
-		if i < 0 {
-			continue
-		}
-		if seen[i] {
-			return Chunks{}, ErrTossed
-		}
-		seen[i], any = true, true
-		c.parts[i] = value
+// Reader gathers a session's cookies out of all that a request carries.
+type Reader struct {
+	jar    Jar
+	parts  [MaxChunks]string
+	sent   [MaxChunks]bool
+	any    bool
+	tossed bool
+}
+
+// Reader returns one that has seen no cookie yet.
+func (j Jar) Reader() Reader { return Reader{jar: j} }
+
+// Take looks at one cookie and reports whether it is one of the jar's. The
+// value is kept as it is: it aliases the request.
+func (r *Reader) Take(name, value string) bool {
+	i := r.jar.index(name)
+	if i < 0 {
+		return false
 	}
-	if !any {
-		return Chunks{}, nil
+	r.tossed = r.tossed || r.sent[i]
+	r.parts[i], r.sent[i], r.any = value, true, true
+	return true
+}
+
+// Sent reports whether the i-th part came.
+func (r *Reader) Sent(i int) bool { return r.sent[i] }
+
+// Chunks returns what came. A request without any of the cookies gives empty
+// chunks; parts beyond the number that the first one names are left over from
+// a longer session and are passed over.
+func (r *Reader) Chunks() (c Chunks, err error) {
+	if !r.any {
+		return c, nil
 	}
-	first := c.parts[0]
+	if r.tossed {
+		return c, ErrTossed
+	}
+	first := r.parts[0]
 	if len(first) < 3 || first[1] != '.' || first[0] < '1' || first[0] > '0'+MaxChunks {
-		return Chunks{}, ErrChunks
+		return c, ErrChunks
 	}
-	c.n = int(first[0] - '0')
-	for i := range c.n {
-		if c.parts[i] == "" {
-			return Chunks{}, ErrChunks
+	n := int(first[0] - '0')
+	for _, part := range r.parts[:n] {
+		if part == "" {
+			return c, ErrChunks
 		}
 	}
-	clear(c.parts[c.n:])
+	c.n = n
+	copy(c.parts[:], r.parts[:n])
 	return c, nil
 }
 
