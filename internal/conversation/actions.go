@@ -37,6 +37,8 @@ func (p *player) step(s *step) error {
 		return p.expectLine(s)
 	case "clock":
 		return p.advance(s)
+	case "gone":
+		return p.leave(s)
 	}
 	return p.arrange(s)
 }
@@ -209,6 +211,17 @@ func (p *player) send(s *step) error {
 	return err
 }
 
+// leave has the browser go away before there is an answer.
+func (p *player) leave(s *step) error {
+	name, _ := tabName(s.rest)
+	t := p.tabs[name]
+	if t == nil || t.answered {
+		return fmt.Errorf("there is no request under way")
+	}
+	t.answered = true
+	return t.exchange.Leave()
+}
+
 func hostOnly(authority string) string {
 	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
 		return strings.ToLower(authority[:i])
@@ -229,9 +242,11 @@ func (p *player) request(s *step, rest string) (Request, error) {
 	if p.tab != nil {
 		r.Authority = p.tab.host
 	}
-	if after, ok := strings.CutPrefix(target, "https://"); ok {
-		end := strings.IndexAny(after+"/", "/?")
-		r.Authority, r.Target = after[:end], after[end:]
+	for _, scheme := range []string{"https://", "http://"} {
+		if after, ok := strings.CutPrefix(target, scheme); ok {
+			end := strings.IndexAny(after+"/", "/?")
+			r.Authority, r.Target = after[:end], after[end:]
+		}
 	}
 	if err := p.requestFields(s, &r); err != nil {
 		return Request{}, err

@@ -31,8 +31,10 @@
 //	   cookie: a=b                           … and these cookies in place of its own
 //	   no cookies                            … or none
 //	   body: text                            … with a body
+//	   $field                                … with the field that a table has
 //	-> [tab] GET /a                          … in a tab, so that several can wait
 //	pending [tab]                            there is no answer yet
+//	gone [tab]                               the browser does not wait for it
 //	<- 303 login                             the gate answers, for this reason
 //	   location: https://id.example.com/*    … with this field
 //	   ? state=<state>                       … this parameter in its location

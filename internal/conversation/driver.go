@@ -63,6 +63,9 @@ type Exchange interface {
 	// Outcome is what became of the request. It waits for an answer where one
 	// may still come.
 	Outcome() (Outcome, error)
+	// Leave ends the request from the browser's side. It returns once the gate
+	// knows.
+	Leave() error
 }
 
 var errNoAnswer = errors.New("there is no answer: the request waits")

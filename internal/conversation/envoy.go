@@ -209,8 +209,8 @@ func (g *envoyGate) Send(r Request) (Exchange, error) {
 	if err := conn.SetDeadline(time.Now().Add(answerLimit)); err != nil {
 		return nil, err
 	}
-	x := &envoyExchange{gate: g, done: make(chan struct{})}
-	go x.run(conn, r)
+	x := &envoyExchange{gate: g, conn: conn, done: make(chan struct{})}
+	go x.run(r)
 	return x, nil
 }
 

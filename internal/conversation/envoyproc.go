@@ -186,6 +186,17 @@ func (e *envoyProcess) members(cluster string, n int) error {
 	})
 }
 
+// idle waits until no request is under way.
+func (e *envoyProcess) idle() error {
+	return e.until(answerLimit, func() error {
+		text, err := e.ask("/stats?filter=http.gate.downstream_rq_active")
+		if err == nil && strings.TrimSpace(text) != "http.gate.downstream_rq_active: 0" {
+			err = fmt.Errorf("requests are under way: %s", text)
+		}
+		return err
+	})
+}
+
 type object = map[string]any
 
 // The files that Envoy takes its listeners and clusters from.

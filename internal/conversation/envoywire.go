@@ -16,6 +16,7 @@ import (
 // envoyExchange is a request on a connection of its own.
 type envoyExchange struct {
 	gate    *envoyGate
+	conn    net.Conn
 	done    chan struct{}
 	outcome Outcome
 	err     error
@@ -35,13 +36,22 @@ func (x *envoyExchange) Outcome() (Outcome, error) {
 	return x.outcome, x.err
 }
 
-func (x *envoyExchange) run(conn net.Conn, r Request) {
+// Leave closes the connection, and waits until Envoy has noticed.
+func (x *envoyExchange) Leave() error {
+	if err := x.conn.Close(); err != nil {
+		return err
+	}
+	<-x.done
+	return x.gate.envoy.process.idle()
+}
+
+func (x *envoyExchange) run(r Request) {
 	defer close(x.done)
-	defer conn.Close()
-	if _, x.err = io.WriteString(conn, wire(r)); x.err != nil {
+	defer x.conn.Close()
+	if _, x.err = io.WriteString(x.conn, wire(r)); x.err != nil {
 		return
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: r.Method})
+	response, err := http.ReadResponse(bufio.NewReader(x.conn), &http.Request{Method: r.Method})
 	if err != nil {
 		x.err = x.gate.envoy.process.failed("no answer from envoy: %w", err)
 		return

@@ -178,6 +178,11 @@ func (g *moduleGate) Send(r Request) (Exchange, error) {
 	return e, nil
 }
 
+func (e *moduleExchange) Leave() error {
+	e.stream.Close()
+	return nil
+}
+
 func (e *moduleExchange) Done() bool { return e.stream.Outcome().Kind != wazerohost.Pending }
 
 func (e *moduleExchange) Outcome() (Outcome, error) {

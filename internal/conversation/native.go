@@ -169,6 +169,7 @@ type nativeExchange struct {
 	gate    *nativeGate
 	request Request
 	verdict *gate.Verdict
+	task    *flow.Task
 }
 
 func (g *nativeGate) Send(r Request) (Exchange, error) {
@@ -180,12 +181,19 @@ func (g *nativeGate) Send(r Request) (Exchange, error) {
 		e.verdict = &verdict
 		return e, nil
 	}
-	g.flows.Go(func(env flow.Env) {
+	e.task = g.flows.Go(func(env flow.Env) {
 		v := rest(env)
 		e.verdict = &v
 	})
 	g.answerCalls()
 	return e, nil
+}
+
+func (e *nativeExchange) Leave() error {
+	if e.task != nil {
+		e.task.Cancel()
+	}
+	return nil
 }
 
 func (e *nativeExchange) Done() bool { return e.verdict != nil }

@@ -53,7 +53,7 @@ var verbs = map[string][]detailKind{
 	"call":         {field, form, absent, bodyIs},
 	"reply":        {field, bodyIs},
 	"app answers":  {field, bodyIs},
-	"pending":      nil, "provider": nil, "take over": nil, "hand back": nil, "event": nil,
+	"pending":      nil, "gone": nil, "provider": nil, "take over": nil, "hand back": nil, "event": nil,
 	"clock": nil, "browser": nil, "jar": nil, "let": nil, "assert": nil, "restart with": nil,
 	"include": nil, "log mentions": nil,
 }
