@@ -25,6 +25,7 @@ import (
 
 type options struct {
 	envoy, module, logOnly string
+	against                string
 	rounds, requests       int
 	starts                 int
 	native                 bool
@@ -35,6 +36,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.envoy, "envoy", "build/tools/envoy/1.40.0/envoy", "the Envoy to measure with")
 	flag.StringVar(&o.module, "module", "build/postern.wasm", "the module")
+	flag.StringVar(&o.against, "against", "", "another build of the module, to compare requests with instead of Envoy's own gate")
 	flag.StringVar(&o.logOnly, "logonly", "build/bench/logonly.wasm", "a module that only logs")
 	flag.IntVar(&o.rounds, "rounds", 11, "pairs of runs for each row")
 	flag.IntVar(&o.requests, "requests", 8000, "requests of one run")
@@ -92,8 +94,9 @@ func run(o options) error {
 	return l.serving()
 }
 
-func (l *lab) postern() ([]object, error) {
-	module, err := filepath.Abs(l.module)
+// postern is the gate, from a file of the module.
+func (l *lab) postern(module string, settings string) ([]object, error) {
+	module, err := filepath.Abs(module)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +107,12 @@ func (l *lab) postern() ([]object, error) {
 			env[name] = value
 		}
 	}
-	return wasmFilter(module, posternSettings(l.issuer), env), nil
+	return wasmFilter(module, settings, env), nil
 }
 
 // starting measures what Envoy's start costs.
 func (l *lab) starting() error {
-	postern, err := l.postern()
+	postern, err := l.postern(l.module, posternSettings(l.issuer, true))
 	if err != nil {
 		return err
 	}
@@ -191,23 +194,12 @@ func (l *lab) startPeers() ([]*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	postern, err := l.postern()
+	gates, err := l.gates(own)
 	if err != nil {
 		return nil, err
 	}
-	native := nativeCookie(l.tokens, l.now)
 	var peers []*peer
-	for _, p := range []struct {
-		name, cookie string
-		filters      []object
-	}{
-		{"Postern", own, postern},
-		{"native oauth2", native, []object{oauth2Filter()}},
-		{"native oauth2 and jwt_authn", native, []object{oauth2Filter(), jwtFilter(l.issuer, l.tokens.jwks)}},
-	} {
-		if !l.native && p.cookie == native {
-			continue
-		}
+	for _, p := range gates {
 		e, err := startEnvoy(l.envoy, l.dir, strings.ReplaceAll(p.name, " ", "-"), p.filters, l.idp)
 		if err != nil {
 			return peers, err
@@ -218,6 +210,33 @@ func (l *lab) startPeers() ([]*peer, error) {
 		}
 	}
 	return peers, nil
+}
+
+// gate is what is measured, and the cookie that it takes.
+type gate struct {
+	name, cookie string
+	filters      []object
+}
+
+// gates are the rows: the module first, then what it is compared with.
+func (l *lab) gates(own string) ([]gate, error) {
+	cached, err := l.postern(l.module, posternSettings(l.issuer, true))
+	if err != nil {
+		return nil, err
+	}
+	gates := []gate{{"Postern", own, cached}}
+	if l.against != "" {
+		other, err := l.postern(l.against, posternSettings(l.issuer, true))
+		return append(gates, gate{"the other module", own, other}), err
+	}
+	if l.native {
+		native := nativeCookie(l.tokens, l.now)
+		gates = append(gates,
+			gate{"native oauth2", native, []object{oauth2Filter()}},
+			gate{"native oauth2 and jwt_authn", native, []object{oauth2Filter(), jwtFilter(l.issuer, l.tokens.jwks)}})
+	}
+	opened, err := l.postern(l.module, posternSettings(l.issuer, false))
+	return append(gates, gate{"Postern, sessions not in the cache", own, opened}), err
 }
 
 // guards makes sure that a peer lets the session pass and nobody else: else
@@ -310,7 +329,7 @@ func (l *lab) report(peers []*peer) {
 	fmt.Println()
 	if len(peers) > 1 {
 		versus := ratios(peers[0].cpu, peers[1].cpu)
-		fmt.Printf("Postern to native oauth2, CPU per request: %.2f (95 %% bound %.2f).\n", median(versus), upperBound(versus))
+		fmt.Printf("Postern to %s, CPU per request: %.2f (95 %% bound %.2f).\n", peers[1].name, median(versus), upperBound(versus))
 	}
 	fmt.Printf("Linear memory of the worker's module after %d requests: %.1f MiB.\n",
 		(l.rounds+1)*l.requests+1, float64(peers[0].envoy.linearMemory())/(1<<20))

@@ -21,17 +21,20 @@ func wasmFilter(module, settings string, env map[string]string) []object {
 }
 
 // posternSettings are those of a common gate: five headers for the application.
-func posternSettings(issuer string) string {
+// Without the cache each request opens its session anew.
+func posternSettings(issuer string, cache bool) string {
+	sessions := object{"keys": []object{{"id": "k1", "env": "POSTERN_KEY"}}, "cookie": object{"name": cookieName}}
+	if !cache {
+		sessions["cache_bytes"] = 0
+	}
 	b, _ := json.Marshal(object{
 		"providers": []object{{
 			"name": "keycloak", "type": "oidc", "issuer": issuer, "insecure_issuer": true, "cluster": "idp",
 			"client_id": clientID, "client_secret": object{"value": random(24)},
 			"claims": object{"user": "preferred_username", "email": "email", "groups": "groups"},
 		}},
-		"hosts": []string{host},
-		"session": object{
-			"keys": []object{{"id": "k1", "env": "POSTERN_KEY"}}, "cookie": object{"name": cookieName},
-		},
+		"hosts":   []string{host},
+		"session": sessions,
 		"forward": object{
 			"headers": object{
 				"x-auth-request-user": "user", "x-auth-request-email": "email", "x-auth-request-groups": "groups",

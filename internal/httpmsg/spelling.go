@@ -36,6 +36,7 @@ func foldName(c byte) byte {
 type NameSet struct {
 	byLength [][]string
 	prefixes []string
+	first    [256]bool // how a spelling may begin: most names end here
 }
 
 // NewNameSet makes a set of whole names and of prefixes. An empty name or
@@ -50,18 +51,31 @@ func NewNameSet(names, prefixes []string) NameSet {
 			s.byLength = append(s.byLength, nil)
 		}
 		s.byLength[len(name)] = append(s.byLength[len(name)], name)
+		s.begin(name[0])
 	}
 	for _, prefix := range prefixes {
 		if prefix != "" {
 			s.prefixes = append(s.prefixes, prefix)
+			s.begin(prefix[0])
 		}
 	}
 	return s
 }
 
+func (s *NameSet) begin(canonical byte) {
+	for c := range s.first {
+		if foldName(byte(c)) == foldName(canonical) {
+			s.first[c] = true
+		}
+	}
+}
+
 // Has reports whether name is a spelling of a name in the set, or begins with
 // a spelling of one of its prefixes.
-func (s NameSet) Has(name string) bool {
+func (s *NameSet) Has(name string) bool {
+	if name == "" || !s.first[name[0]] {
+		return false
+	}
 	if len(name) < len(s.byLength) {
 		for _, canonical := range s.byLength[len(name)] {
 			if SameSpelling(name, canonical) {

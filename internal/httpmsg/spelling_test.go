@@ -51,7 +51,7 @@ func TestNameSet(t *testing.T) {
 			t.Errorf("%q: got %v", name, got)
 		}
 	}
-	if (NameSet{}).Has("a") || (NameSet{}).Has("") {
+	if none := (&NameSet{}); none.Has("a") || none.Has("") {
 		t.Error("the zero set has something")
 	}
 }

@@ -50,6 +50,7 @@ type plugin struct {
 	types.DefaultPluginContext
 	gate   *gate.Gate
 	flows  *flow.Scheduler
+	now    time.Time
 	ticked bool
 }
 
@@ -64,12 +65,13 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		}
 		return types.OnPluginStartStatusFailed
 	}
-	p.gate, err = gate.New(settings, gate.Deps{Now: abi.Now, Random: rand.Reader, Log: logEvent})
+	p.now = abi.Now()
+	p.gate, err = gate.New(settings, gate.Deps{Now: p.clock, Random: rand.Reader, Log: logEvent})
 	if err != nil {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())
 		return types.OnPluginStartStatusFailed
 	}
-	p.flows = flow.NewScheduler(dispatch, abi.Now)
+	p.flows = flow.NewScheduler(dispatch, p.clock)
 	if err := abi.SetTick(firstTick); err != nil {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())
 		return types.OnPluginStartStatusFailed
@@ -96,8 +98,13 @@ func logEvent(e gate.Event) {
 	abi.Log(level, "postern: "+e.JSON())
 }
 
+// clock is the time to the tick. No decision needs it closer, and asking the
+// host would be a call more for each request.
+func (p *plugin) clock() time.Time { return p.now }
+
 // OnTick implements types.PluginContext.
 func (p *plugin) OnTick() {
+	p.now = abi.Now()
 	if !p.ticked {
 		p.ticked = true
 		if err := abi.SetTick(tick); err != nil {
@@ -138,6 +145,7 @@ func dispatch(c flow.Call) (uint32, error) {
 
 // OnHttpCallResponse implements abi.CallReceiver.
 func (p *plugin) OnHttpCallResponse(id uint32, _, _, _ int) {
+	p.now = abi.Now()
 	header, body, err := abi.CallResponse(maxAnswer)
 	if err != nil {
 		p.flows.Deliver(id, flow.Response{}, callError(err))

@@ -60,6 +60,10 @@ func readRequest() (*httpmsg.Request, error) {
 	}
 	r := &httpmsg.Request{Header: make(httpmsg.Fields, 0, len(pairs))}
 	for _, p := range pairs {
+		if p[0] == "" || p[0][0] != ':' {
+			r.Header = append(r.Header, httpmsg.Field{Name: p[0], Value: p[1]})
+			continue
+		}
 		switch p[0] {
 		case ":method":
 			r.Method = p[1]
@@ -69,8 +73,6 @@ func readRequest() (*httpmsg.Request, error) {
 			r.Authority = p[1]
 		case ":path":
 			r.Target = p[1]
-		default:
-			r.Header = append(r.Header, httpmsg.Field{Name: p[0], Value: p[1]})
 		}
 	}
 	return r, nil
