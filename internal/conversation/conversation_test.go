@@ -55,10 +55,11 @@ func playAll(t *testing.T, d Driver) {
 			t.Error(err)
 		}
 	}()
-	played, cases := 0, 0
+	played, left, cases := 0, 0, 0
 	for _, s := range loadCorpus(t) {
 		if !s.RunsOn(d.Name()) {
 			t.Logf("%s is not for %s: %s", s.Name, d.Name(), s.Why)
+			left++
 			continue
 		}
 		played++
@@ -79,5 +80,5 @@ func playAll(t *testing.T, d Driver) {
 			})
 		})
 	}
-	t.Logf("%s: %d scripts, %d conversations", d.Name(), played, cases)
+	t.Logf("%s: %d scripts with %d conversations; %d scripts are not for it", d.Name(), played, cases, left)
 }

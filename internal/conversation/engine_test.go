@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 func TestPatterns(t *testing.T) {
@@ -142,8 +144,14 @@ func TestASecretInTheLogOrInAnAnswerFailsTheScript(t *testing.T) {
 	if err := p.finish(); err == nil || !strings.Contains(err.Error(), "a secret") {
 		t.Errorf("in the log: %v", err)
 	}
-	if err := p.checkOwn(&Outcome{Reason: "x", Body: "<p>access-of-alice"}); err == nil {
-		t.Error("in an answer: no failure")
+	header := httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}
+	for name, o := range map[string]Outcome{
+		"a page":     {Reason: "x", Header: header, Body: "<p>access-of-alice"},
+		"a location": {Reason: "x", Header: append(header, httpmsg.Field{Name: "location", Value: "/?t=access-of-alice"})},
+	} {
+		if err := p.checkOwn(&o); err == nil || !strings.Contains(err.Error(), "a secret") {
+			t.Errorf("in %s: %v", name, err)
+		}
 	}
 }
 

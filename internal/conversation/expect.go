@@ -173,6 +173,14 @@ func (p *player) checkOwn(o *Outcome) error {
 	if v, _ := o.Header.Get("cache-control"); v != "no-store" && o.Reason != "denied" {
 		return fmt.Errorf("the gate's answer may be stored: cache-control is %q", v)
 	}
+	for _, f := range o.Header {
+		if f.Name == "set-cookie" { // it carries the session, sealed
+			continue
+		}
+		if err := p.secrets.in(f.Name, f.Value); err != nil {
+			return err
+		}
+	}
 	return p.secrets.in("the answer", o.Body)
 }
 
