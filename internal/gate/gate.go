@@ -49,6 +49,8 @@ type Gate struct {
 	paths    paths
 	strip    httpmsg.NameSet
 	callback callbackHost
+
+	authority authority // the last request's
 }
 
 // callbackHost is the one host that receives the provider's answers, where the
@@ -121,9 +123,17 @@ func (g *Gate) OwnsCookie(name string) bool {
 // request is a request whose target, authority and cookies are understood.
 type request struct {
 	*httpmsg.Request
-	target     httpmsg.Target
+	authority
+	target  httpmsg.Target
+	cookies cookies
+}
+
+// authority is an authority that was understood. Most requests come with the
+// one that the last request came with.
+type authority struct {
+	text       string
 	host, port string
-	cookies    cookies
+	ours       bool // it is in the settings' hosts
 }
 
 // cookies are a request's cookies, read in one pass: a session's are long, and
@@ -161,7 +171,7 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	if !own {
 		need = g.rules.Find(policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method})
 	}
-	if !need.Anyone && !g.settings.AllowsHost(q.host, q.port) {
+	if !need.Anyone && !q.authority.ours {
 		g.tell(r, EventRequestRefused, "host_not_allowed")
 		return g.fail(&q, failure{status: 421, reason: "host_not_allowed"}), nil
 	}
@@ -188,9 +198,15 @@ func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {
 	if q.target, err = httpmsg.ParseTarget(r.Target); err != nil {
 		return q, "target_" + reasonOf(err)
 	}
-	if q.host, q.port, err = httpmsg.ParseAuthority(r.Authority); err != nil {
-		return q, "authority_" + reasonOf(err)
+	if r.Authority == "" || r.Authority != g.authority.text {
+		host, port, err := httpmsg.ParseAuthority(r.Authority)
+		if err != nil {
+			return q, "authority_" + reasonOf(err)
+		}
+		text := strings.Clone(r.Authority)
+		g.authority = authority{text, strings.Clone(host), strings.Clone(port), g.settings.AllowsHost(host, port)}
 	}
+	q.authority = g.authority
 	return q, ""
 }
 

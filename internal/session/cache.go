@@ -103,9 +103,31 @@ func equal(a, b *Chunks) bool {
 		return false
 	}
 	for i := range a.n {
-		if a.parts[i] != b.parts[i] {
+		if !equalStrings(a.parts[i], b.parts[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// equalStrings is a == b for long strings. In WebAssembly the language's own
+// comparison goes byte by byte, which for a session takes six times as long.
+func equalStrings(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for len(a) >= 32 && len(b) >= 32 {
+		if word(a) != word(b) || word(a[8:]) != word(b[8:]) || word(a[16:]) != word(b[16:]) || word(a[24:]) != word(b[24:]) {
+			return false
+		}
+		a, b = a[32:], b[32:]
+	}
+	return a == b
+}
+
+// word is one load of eight bytes once it is compiled.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

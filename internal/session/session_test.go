@@ -361,6 +361,23 @@ func TestTheCacheKnowsExactValuesOnly(t *testing.T) {
 	}
 }
 
+func TestStringsAreComparedWhole(t *testing.T) {
+	for n := range 100 {
+		a := noise(n)
+		if !equalStrings(a, strings.Clone(a)) {
+			t.Errorf("%d bytes differ from themselves", n)
+		}
+		for i := range n {
+			if equalStrings(a, a[:i]+string(a[i]^1)+a[i+1:]) {
+				t.Errorf("%d bytes: a change at %d was missed", n, i)
+			}
+		}
+		if equalStrings(a, a+"x") || n > 0 && equalStrings(a, a[1:]) {
+			t.Errorf("%d bytes equal another length", n)
+		}
+	}
+}
+
 func TestTheCacheStaysWithinItsBytesAndKeepsWhatIsUsed(t *testing.T) {
 	const limit = 64 << 10
 	c := NewCache[int](limit)
