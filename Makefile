@@ -27,7 +27,6 @@ setup: debian-packages $(envoys) $(keycloak) $(npm) ## Fetch what building and t
 
 debian-packages:
 	@tools/need.sh chromium chromium
-	@tools/need.sh nginx nginx
 	@tools/need.sh h2load nghttp2-client
 
 $(envoys): build/tools/envoy/%/envoy: | tools/sha256sums
@@ -59,17 +58,21 @@ vet:
 	$(GO) vet ./...
 	$(GO) vet -tags soak ./...
 
-unit: ## Unit tests and the conversations that need no Envoy
+unit: build setup ## Unit tests, and the conversations through every driver
 	$(GO) test -count=1 -timeout 10m $$($(GO) list ./... | grep -v '/e2e$$')
 
-conversations: build ## The txtar conversations alone, through every driver
+conversations: build setup ## The txtar conversations alone, through every driver
 	$(GO) test -count=1 -timeout 10m -run Conversation ./...
 
 e2e: build setup ## Tests on real Envoy, Keycloak, oidc-provider and Chromium
 	$(GO) test -count=1 -timeout 20m ./e2e/...
 
-soak: build setup ## The long runs: load, memory, hours of fuzzing
-	$(GO) test -count=1 -timeout 4h -tags soak -run Soak -v ./...
+FUZZTIME ?= 10m
+soak: build setup ## The long runs: load and memory, then FUZZTIME (10m) of each fuzz target
+	$(GO) test -count=1 -timeout 4h -tags soak -run Soak -v ./e2e
+	@git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do \
+	  grep -o '^func Fuzz[A-Za-z0-9]*' "$$file" | sed 's/^func //' | while read -r target; do \
+	    echo "$$file $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; done; done
 
 clean: ## Remove what was built; fetched tools stay
 	find build -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +

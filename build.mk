@@ -30,7 +30,8 @@ OPTIMIZE ?= -Oz
 wasm-passes := --remove-exports=poll_oneoff --remove-exports=path_filestat_get $(OPTIMIZE)
 
 build/postern.wasm: build/postern-go.wasm tools/wasi-stub/wasi_stub.wat build.mk $(npm)
-	tools/node_modules/.bin/wasm-merge -g $(wasm-features) build/postern-go.wasm postern \
+	@echo 'Making the module small: $(OPTIMIZE) takes one to three minutes.'
+	@tools/node_modules/.bin/wasm-merge -g $(wasm-features) build/postern-go.wasm postern \
 	  tools/wasi-stub/wasi_stub.wat wasi_snapshot_preview1 -o $@.$$$$.merged && \
 	tools/node_modules/.bin/wasm-opt -g $(wasm-features) $(wasm-passes) $@.$$$$.merged -o $@.$$$$ && \
 	rm $@.$$$$.merged && mv $@.$$$$ $@

@@ -4,8 +4,7 @@ import "time"
 
 // Provider is one OpenID provider and this gate's registration there.
 type Provider struct {
-	// Name is how the provider is called in addresses, sessions and metrics:
-	// up to 32 of a-z, 0-9 and `-`.
+	// Name is how the provider is called in sessions and in the log: up to 32 of a-z, 0-9 and `-`.
 	//
 	// Required.
 	// Example: "keycloak"
@@ -277,7 +276,10 @@ func (s *SignIn) setDefaults() {
 // every path.
 type Forward struct {
 	// Headers are the request headers that carry claims: header to claim name.
-	// If given, it replaces the default as a whole.
+	// If given, it replaces the default as a whole. The values of a list are
+	// joined by commas. Percent-encoded are: percent signs, control characters,
+	// spaces at either end, and commas within a list (groups and roles always
+	// count as lists).
 	//
 	// Default: {"x-auth-request-user": "user", "x-auth-request-email": "email", "x-auth-request-groups": "groups", "x-auth-request-preferred-username": "preferred_username"}
 	Headers map[string]string `json:"headers"`
@@ -302,8 +304,8 @@ func (f *Forward) setDefaults() {
 
 // Rule says what the requests that it matches need.
 type Rule struct {
-	// Name is how logs and metrics call the rule: up to 64 of A-Z, a-z, 0-9,
-	// `.`, `_` and `-`. Without it they call it by its number.
+	// Name is how the rule is called: up to 64 of A-Z, a-z, 0-9,
+	// `.`, `_` and `-`. Without it it goes by its number.
 	//
 	// Example: "health"
 	Name string `json:"name"`

@@ -27,8 +27,6 @@ var (
 	ErrTooLarge = errors.New("flow: answer too large")
 	// ErrCanceled says that whoever wanted the outcome has gone.
 	ErrCanceled = errors.New("flow: canceled")
-	// ErrBusy says that too many flows are under way already.
-	ErrBusy = errors.New("flow: too many flows under way")
 	// ErrTimeout says that an event did not come in time.
 	ErrTimeout = errors.New("flow: timed out")
 )

@@ -31,7 +31,8 @@ func (s *Scheduler) Active() int { return s.active }
 // Waiting returns how many flows wait for an event.
 func (s *Scheduler) Waiting() int { return len(s.waiting) }
 
-// Go starts f and runs it until it first suspends or ends.
+// Go starts f and runs it until it first suspends or ends. Within a flow it
+// puts f in line, to begin when that flow suspends or ends.
 func (s *Scheduler) Go(f Func) *Task {
 	t := &Task{s: s}
 	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -212,11 +213,19 @@ func (t *Task) Cancel() {
 		t.event.forget(t)
 		t.s.unwait(t)
 	}
-	t.s.depth++ // what the flow fires on its way out is taken up below
-	t.stop()
-	t.s.depth--
-	t.end()
+	t.unwind()
 	t.s.run()
+}
+
+// unwind runs the flow to its end. What it fires on its way out is taken up by
+// the next run; a panic goes on to the caller.
+func (t *Task) unwind() {
+	t.s.depth++
+	defer func() {
+		t.s.depth--
+		t.end()
+	}()
+	t.stop()
 }
 
 func (t *Task) end() {

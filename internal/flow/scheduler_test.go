@@ -210,3 +210,24 @@ func TestWorkThatIsSharedOutlivesTheFlowThatBeganIt(t *testing.T) {
 		t.Errorf("shared %v, other %v, first %v", shared, other, outcome)
 	}
 }
+
+func TestAPanicOnTheWayOutLeavesTheOthersAlone(t *testing.T) {
+	b := newBench()
+	task := b.Go(func(env Env) {
+		_, _ = env.Fetch(Call{})
+		panic("broken")
+	})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic did not reach the host")
+			}
+		}()
+		task.Cancel()
+	}()
+	done := false
+	b.Go(func(Env) { done = true })
+	if !done || b.Active() != 0 {
+		t.Errorf("the next flow ran: %v; %d active", done, b.Active())
+	}
+}

@@ -64,10 +64,17 @@ func (g *Gate) providerRefused(q *request, err error, rd string) Verdict {
 	if oidc.Temporary(err) {
 		f.status, f.retryAfter = 503, retryAfter
 	}
-	if strings.HasPrefix(f.reason, "provider_") {
+	if strings.HasPrefix(f.reason, "provider_") && f.status == 502 && !ourFault[f.reason] {
 		f.status = 403 // the provider understood and said no
 	}
 	return g.refuseLogin(q, f)
+}
+
+// ourFault are the provider's errors that no person can cure: the settings and
+// the client's registration do not fit together.
+var ourFault = map[string]bool{
+	"provider_invalid_client": true, "provider_unauthorized_client": true,
+	"provider_unsupported_grant_type": true, "provider_invalid_scope": true,
 }
 
 func (g *Gate) providerFailure(requestID string, err error) {

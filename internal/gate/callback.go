@@ -2,6 +2,8 @@ package gate
 
 import (
 	"encoding/base64"
+	"errors"
+	"io"
 	"net/url"
 	"time"
 
@@ -86,7 +88,7 @@ func (g *Gate) serveCallback(q *request) (Verdict, Flow) {
 func (g *Gate) unbound(q *request, l *session.Login, f failure) (Verdict, Flow) {
 	if o, _ := g.open(q); o != nil {
 		g.tell(q.Request, EventLoginRefused, f.reason)
-		return redirect(l.Return, "session_kept", nil), nil
+		return redirect(g.returnTo(q, l.Return), "session_kept", nil), nil
 	}
 	return g.refuseLogin(q, f), nil
 }
@@ -115,7 +117,7 @@ func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failu
 func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, proof session.Proof) Verdict {
 	retry := g.startURL(l.Return)
 	if err := g.provider.CheckIssuer(env, r.issuer, r.hasIssuer); err != nil {
-		if oidc.Temporary(err) {
+		if oidc.Temporary(err) || errors.Is(err, flow.ErrCanceled) {
 			return g.providerRefused(q, err, l.Return)
 		}
 		return g.refuseLogin(q, failure{status: 403, reason: oidc.Reason(err), retry: retry})
@@ -136,7 +138,7 @@ func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, pr
 		return g.providerRefused(q, err, l.Return)
 	}
 	g.log(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
-	return g.settle(q, s, l.Return)
+	return g.settle(q, s, g.returnTo(q, l.Return))
 }
 
 // redeem exchanges a code and verifies all that comes back.
@@ -154,7 +156,7 @@ func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof
 		return nil, err
 	}
 	var random [16]byte
-	if _, err := g.random.Read(random[:]); err != nil {
+	if _, err := io.ReadFull(g.random, random[:]); err != nil {
 		return nil, err
 	}
 	p, now := &g.settings.Providers[0], env.Now()

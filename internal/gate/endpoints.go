@@ -35,9 +35,10 @@ func (g *Gate) serve(q *request) (Verdict, Flow) {
 			return g.serveStart(q)
 		}
 	case g.paths.callback:
-		if get {
+		if q.Method == "GET" {
 			return g.serveCallback(q)
 		}
+		return g.wrongMethod(q, "GET"), nil // a HEAD must not use up the code
 	case g.paths.signIn:
 		if get {
 			return g.serveSignIn(q), nil
@@ -88,11 +89,32 @@ func (g *Gate) ownReturn(q *request, address string) (string, error) {
 	if path, own := strings.CutPrefix(rd, g.origin(q)+"/"); own {
 		rd = "/" + path
 	}
-	// Back into our own endpoints would loop, or sign out whoever signs in.
-	if path, _, _ := strings.Cut(rd, "?"); g.paths.own(path) {
+	// Into endpoints of ours, here or on another of our hosts, would loop, or
+	// sign out whoever signs in.
+	if normal, err := httpmsg.NormalPath(pathOf(rd)); err != nil || g.paths.own(normal) {
 		return "/", nil
 	}
 	return rd, nil
+}
+
+// pathOf is the path of a return address that was checked.
+func pathOf(address string) string {
+	if _, rest, absolute := strings.Cut(address, "://"); absolute && address[0] != '/' {
+		address = rest[strings.IndexByte(rest, '/'):]
+	}
+	if end := strings.IndexAny(address, "?#"); end >= 0 {
+		return address[:end]
+	}
+	return address
+}
+
+// returnTo checks an address that we sealed ourselves once more: the settings
+// may know fewer hosts by now, or another gate with the same keys more.
+func (g *Gate) returnTo(q *request, address string) string {
+	if to, err := g.ownReturn(q, address); err == nil {
+		return to
+	}
+	return "/"
 }
 
 // serveSignIn shows the page on which a person chooses how to sign in.
@@ -139,7 +161,9 @@ func (g *Gate) serveUserinfo(q *request) Verdict {
 // may have caused asks the person first; one that another site posted is
 // refused.
 func (g *Gate) serveSignOut(q *request) Verdict {
-	rd, hasReturn := "", strings.Contains(q.target.Query, "rd=")
+	rd := ""
+	values, err := url.ParseQuery(q.target.Query)
+	hasReturn := err == nil && values.Has("rd")
 	if hasReturn {
 		rd = g.returnParameter(q)
 	}
@@ -167,7 +191,7 @@ func (g *Gate) serveSignOut(q *request) Verdict {
 
 func (g *Gate) signOut(q *request, rd string) Verdict {
 	g.tell(q.Request, EventSignedOut, "")
-	cookies := g.clearParts(q, 0)
+	cookies := append(g.clearParts(q, 0), g.clearPlanted(q)...)
 	if len(cookies) == 0 {
 		cookies = httpmsg.Fields{g.setCookie(g.jar.Name(0), "", -1)}
 	}

@@ -13,8 +13,8 @@
 package gate
 
 import (
+	"errors"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -48,14 +48,10 @@ type Gate struct {
 	rules    *policy.Rules
 	paths    paths
 	strip    httpmsg.NameSet
-	callback callbackHost
+	callback string // the origin that receives the provider's answers, or ""
 
 	authority authority // the last request's
 }
-
-// callbackHost is the one host that receives the provider's answers, where the
-// settings name one.
-type callbackHost struct{ origin, host, port string }
 
 // alwaysStripped are names by which applications commonly take an identity
 // from a gate, whether or not this one sends it.
@@ -84,15 +80,9 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		rules:    policy.Compile(c.Rules),
 		paths:    newPaths(c.PathPrefix),
 		strip:    stripSet(c),
+		callback: c.PublicURL,
 	}
 	g.provider.OnFailure = func(err error) { g.providerFailure("", err) }
-	if c.PublicURL != "" {
-		u, err := url.Parse(c.PublicURL)
-		if err != nil {
-			return nil, err
-		}
-		g.callback = callbackHost{strings.TrimSuffix(c.PublicURL, "/"), u.Hostname(), u.Port()}
-	}
 	return g, nil
 }
 
@@ -169,7 +159,7 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	own := g.paths.own(q.target.Path)
 	need := policy.Need{}
 	if !own {
-		need = g.rules.Find(policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method})
+		need = g.need(&q)
 	}
 	if !need.Anyone && !q.authority.ours {
 		g.tell(r, EventRequestRefused, "host_not_allowed")
@@ -185,8 +175,42 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	case need.NoSignIn || !httpmsg.Navigation(r):
 		return g.withClearedCookies(&q, g.fail(&q, failure{status: 401, reason: "no_session"}), err), nil
 	}
-	return g.signIn(&q)
+	if !g.reaches(q.target.Path) {
+		g.tell(r, EventRequestRefused, "outside_cookie_path")
+		return g.fail(&q, failure{status: 403, reason: "outside_cookie_path"}), nil
+	}
+	v, rest := g.signIn(&q)
+	if !errors.Is(err, session.ErrTossed) {
+		return v, rest // a login overwrites whatever else is wrong with them
+	}
+	if rest == nil {
+		return g.withClearedCookies(&q, v, err), nil
+	}
+	return v, func(env flow.Env) Verdict { return g.withClearedCookies(&q, rest(env), err) }
 }
+
+// reaches reports whether browsers send the session's cookie to a path (RFC
+// 6265bis, section 5.1.4). To sign in for any other would go round in circles.
+func (g *Gate) reaches(path string) bool {
+	base := strings.TrimSuffix(g.settings.Session.Cookie.Path, "/")
+	return strings.HasPrefix(path, base) && (len(path) == len(base) || path[len(base)] == '/')
+}
+
+// need finds what a request must bring. Applications that know path parameters
+// serve /a;x/b as /a/b: such a path is open only if both readings are.
+func (g *Gate) need(q *request) policy.Need {
+	r := policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method}
+	need := g.rules.Find(r)
+	if need.Anyone && q.target.Params {
+		r.Path = httpmsg.WithoutParams(r.Path)
+		return g.rules.Find(r)
+	}
+	return need
+}
+
+// Strips reports whether a field of the given name is ours to set: no client's
+// reaches the application, be it among the headers or among the trailers.
+func (g *Gate) Strips(name string) bool { return g.strip.Has(name) }
 
 // read understands a request, or says why not.
 func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {

@@ -29,7 +29,7 @@ func pick(paths map[string]string, documents ...[]byte) (claims map[string]sessi
 }
 
 // claimAt reads a claim: a string, a number, a truth value, or a list of
-// these. Anything else, and what is empty, counts as absent.
+// these, which may be empty. Anything else, and an empty string, counts as absent.
 func claimAt(doc []byte, path string) (session.Claim, bool) {
 	v := gjson.GetBytes(doc, path)
 	if v.IsArray() {
@@ -63,6 +63,8 @@ func (g *Gate) identity(s *session.Session) (fields httpmsg.Fields) {
 		if !ok || len(claim.Values) == 0 {
 			continue
 		}
+		// A provider may write a list of one as a string.
+		claim.List = claim.List || name == "groups" || name == "roles"
 		fields = append(fields, httpmsg.Field{Name: header, Value: fieldValue(claim)})
 	}
 	sort.Slice(fields, func(i, j int) bool { return fields[i].Name < fields[j].Name })
@@ -79,10 +81,11 @@ func (g *Gate) identity(s *session.Session) (fields httpmsg.Fields) {
 	return fields
 }
 
-// fieldValue writes a claim as a header value. The values of a list are joined
-// by commas; a comma or percent sign within one is percent-encoded, so that
-// nobody gets into a group by the name of another. Control characters are
-// percent-encoded everywhere (RFC 9110, section 5.5 forbids them).
+// fieldValue writes a claim as a header value, so that no two claims share
+// one. The values of a list are joined by commas. Percent-encoded are percent
+// signs and control characters (RFC 9110, section 5.5 forbids them), spaces at
+// either end, which would get lost, and commas within a list: nobody gets into
+// a group by the name of another.
 func fieldValue(c session.Claim) string {
 	var b strings.Builder
 	for i, v := range c.Values {
@@ -90,7 +93,8 @@ func fieldValue(c session.Claim) string {
 			b.WriteByte(',')
 		}
 		for j := range len(v) {
-			if ch := v[j]; ch < ' ' || ch == 0x7f || c.List && (ch == ',' || ch == '%') {
+			edge := j == 0 || j == len(v)-1
+			if ch := v[j]; ch < ' ' || ch == 0x7f || ch == '%' || ch == ' ' && edge || ch == ',' && c.List {
 				const hex = "0123456789ABCDEF"
 				b.WriteByte('%')
 				b.WriteByte(hex[ch>>4])
@@ -100,5 +104,5 @@ func fieldValue(c session.Claim) string {
 			}
 		}
 	}
-	return strings.Trim(b.String(), " ")
+	return b.String()
 }

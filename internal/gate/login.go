@@ -35,7 +35,7 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 		if err != nil {
 			return g.refuseLogin(q, failure{status: 400, reason: "start_request"}), nil
 		}
-		return g.begin(q, session.Login{Return: start.Return})
+		return g.begin(q, session.Login{Return: g.returnTo(q, start.Return)})
 	}
 	return g.begin(q, session.Login{Return: g.returnParameter(q)})
 }
@@ -44,7 +44,7 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 // that is another: the login must begin where its answer arrives, because the
 // binding cookie is for that host alone.
 func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
-	if g.callback.origin != "" && g.callback.origin != g.origin(q) {
+	if g.callback != "" && g.callback != g.origin(q) {
 		return g.beginElsewhere(q, l), nil
 	}
 	l.Provider = g.provider.Name()
@@ -84,13 +84,13 @@ func (g *Gate) beginElsewhere(q *request, l session.Login) Verdict {
 	if err != nil {
 		return g.internal(q)
 	}
-	return redirect(g.callback.origin+g.paths.start+"?"+url.Values{"request": {sealed}}.Encode(), "login", nil)
+	return redirect(g.callback+g.paths.start+"?"+url.Values{"request": {sealed}}.Encode(), "login", nil)
 }
 
 // redirectURI is where the provider sends the browser back to.
 func (g *Gate) redirectURI(q *request) string {
-	if g.callback.origin != "" {
-		return g.callback.origin + g.paths.callback
+	if g.callback != "" {
+		return g.callback + g.paths.callback
 	}
 	return g.origin(q) + g.paths.callback
 }

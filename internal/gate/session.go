@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/session"
 )
 
@@ -108,7 +109,14 @@ func (g *Gate) settle(q *request, s *session.Session, to string) Verdict {
 		header = append(header, g.setCookie(g.jar.Name(i), part, g.settings.Session.Lifetime.Std()))
 	}
 	header = append(header, g.clearParts(q, len(parts))...)
-	return redirect(to, "signed_in", header)
+	header = append(header, g.clearPlanted(q)...)
+	if g.settings.Session.Cookie.SameSite != "strict" {
+		return redirect(to, "signed_in", header)
+	}
+	// A redirect would go on with the navigation that the provider's site began,
+	// and a strict cookie would stay behind; one that this page begins carries it.
+	body, fields := page.Onward(page.OnwardPage{Title: g.settings.SignIn.Title, URL: to})
+	return Verdict{Respond: &Respond{Status: 200, Header: append(fields, header...), Body: body, Reason: "signed_in"}}
 }
 
 // clearParts clears the parts, from the given one on, that the browser still
@@ -152,30 +160,34 @@ func (g *Gate) withClearedCookies(q *request, v Verdict, why error) Verdict {
 		return v
 	}
 	v.Respond.Header = append(v.Respond.Header, g.clearParts(q, 0)...)
-	if errors.Is(why, session.ErrTossed) {
-		v.Respond.Header = append(v.Respond.Header, g.clearPlanted(q)...)
-	}
+	v.Respond.Header = append(v.Respond.Header, g.clearPlanted(q)...)
 	return v
 }
 
-// clearPlanted clears the session's cookies in the form of every domain above
-// the request's host. Names with a prefix cannot be planted that way.
+// clearPlanted clears session cookies that came twice in the forms that are not
+// ours: of this host alone, and of every domain above it. The name __Host-
+// leaves no other form than ours.
 func (g *Gate) clearPlanted(q *request) (header httpmsg.Fields) {
 	c := g.settings.Session.Cookie
-	if strings.HasPrefix(c.Name, "__Host-") {
+	if !q.cookies.session.Tossed() || strings.HasPrefix(c.Name, "__Host-") {
 		return nil
 	}
-	for domain := q.host; strings.Contains(domain, "."); {
-		for i := range session.MaxChunks {
-			if !q.cookies.session.Sent(i) {
-				continue
-			}
-			header = append(header, httpmsg.Field{Name: "set-cookie", Value: httpmsg.SetCookie{
-				Name: g.jar.Name(i), Path: c.Path, Domain: domain, MaxAge: -1,
-				Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
-			}.String()})
+	domains := []string{""}
+	for domain := q.host; strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
+		domains = append(domains, domain)
+	}
+	for _, domain := range domains {
+		if domain == c.Domain {
+			continue // our own form, which is set or cleared beside these
 		}
-		_, domain, _ = strings.Cut(domain, ".")
+		for i := range session.MaxChunks {
+			if q.cookies.session.Sent(i) {
+				header = append(header, httpmsg.Field{Name: "set-cookie", Value: httpmsg.SetCookie{
+					Name: g.jar.Name(i), Path: c.Path, Domain: domain, MaxAge: -1,
+					Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
+				}.String()})
+			}
+		}
 	}
 	return header
 }

@@ -318,3 +318,17 @@ func unhex(c byte) byte {
 	}
 	return 0xff
 }
+
+// WithoutParams is a path in normal form with the parameters cut from each
+// segment (RFC 3986, section 3.3): "/a;x=1/b;y" becomes "/a/b".
+func WithoutParams(path string) string {
+	var b strings.Builder
+	for i, segment := range strings.Split(path, "/") {
+		if i > 0 {
+			b.WriteByte('/')
+		}
+		segment, _, _ = strings.Cut(segment, ";")
+		b.WriteString(segment)
+	}
+	return b.String()
+}

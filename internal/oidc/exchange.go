@@ -68,7 +68,7 @@ func (p *Provider) askTokens(env flow.Env, step string, form url.Values) (Tokens
 		return Tokens{}, err
 	}
 	if r.Status != 200 {
-		return Tokens{}, refuse(step, "provider_"+ErrorCode(doc.Error))
+		return Tokens{}, refusal(step, doc.Error)
 	}
 	return readTokens(step, &doc)
 }
@@ -135,6 +135,12 @@ var knownErrors = map[string]bool{
 	"request_not_supported": true, "request_uri_not_supported": true, "server_error": true,
 	"temporarily_unavailable": true, "unauthorized_client": true,
 	"unsupported_grant_type": true, "unsupported_response_type": true,
+}
+
+// refusal is the Failure for a provider's error code.
+func refusal(step, code string) error {
+	code = ErrorCode(code)
+	return &Failure{Step: step, Reason: "provider_" + code, Temporary: code == "server_error" || code == "temporarily_unavailable"}
 }
 
 // ErrorCode returns an error code as the specifications name it, or "error"

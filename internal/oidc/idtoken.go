@@ -21,6 +21,9 @@ type IDToken struct {
 	Claims  []byte // the whole payload, JSON
 }
 
+// maxJOSEHeader is the longest header of a token, encoded, that is looked at.
+const maxJOSEHeader = 2048
+
 // MaxIDToken is the longest ID token that is looked at, in bytes.
 const MaxIDToken = 64 << 10
 
@@ -109,7 +112,9 @@ func (p *Provider) checkTimes(c *idTokenClaims, now time.Time) error {
 // known is refused by the library (section 4.1.11).
 func (p *Provider) verifySignature(env flow.Env, raw string) (payload []byte, alg jose.SignatureAlgorithm, err error) {
 	const step = "ID token"
-	if len(raw) > MaxIDToken {
+	// The library reads the header before anything is verified, and by
+	// recursion: nesting that deep would end the VM.
+	if len(raw) > MaxIDToken || strings.IndexByte(raw, '.') > maxJOSEHeader {
 		return nil, "", refuse(step, "too_large")
 	}
 	jws, err := jose.ParseSignedCompact(raw, p.algorithms)

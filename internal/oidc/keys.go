@@ -113,7 +113,7 @@ func (p *Provider) fetchKeys(env flow.Env) error {
 	if err != nil {
 		return err
 	}
-	p.keys, p.keysDue = keys, env.Now().Add(p.settings.KeysRefresh.Std())
+	p.keys, p.keysAt, p.keysDue = keys, env.Now(), env.Now().Add(p.settings.KeysRefresh.Std())
 	return nil
 }
 
@@ -124,18 +124,25 @@ func (p *Provider) key(env flow.Env, id string, alg jose.SignatureAlgorithm) (*j
 	if k, ok := p.keys.find(id, alg); ok {
 		return k, nil
 	}
-	if !p.learning && env.Now().Sub(p.keysForced) >= keysInterval {
-		p.keysForced, p.keysDue = env.Now(), env.Now()
-		p.learning = true
-		env.Go(p.learn)
+	begun := env.Now()
+	if begun.Sub(p.keysForced) >= keysInterval {
+		p.keysForced, p.keysDue = begun, begun
+		if !p.learning { // else the attempt under way comes to it
+			p.learning = true
+			env.Go(p.learn)
+		}
 	}
-	if p.learning {
+	waited := p.learning
+	if waited {
 		if err := env.Wait(&p.learned, ParkTime); errors.Is(err, flow.ErrCanceled) {
 			return nil, err
 		}
 	}
 	if k, ok := p.keys.find(id, alg); ok {
 		return k, nil
+	}
+	if waited && p.keysAt.Before(begun) {
+		return nil, outage(step, "not_refreshed")
 	}
 	return nil, refuse(step, "key_unknown")
 }

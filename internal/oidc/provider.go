@@ -54,6 +54,7 @@ type Provider struct {
 	learning   bool
 	metaDue    time.Time
 	keysDue    time.Time
+	keysAt     time.Time // when they were last fetched
 	keysForced time.Time // when an unknown key id last made us ask
 	backoff    time.Duration
 	parked     int
@@ -127,7 +128,7 @@ func (p *Provider) learnMetadata(env flow.Env) error {
 	return nil
 }
 
-// backOff puts off what is due, and only that.
+// backOff puts off what is due before the pause is over.
 func (p *Provider) backOff(now time.Time) {
 	p.backoff = min(max(2*p.backoff, firstBackoff), lastBackoff)
 	again := now.Add(p.backoff)

@@ -110,8 +110,12 @@ func TestARequestWithASessionGoesOnWithAnIdentity(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if run.RequestBody(2, 10, true) != actionContinue || run.RequestTrailers(2, 1) != actionContinue {
+	h.Maps[abi.RequestTrailers] = [][2]string{{"x-auth-request-user", "eve"}, {"X_Auth_Request_Email", "eve"}, {"checksum", "1"}}
+	if run.RequestBody(2, 10, false) != actionContinue || run.RequestTrailers(2, 3) != actionContinue {
 		t.Error("the body of a request that may pass is stopped")
+	}
+	if diff := cmp.Diff([][2]string{{"checksum", "1"}}, h.Maps[abi.RequestTrailers]); diff != "" {
+		t.Errorf("trailers: %s", diff)
 	}
 }
 

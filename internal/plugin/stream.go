@@ -175,16 +175,31 @@ func (s *stream) respond(r *gate.Respond) {
 }
 
 // OnHttpRequestBody implements types.HttpContext.
-func (s *stream) OnHttpRequestBody(int, bool) types.Action { return s.ifForwarded() }
-
-// OnHttpRequestTrailers implements types.HttpContext.
-func (s *stream) OnHttpRequestTrailers(int) types.Action { return s.ifForwarded() }
-
-func (s *stream) ifForwarded() types.Action {
+func (s *stream) OnHttpRequestBody(int, bool) types.Action {
 	if s.state == forwarded {
 		return types.ActionContinue
 	}
 	return types.ActionPause
+}
+
+// OnHttpRequestTrailers implements types.HttpContext. Applications may merge
+// trailers into the headers (RFC 9110, section 6.5.1): what is ours to set is
+// taken out of both.
+func (s *stream) OnHttpRequestTrailers(int) types.Action {
+	if s.state != forwarded {
+		return types.ActionPause
+	}
+	trailers, err := abi.AppendHeaderPairs(nil, abi.RequestTrailers)
+	for _, p := range trailers {
+		if err == nil && s.plugin.gate.Strips(p[0]) {
+			err = abi.RemoveHeader(abi.RequestTrailers, p[0])
+		}
+	}
+	if err != nil {
+		abi.Log(abi.LevelError, "postern: "+err.Error())
+		return types.ActionPause
+	}
+	return types.ActionContinue
 }
 
 // OnHttpResponseHeaders implements types.HttpContext: it keeps an application
@@ -194,7 +209,7 @@ func (s *stream) OnHttpResponseHeaders(int, bool) types.Action {
 		return types.ActionContinue
 	}
 	_, some, err := abi.HeaderValue(abi.ResponseHeaders, "set-cookie")
-	if err != nil || !some {
+	if err == nil && !some {
 		return types.ActionContinue
 	}
 	if err := s.keepCookies(); err != nil {

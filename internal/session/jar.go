@@ -100,6 +100,9 @@ func (r *Reader) Take(name, value string) bool {
 // Sent reports whether the i-th part came.
 func (r *Reader) Sent(i int) bool { return r.sent[i] }
 
+// Tossed reports whether one of the names came twice.
+func (r *Reader) Tossed() bool { return r.tossed }
+
 // Chunks returns what came. A request without any of the cookies gives empty
 // chunks; parts beyond the number that the first one names are left over from
 // a longer session and are passed over.
@@ -115,8 +118,8 @@ func (r *Reader) Chunks() (c Chunks, err error) {
 		return c, ErrChunks
 	}
 	n := int(first[0] - '0')
-	for _, part := range r.parts[:n] {
-		if part == "" {
+	for i, part := range r.parts[:n] {
+		if part == "" || i < n-1 && len(part) != ChunkBytes {
 			return c, ErrChunks
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -116,17 +117,30 @@ func (r *Keyring) Open(p Purpose, sealed string, limit int) (plaintext []byte, k
 	return plaintext, keyID, nil
 }
 
-// wellFormed reports whether a value could be one of Seal's: base64url without
-// padding, and no encrypted key, which the library would pass over.
+// maxHeader is the longest protected header that is looked at, encoded. Ours
+// are about 110 bytes. The library reads it before anything is authenticated,
+// and reads what it does not know by recursion: a few kilobytes of brackets
+// would end the VM, for which Go's recover is no help.
+const maxHeader = 256
+
+// wellFormed reports whether a value could be one of Seal's: a short header, no
+// encrypted key, which the library would pass over, and base64url that has but
+// one spelling.
 func wellFormed(sealed string) bool {
-	for i := range len(sealed) {
-		c := sealed[i]
-		if c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+	parts := strings.SplitN(sealed, ".", 6)
+	if len(parts) != 5 || len(parts[0]) > maxHeader || parts[1] != "" {
+		return false
+	}
+	strict := base64.RawURLEncoding.Strict()
+	for _, part := range parts {
+		if strings.ContainsAny(part, "\r\n") {
+			return false // which the decoder passes over
+		}
+		if _, err := strict.DecodeString(part); err != nil {
 			return false
 		}
 	}
-	dot := strings.IndexByte(sealed, '.')
-	return dot > 0 && strings.HasPrefix(sealed[dot:], "..")
+	return true
 }
 
 // derive returns the HMAC with SHA-256, under the key of the given id and

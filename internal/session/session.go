@@ -5,7 +5,7 @@
 // Every value is sealed (authenticated encryption) under a key derived for its
 // one purpose, names the key, and is refused where it does not open. Nothing
 // is stored on the gate; the cache only remembers what was opened before. The
-// package reads no clock and no randomness but what it is handed.
+// package reads no clock but what it is handed.
 //
 // It follows RFC 7516 (JWE), RFC 5869 (HKDF), RFC 7636 (PKCE) and RFC 6265bis
 // (cookies); see docs/security.md for what it promises and what it cannot.

@@ -163,6 +163,7 @@ func TestASealedValueThatWasTouchedDoesNotOpen(t *testing.T) {
 		"no compression said":          header(`{"alg":"dir","enc":"A256GCM","kid":"k"}`),
 		"a header without end":         header(`{"alg":"dir","enc":"A256GCM","kid":"k","x":` + strings.Repeat("[", 30_000)),
 		"nothing":                      "",
+		"another spelling of its end":  sealed[:len(sealed)-1] + respelled(sealed[len(sealed)-1]),
 		"many dots":                    strings.Repeat(".", 60_000),
 		"60 KB of something":           noise(60 << 10),
 		"more than is looked at":       sealed + noise(maxSealed),
@@ -175,6 +176,25 @@ func TestASealedValueThatWasTouchedDoesNotOpen(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// respelled is another last character that decoders which are not strict read
+// as the given one.
+func respelled(c byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(alphabet[strings.IndexByte(alphabet, c)+1])
+}
+
+func TestAHeaderThatWouldEndTheVMIsNotRead(t *testing.T) {
+
+	header := `{"alg":"dir","enc":"A256GCM","kid":"k","x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`
+	value := base64.RawURLEncoding.EncodeToString([]byte(header)) + "..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"
+	if len(value) > maxSealed {
+		t.Fatal("the value is refused for its length alone")
+	}
+	if wellFormed(value) {
+		t.Error("it would be read, and by recursion")
 	}
 }
 

@@ -1,0 +1,81 @@
+package policy
+
+import (
+	"testing"
+
+	"github.com/postern-auth/postern/internal/config"
+)
+
+// compile reads rules as the settings write them.
+func compile(t *testing.T, rules string) *Rules {
+	t.Helper()
+	c, err := config.Parse([]byte(`{"providers":[{"name":"a","issuer":"https://id.example.com","cluster":"idp","client_id":"c"}],
+		"hosts":["app.example.com"],"session":{"keys":[{"id":"k","env":"KEY"}]},"rules":`+rules+`}`),
+		func(string) (string, bool) { return "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Compile(c.Rules)
+}
+
+func TestARuleIsForWhatItNamesAndNothingElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		match   string
+		yes, no []Request
+	}{
+		"an exact path": {`{"paths":["/a"]}`,
+			[]Request{{Path: "/a"}},
+			[]Request{{Path: "/a/"}, {Path: "/ab"}, {Path: "/A"}, {Path: "/"}, {Path: "/b/a"}}},
+		"a prefix": {`{"paths":["/a/*"]}`,
+			[]Request{{Path: "/a/"}, {Path: "/a/b/c"}},
+			[]Request{{Path: "/a"}, {Path: "/ab/c"}, {Path: "/b/a/c"}}},
+		"everything": {`{"paths":["/*"]}`, []Request{{Path: "/"}, {Path: "/a/b"}}, nil},
+		"a method": {`{"methods":["GET","HEAD"]}`,
+			[]Request{{Method: "GET"}, {Method: "HEAD"}},
+			[]Request{{Method: "POST"}, {Method: "get"}, {Method: ""}}},
+		"a host": {`{"hosts":["api.example.com"]}`,
+			[]Request{{Host: "api.example.com"}, {Host: "api.example.com", Port: "443"}},
+			[]Request{{Host: "app.example.com"}, {Host: "api.example.com", Port: "8443"}, {Host: "x.api.example.com"}, {}}},
+		"hosts below one": {`{"hosts":["*.example.com"]}`,
+			[]Request{{Host: "a.example.com"}},
+			[]Request{{Host: "example.com"}, {Host: "badexample.com"}}},
+		"one of each": {`{"paths":["/a"],"methods":["GET"],"hosts":["api.example.com"]}`,
+			[]Request{{Path: "/a", Method: "GET", Host: "api.example.com"}},
+			[]Request{{Path: "/b", Method: "GET", Host: "api.example.com"}, {Path: "/a", Method: "POST", Host: "api.example.com"}, {Path: "/a", Method: "GET", Host: "app.example.com"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := compile(t, `[{"match":`+c.match+`,"allow":"anyone"}]`)
+			for _, r := range c.yes {
+				if !rules.Find(r).Anyone {
+					t.Errorf("%+v is not open", r)
+				}
+			}
+			for _, r := range c.no {
+				if rules.Find(r).Anyone {
+					t.Errorf("%+v is open", r)
+				}
+			}
+		})
+	}
+}
+
+func TestTheFirstRuleThatMatchesDecides(t *testing.T) {
+	rules := compile(t, `[
+		{"name":"closed","match":{"paths":["/a/b/*"]},"on_anonymous":"401"},
+		{"match":{"paths":["/a/*"]},"allow":"anyone"}]`)
+	for path, want := range map[string]Need{
+		"/a/b/c": {Rule: "closed", NoSignIn: true},
+		"/a/c":   {Rule: "1", Anyone: true},
+		"/b":     {},
+	} {
+		if got := rules.Find(Request{Path: path}); got != want {
+			t.Errorf("%s: got %+v, want %+v", path, got, want)
+		}
+	}
+}
+
+func TestNoRulesAskForASessionEverywhere(t *testing.T) {
+	if got := new(Rules).Find(Request{Path: "/"}); got != (Need{}) {
+		t.Errorf("got %+v", got)
+	}
+}
