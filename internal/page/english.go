@@ -26,6 +26,7 @@ var english = language{
 	byReason: map[string]explanation{
 		"no_session":          {"You are not signed in", "This page is for people who have signed in.", "Sign in and open it again."},
 		"host_not_allowed":    {"Nothing is served under this name", "The address in your browser is not one that this site answers to.", "Check the host name for a typing error."},
+		"outside_cookie_path": {"Nobody can sign in here", "Sessions on this site are for another part of it.", "Please tell whoever looks after this site."},
 		"method_not_allowed":  {"This cannot be done here", "The address exists, but not for this kind of request.", ""},
 		"no_such_endpoint":    {"There is no such page", "The address belongs to the sign-in service, which knows nothing by that name.", "Check the address for a typing error."},
 		"query_malformed":     badAnswer,
