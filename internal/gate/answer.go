@@ -17,6 +17,7 @@ type failure struct {
 	reason     string // in snake_case, for the caller, the log and Envoy's details
 	retry      string // where a person may try again; "" for nowhere
 	retryAfter int    // seconds; 0 to say nothing
+	final      bool   // trying again does not help
 }
 
 // retryAfter is when we ask callers back while a provider is away, in seconds.
@@ -47,8 +48,12 @@ func (g *Gate) fail(q *request, f failure) Verdict {
 	return Verdict{Respond: r}
 }
 
-// refuseLogin answers a login that cannot go on, and logs why.
+// refuseLogin answers a login that cannot go on, and logs why. Where the page
+// that was wanted is not known, trying again leads to the first one.
 func (g *Gate) refuseLogin(q *request, f failure) Verdict {
+	if f.retry == "" && !f.final {
+		f.retry = g.startURL("/")
+	}
 	g.log(Event{Event: EventLoginRefused, Reason: f.reason, Provider: g.provider.Name(), RequestID: q.ID()})
 	return g.fail(q, f)
 }

@@ -144,7 +144,7 @@ func (g *Gate) startURL(rd string) string {
 func (g *Gate) serveUserinfo(q *request) Verdict {
 	o, err := g.open(q)
 	if o == nil {
-		return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session"}), err)
+		return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL("/")}), err)
 	}
 	body, jsonErr := json.Marshal(o.session.Claims)
 	if jsonErr != nil {

@@ -154,7 +154,7 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	q, reason := g.read(r)
 	if reason != "" {
 		g.tell(r, EventRequestRefused, reason)
-		return g.fail(&q, failure{status: 400, reason: reason}), nil
+		return g.fail(&q, failure{status: 400, reason: reason, retry: "/"}), nil
 	}
 	own := g.paths.own(q.target.Path)
 	need := policy.Need{}

@@ -58,11 +58,13 @@ type Provider struct {
 	keysForced time.Time // when an unknown key id last made us ask
 	backoff    time.Duration
 	parked     int
+
+	unknownBecause string // the reason that the last attempt to learn failed with
 }
 
 // NewProvider returns a provider that is yet to be learned.
 func NewProvider(s *config.Provider) *Provider {
-	p := &Provider{settings: s, OnFailure: func(error) {}}
+	p := &Provider{settings: s, OnFailure: func(error) {}, unknownBecause: "not_known_yet"}
 	if u, err := url.Parse(s.Issuer); err == nil {
 		p.host = hostOf(u)
 	}
@@ -98,6 +100,7 @@ func (p *Provider) learn(env flow.Env) {
 		p.learned.Fire()
 	}()
 	if err := p.learnDue(env); err != nil {
+		p.unknownBecause = Reason(err)
 		p.OnFailure(err)
 		p.backOff(env.Now())
 		return
@@ -155,12 +158,12 @@ func (p *Provider) await(env flow.Env) error {
 	for !p.Known() {
 		left := deadline.Sub(env.Now())
 		if left <= 0 {
-			return outage(step, "not_known_yet")
+			return outage(step, p.unknownBecause)
 		}
 		if err := env.Wait(&p.learned, left); err == flow.ErrCanceled {
 			return err
 		} else if err != nil && !p.Known() {
-			return outage(step, "not_known_yet")
+			return outage(step, p.unknownBecause)
 		}
 	}
 	return nil

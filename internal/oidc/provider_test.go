@@ -408,7 +408,7 @@ func TestARequestDoesNotWaitForEver(t *testing.T) {
 		f.now = f.now.Add(time.Second)
 	}
 	s.Tick()
-	if Reason(got) != "not_known_yet" || !Temporary(got) {
+	if Reason(got) != "no_answer" || !Temporary(got) { // as the last attempt ended
 		t.Errorf("got %v", got)
 	}
 }
