@@ -113,7 +113,8 @@ func (p *Provider) fetchKeys(env flow.Env) error {
 	if err != nil {
 		return err
 	}
-	p.keys, p.keysAt, p.keysDue = keys, env.Now(), env.Now().Add(p.settings.KeysRefresh.Std())
+	p.keys, p.keysDue = keys, env.Now().Add(p.settings.KeysRefresh.Std())
+	p.keysFetched++
 	return nil
 }
 
@@ -124,7 +125,7 @@ func (p *Provider) key(env flow.Env, id string, alg jose.SignatureAlgorithm) (*j
 	if k, ok := p.keys.find(id, alg); ok {
 		return k, nil
 	}
-	begun := env.Now()
+	begun, fetched := env.Now(), p.keysFetched
 	if begun.Sub(p.keysForced) >= keysInterval {
 		p.keysForced, p.keysDue = begun, begun
 		if !p.learning { // else the attempt under way comes to it
@@ -141,7 +142,7 @@ func (p *Provider) key(env flow.Env, id string, alg jose.SignatureAlgorithm) (*j
 	if k, ok := p.keys.find(id, alg); ok {
 		return k, nil
 	}
-	if waited && p.keysAt.Before(begun) {
+	if waited && p.keysFetched == fetched {
 		return nil, outage(step, "not_refreshed")
 	}
 	return nil, refuse(step, "key_unknown")

@@ -54,11 +54,11 @@ type Provider struct {
 	learning   bool
 	metaDue    time.Time
 	keysDue    time.Time
-	keysAt     time.Time // when they were last fetched
 	keysForced time.Time // when an unknown key id last made us ask
 	backoff    time.Duration
 	parked     int
 
+	keysFetched    int    // how often they were
 	unknownBecause string // the reason that the last attempt to learn failed with
 }
 
