@@ -66,17 +66,17 @@ func (g *Gate) wrongMethod(q *request, allow string) Verdict {
 
 // returnParameter reads the address that a browser wants to be sent to, from
 // the rd parameter. Without one, or where it is not safe, it is "/".
-func (g *Gate) returnParameter(q *request) string {
+func (g *Gate) returnParameter(q *request) (rd string, given bool) {
 	values, err := url.ParseQuery(q.target.Query)
 	if err != nil || len(values["rd"]) == 0 {
-		return "/"
+		return "/", false
 	}
-	rd, err := g.ownReturn(q, values.Get("rd"))
+	rd, err = g.ownReturn(q, values.Get("rd"))
 	if err != nil || len(values["rd"]) > 1 {
 		g.tell(q.Request, EventRequestRefused, "return_address")
-		return "/"
+		return "/", true
 	}
-	return rd
+	return rd, true
 }
 
 // ownReturn checks a return address. One on the request's own host comes back
@@ -120,9 +120,10 @@ func (g *Gate) returnTo(q *request, address string) string {
 // serveSignIn shows the page on which a person chooses how to sign in.
 func (g *Gate) serveSignIn(q *request) Verdict {
 	p := &g.settings.Providers[0]
+	rd, _ := g.returnParameter(q)
 	body, header := page.SignIn(page.SignInPage{
 		Title:   g.settings.SignIn.Title,
-		Choices: []page.Choice{{Name: displayName(p.DisplayName, p.Name), URL: g.startURL(g.returnParameter(q))}},
+		Choices: []page.Choice{{Name: displayName(p.DisplayName, p.Name), URL: g.startURL(rd)}},
 	})
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in_page"}}
 }
@@ -161,12 +162,7 @@ func (g *Gate) serveUserinfo(q *request) Verdict {
 // may have caused asks the person first; one that another site posted is
 // refused.
 func (g *Gate) serveSignOut(q *request) Verdict {
-	rd := ""
-	values, err := url.ParseQuery(q.target.Query)
-	hasReturn := err == nil && values.Has("rd")
-	if hasReturn {
-		rd = g.returnParameter(q)
-	}
+	rd, hasReturn := g.returnParameter(q)
 	site, known := q.Header.Only("sec-fetch-site")
 	ours := known && (site == "same-origin" || site == "same-site" || site == "none")
 	if q.Method == "POST" && !known {
@@ -176,7 +172,7 @@ func (g *Gate) serveSignOut(q *request) Verdict {
 	}
 	switch {
 	case ours:
-		return g.signOut(q, rd)
+		return g.signOut(q, rd, hasReturn)
 	case q.Method == "POST":
 		g.tell(q.Request, EventRequestRefused, "sign_out_cross_site")
 		return g.fail(q, failure{status: 403, reason: "sign_out_cross_site"})
@@ -189,7 +185,7 @@ func (g *Gate) serveSignOut(q *request) Verdict {
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_out_page"}}
 }
 
-func (g *Gate) signOut(q *request, rd string) Verdict {
+func (g *Gate) signOut(q *request, rd string, hasReturn bool) Verdict {
 	g.tell(q.Request, EventSignedOut, "")
 	cookies := append(g.clearParts(q, 0), g.clearPlanted(q)...)
 	if len(cookies) == 0 {
@@ -199,9 +195,9 @@ func (g *Gate) signOut(q *request, rd string) Verdict {
 	title := g.settings.SignIn.Title
 	body, header := page.SignedOut(page.SignedOutPage{Title: title, SignIn: g.startURL("/")})
 	switch {
-	case rd != "" && q.Method == "POST" && !strings.HasPrefix(rd, "/"):
+	case hasReturn && q.Method == "POST" && !strings.HasPrefix(rd, "/"):
 		body, header = page.Onward(page.OnwardPage{Title: title, URL: rd})
-	case rd != "":
+	case hasReturn:
 		return redirect(rd, "signed_out", cookies)
 	}
 	return Verdict{Respond: &Respond{Status: 200, Header: append(header, cookies...), Body: body, Reason: "signed_out"}}

@@ -37,7 +37,8 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 		}
 		return g.begin(q, session.Login{Return: g.returnTo(q, start.Return)})
 	}
-	return g.begin(q, session.Login{Return: g.returnParameter(q)})
+	rd, _ := g.returnParameter(q)
+	return g.begin(q, session.Login{Return: rd})
 }
 
 // begin sends the browser to the provider, or to our own callback host, where

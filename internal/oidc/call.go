@@ -24,15 +24,24 @@ type endpoint struct {
 	scheme, authority, path, cluster string
 }
 
-// endpoint resolves an address. It must be https, unless the settings allow
-// plain http, and its host must have a cluster.
-func (p *Provider) endpoint(step, address string) (endpoint, error) {
+// address takes an address apart. It must be https, unless the settings allow
+// plain http.
+func (p *Provider) address(step, address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
-		return endpoint{}, refuse(step, "bad_endpoint")
+		return nil, refuse(step, "bad_endpoint")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !p.settings.InsecureIssuer) {
-		return endpoint{}, refuse(step, "endpoint_not_https")
+		return nil, refuse(step, "endpoint_not_https")
+	}
+	return u, nil
+}
+
+// endpoint resolves an address that we call: its host must have a cluster.
+func (p *Provider) endpoint(step, address string) (endpoint, error) {
+	u, err := p.address(step, address)
+	if err != nil {
+		return endpoint{}, err
 	}
 	host := hostOf(u)
 	cluster, ok := p.settings.Clusters[host]

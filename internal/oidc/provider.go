@@ -215,9 +215,12 @@ func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) 
 		return nil, refuse(step, "issuer_differs")
 	}
 	m = &metadata{sendsIssuer: doc.SendsIssuer}
-	if m.authorization, err = p.browserAddress(doc.Authorization); err != nil {
+	// Browsers are sent there; we never call it, and it needs no cluster.
+	authorization, err := p.address(step, doc.Authorization)
+	if err != nil {
 		return nil, err
 	}
+	m.authorization = authorization.String()
 	if m.token, err = p.endpoint(step, doc.Token); err != nil {
 		return nil, err
 	}
@@ -232,18 +235,4 @@ func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) 
 		m.userinfo = &e
 	}
 	return m, nil
-}
-
-// browserAddress checks an address that browsers are sent to. It needs no
-// cluster: the gate never calls it.
-func (p *Provider) browserAddress(address string) (string, error) {
-	const step = "discovery"
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
-		return "", refuse(step, "bad_endpoint")
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !p.settings.InsecureIssuer) {
-		return "", refuse(step, "endpoint_not_https")
-	}
-	return u.String(), nil
 }
