@@ -29,11 +29,12 @@ func startKeycloak() (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, release, err := reservePort()
 	if err != nil {
 		removeAll(home)()
 		return nil, err
 	}
+	defer release()
 	host := "http://localhost:" + strconv.Itoa(port)
 	process, err := startProcess(java, keycloakArgs(dist, home, host, port), nil)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -219,15 +218,35 @@ func Eventually(t testing.TB, limit time.Duration, check func() error) {
 	}
 }
 
-// freePort is a loopback port that nothing listens on at this moment, for
-// programs that cannot pick one by themselves.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// reservePort is a loopback port for a program that cannot pick one by itself,
+// and what gives it back. Until then the port stays bound but not listened on:
+// the system gives it to nobody who asks for any port, connections to it are
+// refused, and the program, which sets SO_REUSEADDR as servers do, may have it.
+func reservePort() (port int, release func(), err error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0, fmt.Errorf("e2e: free port: %w", err)
+		return 0, nil, fmt.Errorf("e2e: reserve a port: %w", err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	release = func() { _ = syscall.Close(fd) }
+	if port, err = bindLoopback(fd); err != nil {
+		release()
+		return 0, nil, fmt.Errorf("e2e: reserve a port: %w", err)
+	}
+	return port, release, nil
+}
+
+func bindLoopback(fd int) (port int, err error) {
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return 0, err
+	}
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return 0, err
+	}
+	bound, err := syscall.Getsockname(fd)
+	if err != nil {
+		return 0, err
+	}
+	return bound.(*syscall.SockaddrInet4).Port, nil
 }
 
 // drain reads a body to its end, bounded, and closes it.

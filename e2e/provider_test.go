@@ -10,7 +10,11 @@ import (
 // provider later, as happens when a cluster comes up.
 func TestNothingPassesBeforeTheProviderIsKnown(t *testing.T) {
 	ForEachEnvoy(t, func(t *testing.T, version string) {
-		port := must(freePort())(t)
+		port, release, err := reservePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
 		absent := &Provider{Name: "late", Issuer: "http://127.0.0.1:" + strconv.Itoa(port)}
 		app := NewApp(t)
 		e := StartEnvoy(t, EnvoySetup{
