@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"strings"
+	"time"
 )
 
 // maxKeys is far more than any rotation needs; each of them may be tried on
@@ -14,9 +15,49 @@ func (r *reader) session(path string, c *Config) {
 	r.keys(at(path, "keys"), s.Keys)
 	r.cookie(at(path, "cookie"), c)
 	// RFC 6265bis, section 5.5: browsers keep no cookie longer than 400 days.
-	r.within(at(path, "lifetime"), s.Lifetime, minute, 400*day)
+	r.within(at(path, "lifetime"), s.Lifetime, time.Second, 400*day)
+	r.ages(path, s)
+	r.oneOf(at(path, "refresh_retry"), s.RefreshRetry, "never", "once")
+	r.oneOf(at(path, "on_outage"), s.OnOutage, "serve", "refuse")
+	r.within(at(path, "grace"), s.Grace, time.Second, 5*minute)
+	if s.Store.Webdis != nil {
+		r.webdis(at(at(path, "store"), "webdis"), s.Store.Webdis)
+	}
 	r.between(at(path, "max_bytes"), s.MaxBytes, 1024, 48<<10)
 	r.between(at(path, "cache_bytes"), s.CacheBytes, 0, 256<<20)
+}
+
+// ages checks the ages of a session at which something happens: zero is never.
+func (r *reader) ages(path string, s *Session) {
+	for _, age := range []struct {
+		name string
+		is   Duration
+	}{{"idle", s.Idle}, {"refresh", s.Refresh}} {
+		here := at(path, age.name)
+		if age.is == 0 || !r.clean(here) {
+			continue
+		}
+		r.within(here, age.is, time.Second, 0)
+		if r.clean(at(path, "lifetime")) && age.is > s.Lifetime {
+			r.problem(here, "%s is more than the lifetime, %s", age.is, s.Lifetime)
+		}
+	}
+}
+
+func (r *reader) webdis(path string, w *Webdis) {
+	if here := at(path, "cluster"); r.required(here, w.Cluster, "the Envoy cluster for calls to Webdis") {
+		r.cluster(here, w.Cluster)
+	}
+	if strings.Contains(w.User, ":") {
+		r.problem(at(path, "user"), "holds a colon, which ends a user name (RFC 7617, section 2)")
+	}
+	if here := at(path, "prefix"); r.clean(here) && !only(w.Prefix, 32, func(c byte) bool { return lower(c) || digit(c) || c == '-' }) {
+		r.problem(here, `%s is not up to 32 of a-z, 0-9 and "-"`, quote(w.Prefix))
+	}
+	r.within(at(path, "timeout"), w.Timeout, 50*time.Millisecond, 10*time.Second)
+	r.within(at(path, "interval"), w.Interval, 100*time.Millisecond, minute)
+	r.within(at(path, "stale"), w.Stale, time.Second, hour)
+	r.oneOf(at(path, "on_outage"), w.OnOutage, "refuse", "admit")
 }
 
 // keys checks what concerns several keys; each by itself was checked when it

@@ -130,7 +130,7 @@ func TestTheTopLevelRefused(t *testing.T) {
 		{"cookies in the clear at a public address", with(t, "app.example.com", "127.0.0.1:80", `"hosts":`, `"insecure_http_cookies": true, "public_url": "http://128.0.0.1", "hosts":`), []string{
 			`insecure_http_cookies: is for loopback hosts only, which public_url is not`}},
 		{"a key that resembles nothing", top(t, `"colour of the bicycle shed": 1`), []string{
-			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, forward, rules, insecure_http_cookies`}},
+			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, sign_out, forward, rules, insecure_http_cookies`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { refused(t, tt.settings, tt.want...) })

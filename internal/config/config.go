@@ -50,7 +50,9 @@ type Config struct {
 	Hosts []HostPattern `json:"hosts"`
 
 	// PathPrefix is the path under which Postern's own endpoints are
-	// (`/sign_in`, `/start`, `/callback`, `/sign_out`, `/userinfo`). It hides
+	// (`/sign_in`, `/start`, `/callback`, `/ticket`, `/sign_out`,
+	// `/signed_out`, `/userinfo`, `/frontchannel_logout`,
+	// `/backchannel_logout`). It hides
 	// whatever the application has there.
 	//
 	// Default: "/oauth2"
@@ -63,6 +65,9 @@ type Config struct {
 
 	// SignIn says how signing in looks.
 	SignIn SignIn `json:"sign_in"`
+
+	// SignOut says what signing out ends beside the session.
+	SignOut SignOut `json:"sign_out"`
 
 	// Forward says what the application is told about the person.
 	Forward Forward `json:"forward"`
@@ -105,6 +110,7 @@ func (c *Config) setDefaults() {
 	// A part that is left out still has its defaults.
 	c.Session.setDefaults()
 	c.SignIn.setDefaults()
+	c.SignOut.setDefaults()
 	c.Forward.setDefaults()
 }
 

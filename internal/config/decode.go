@@ -59,6 +59,9 @@ func (r *reader) value(path string, n *node, v reflect.Value) {
 		if r.is(path, n, kindObject) {
 			r.fields(path, n, v)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		r.value(path, n, prepared(v.Elem()))
 	default:
 		panic("config: no way to read a " + v.Type().String())
 	}
@@ -192,7 +195,8 @@ func (r *reader) unknown(path, key string, names []string) {
 	r.problem(at(path, key), "unknown key; known here: %s", list(names))
 }
 
-// prepared gives a new item of a list its defaults.
+// prepared gives a new item of a list, or a part that need not be there, its
+// defaults.
 func prepared(v reflect.Value) reflect.Value {
 	if d, ok := v.Addr().Interface().(defaulter); ok {
 		d.setDefaults()

@@ -36,3 +36,20 @@ func (r *reader) within(path string, d Duration, least, most time.Duration) {
 		r.problem(path, "%s is more than %s", d, most)
 	}
 }
+
+// Time is a moment, written as RFC 3339 has it. The zero Time is none.
+type Time struct{ time.Time }
+
+func (t *Time) decode(r *reader, path string, n *node) {
+	const form = `a time such as "2026-11-22T08:00:00Z"`
+	if n.kind != kindString {
+		r.problem(path, "must be "+form+" in quotes, not %s", n.kind)
+		return
+	}
+	parsed, err := time.Parse(time.RFC3339, n.text)
+	if err != nil || parsed.Year() < 1970 {
+		r.problem(path, "%s is not "+form, quote(n.text))
+		return
+	}
+	t.Time = parsed
+}

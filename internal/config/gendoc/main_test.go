@@ -34,7 +34,8 @@ const base = `{
 	"providers": [{"name": "a", "issuer": "https://id.example.com", "cluster": "idp", "client_id": "c",
 		"client_secret": {"env": "SHOP_CLIENT_SECRET"}}],
 	"hosts": ["auth.example.com"],
-	"session": {"keys": [{"id": "k", "env": "POSTERN_KEY"}]},
+	"session": {"keys": [{"id": "k", "env": "POSTERN_KEY"}],
+		"store": {"webdis": {"cluster": "webdis", "user": "postern", "password": {"env": "WEBDIS_PASSWORD"}}}},
 	"rules": [{"match": {"paths": ["/a"], "methods": ["GET"]}}]
 }`
 
@@ -42,7 +43,7 @@ func environment(name string) (string, bool) {
 	switch name {
 	case "POSTERN_KEY":
 		return "u3ZbQ0Zc8r1n2kqj5mXoU4wq7eYt9aS6dF0gHjKlZxc=", true
-	case "SHOP_CLIENT_SECRET":
+	case "SHOP_CLIENT_SECRET", "WEBDIS_PASSWORD":
 		return "hunter2", true
 	}
 	return "", false

@@ -167,6 +167,8 @@ func (s *schema) kind(t ast.Expr) (kind, inner string) {
 	case *ast.ArrayType:
 		element, inner := s.kind(t.Elt)
 		return "list of " + element + "s", inner
+	case *ast.StarExpr:
+		return s.kind(t.X)
 	case *ast.MapType:
 		return "object of strings", ""
 	case *ast.Ident:
@@ -185,6 +187,8 @@ func (s *schema) named(name string) (kind, inner string) {
 		return "integer", ""
 	case "Duration":
 		return "duration", ""
+	case "Time":
+		return "time", ""
 	case "Secret":
 		return "secret", ""
 	case "HostPattern":
