@@ -24,13 +24,17 @@ import (
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/policy"
 	"github.com/postern-auth/postern/internal/session"
+	"github.com/postern-auth/postern/internal/shared"
 )
 
 // Deps is what a gate is handed of the world.
 type Deps struct {
-	Now    func() time.Time
+	Now    func() time.Time // to the second
+	Clock  func() time.Time // exact
 	Random io.Reader
 	Log    func(Event)
+	Shared shared.Memory // what all workers of this host share
+	Signal shared.Signal
 }
 
 // Gate is one configuration at work. It is used from one thread.
@@ -102,6 +106,14 @@ func (g *Gate) Due() []flow.Func {
 		return []flow.Func{g.provider.Learn}
 	}
 	return nil
+}
+
+// Interval is how often the gate wants to be asked what is due, at least.
+func (g *Gate) Interval() time.Duration {
+	if w := g.settings.Session.Store.Webdis; w != nil {
+		return min(time.Second, w.Interval.Std())
+	}
+	return time.Second
 }
 
 // OwnsCookie reports whether a cookie of the given name is the gate's: an

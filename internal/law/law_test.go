@@ -16,7 +16,7 @@ const module = "github.com/postern-auth/postern/internal/"
 
 // pure are the rooms that decide. They know no host, no socket, no clock and
 // no randomness but what they are handed.
-var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "oidc", "page", "policy", "session"}
+var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "oidc", "page", "policy", "session", "shared"}
 
 // forbidden are the packages that no pure room imports itself.
 var forbidden = []string{
@@ -32,8 +32,9 @@ var allowed = map[string][]string{
 	"page":    {"httpmsg"},
 	"policy":  {"config"},
 	"session": {"httpmsg"},
+	"shared":  {"session"},
 	"oidc":    {"config", "flow", "httpmsg", "session"},
-	"gate":    {"config", "flow", "httpmsg", "oidc", "page", "policy", "session"},
+	"gate":    {"config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared"},
 }
 
 func imports(t *testing.T) map[string][]string {
