@@ -72,7 +72,7 @@ type nativeCall struct {
 func (g *nativeGate) dispatch(c flow.Call) (uint32, error) {
 	if g.down {
 		g.setup.Log("postern: no call through cluster " + strconv.Quote(c.Cluster)) // as the plugin does
-		return 0, flow.ErrUnavailable
+		return 0, flow.ErrNotSent
 	}
 	g.next++
 	g.calls = append(g.calls, &Call{

@@ -13,6 +13,7 @@ package flow
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -23,6 +24,9 @@ var (
 	// ErrUnavailable says that the call got no answer: no healthy host, a
 	// reset, or the time was up.
 	ErrUnavailable = errors.New("flow: no answer")
+	// ErrNotSent is the ErrUnavailable of a call that the host did not take:
+	// not a byte of it has left. What must not be sent twice may be sent again.
+	ErrNotSent = fmt.Errorf("%w: not sent", ErrUnavailable)
 	// ErrTooLarge says that the answer was larger than the call allowed.
 	ErrTooLarge = errors.New("flow: answer too large")
 	// ErrCanceled says that whoever wanted the outcome has gone.

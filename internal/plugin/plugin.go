@@ -125,7 +125,7 @@ func (p *plugin) NewHttpContext(id uint32) types.HttpContext {
 	return &stream{plugin: p, id: id}
 }
 
-// dispatch sends a flow's call. It fails with flow.ErrUnavailable: what is
+// dispatch sends a flow's call. It fails with flow.ErrNotSent: what is
 // wrong with a cluster is for the operator to see, in the log.
 func dispatch(c flow.Call) (uint32, error) {
 	header := make([][2]string, 0, 4+len(c.Header))
@@ -138,7 +138,7 @@ func dispatch(c flow.Call) (uint32, error) {
 	id, err := abi.DispatchCall(c.Cluster, header, c.Body, c.Timeout)
 	if err != nil {
 		abi.Log(abi.LevelError, "postern: no call through cluster "+strconv.Quote(c.Cluster)+": "+err.Error())
-		return 0, flow.ErrUnavailable
+		return 0, flow.ErrNotSent
 	}
 	return id, nil
 }
