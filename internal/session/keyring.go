@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -30,6 +31,8 @@ const (
 	PurposeBinding  Purpose = "binding"
 	PurposeState    Purpose = "state"
 	PurposeStart    Purpose = "start"
+	PurposeShared   Purpose = "shared" // what the workers of a gate share
+	PurposeStore    Purpose = "store"  // what several gates share
 	purposeVerifier Purpose = "pkce-verifier"
 	purposeNonce    Purpose = "nonce"
 )
@@ -40,16 +43,20 @@ var ErrSealed = errors.New("session: value does not open")
 
 // Keyring seals with its first key and opens with all.
 type Keyring struct {
-	order []string
-	keys  map[string]map[Purpose][]byte
+	order   []string
+	keys    map[string]map[Purpose][]byte
+	ciphers map[boxKey]cipher.AEAD // of boxes, made when they are first needed
 }
+
+// Current reports whether a key's id is that of the key that seals.
+func (r *Keyring) Current(keyID string) bool { return keyID == r.order[0] }
 
 // NewKeyring derives the keys for each purpose by HKDF with SHA-256 (RFC 5869).
 func NewKeyring(keys []Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("session: no keys")
 	}
-	ring := &Keyring{keys: map[string]map[Purpose][]byte{}}
+	ring := &Keyring{keys: map[string]map[Purpose][]byte{}, ciphers: map[boxKey]cipher.AEAD{}}
 	for _, k := range keys {
 		if len(k.Secret) < 32 {
 			return nil, fmt.Errorf("session: key %q: shorter than 32 bytes", k.ID)
@@ -59,7 +66,8 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		}
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
-			PurposeSession, PurposeBinding, PurposeState, PurposeStart, purposeVerifier, purposeNonce,
+			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeShared, PurposeStore,
+			purposeVerifier, purposeNonce,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)
 			if err != nil {
