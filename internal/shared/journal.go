@@ -1,0 +1,53 @@
+package shared
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// How the journal of endings is laid out: a head, and segments that begin with
+// the number of the first ending in them.
+
+const headSlot = "endings"
+
+func segmentSlot(i uint64) string { return headSlot + "/" + strconv.FormatUint(i, 10) }
+
+const (
+	headBytes   = 4 * 8
+	endingBytes = len(Key{}) + 8
+)
+
+func (h *head) encode() []byte {
+	b := appendTime(nil, h.since)
+	b = binary.BigEndian.AppendUint64(b, h.length)
+	return appendTime(appendTime(b, h.floor), h.tokenFloor)
+}
+
+func decodeHead(b []byte) (h head, ok bool) {
+	if len(b) != headBytes {
+		return h, false
+	}
+	return head{
+		since: readTime(b), length: binary.BigEndian.Uint64(b[8:]),
+		floor: readTime(b[16:]), tokenFloor: readTime(b[24:]),
+	}, true
+}
+
+func encodeSegment(base uint64, list []Ending) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(list)*endingBytes), base)
+	for _, ending := range list {
+		b = appendTime(append(b, ending.Key[:]...), ending.At)
+	}
+	return b
+}
+
+func decodeSegment(b []byte) (base uint64, list []Ending, ok bool) {
+	if len(b) < 8 || (len(b)-8)%endingBytes != 0 || len(b) > 8+segmentSize*endingBytes {
+		return 0, nil, false
+	}
+	base = binary.BigEndian.Uint64(b)
+	for b = b[8:]; len(b) > 0; b = b[endingBytes:] {
+		list = append(list, Ending{Key(b[:len(Key{})]), readTime(b[len(Key{}):])})
+	}
+	return base, list, true
+}

@@ -1,0 +1,57 @@
+package shared
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// Sealer is what a shared memory is opened with.
+type Sealer struct {
+	Memory Memory
+	Keys   *session.Keyring
+	Random io.Reader
+	// Scope names whose memory this is: gates with the same scope share it.
+	Scope []string
+}
+
+// slots are sealed values of a shared memory.
+type slots struct {
+	Sealer
+	prefix string
+}
+
+func newSlots(s Sealer) slots {
+	h := sha256.New()
+	for _, part := range s.Scope {
+		sum := sha256.Sum256([]byte(part))
+		h.Write(sum[:])
+	}
+	return slots{s, "postern/" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:9]) + "/"}
+}
+
+// read opens a slot. Where it holds something that does not open, plain is nil
+// and cas still is what replaces it.
+func (s *slots) read(name string) (plain []byte, cas uint32, there bool) {
+	box, cas, there := s.Memory.Get(s.prefix + name)
+	if !there {
+		return nil, 0, false
+	}
+	plain, err := s.Keys.OpenBox(session.PurposeShared, s.prefix+name, box)
+	if err != nil {
+		return nil, cas, true
+	}
+	return plain, cas, true
+}
+
+// write seals a slot and reports whether nobody else was first.
+func (s *slots) write(name string, plain []byte, cas uint32) bool {
+	box, err := s.Keys.SealBox(session.PurposeShared, s.prefix+name, plain, s.Random)
+	return err == nil && s.Memory.Set(s.prefix+name, box, cas)
+}
+
+// attempts is how often a change is tried while others change the same slot.
+// Each failed one means that another succeeded.
+const attempts = 64
