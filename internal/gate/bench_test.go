@@ -60,7 +60,7 @@ func benchGate(b *testing.B) (*Gate, string) {
 	token := make([]byte, 1200)
 	_, _ = rand.Read(token)
 	sealed, _, err := g.keys.SealSession(&session.Session{
-		ID: "s", Provider: "main", Issuer: "https://id.example.com", ClientID: "shop", Subject: "u", Begun: time.Now().Unix(),
+		ID: "s", Provider: "main", Issuer: "https://id.example.com", ClientID: "shop", Subject: "u", Begun: session.MomentOf(time.Now()),
 		Claims:      map[string]session.Claim{"user": {Values: []string{"alice"}}, "email": {Values: []string{"alice@example.com"}}, "groups": {List: true, Values: []string{"admins", "users"}}},
 		AccessToken: base64.RawURLEncoding.EncodeToString(token), RefreshToken: base64.RawURLEncoding.EncodeToString(token[:600]),
 	}, 12288)

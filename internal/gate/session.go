@@ -58,7 +58,7 @@ func (g *Gate) unseal(c *session.Chunks, now time.Time) (*opened, error) {
 	if s.Provider != p.Name || s.Issuer != p.Issuer || s.ClientID != p.ClientID {
 		return nil, errForeign
 	}
-	return &opened{session: s, identity: g.identity(s), ends: time.Unix(s.Begun, 0).Add(lifetime)}, nil
+	return &opened{session: s, identity: g.identity(s), ends: s.Begun.Time().Add(lifetime)}, nil
 }
 
 // size is about what an opened session takes beside its cookie.

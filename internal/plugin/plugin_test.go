@@ -70,7 +70,7 @@ func signedIn(t *testing.T) [2]string {
 		t.Fatal(err)
 	}
 	sealed, _, err := ring.SealSession(&session.Session{
-		Provider: "main", Issuer: "https://id.example.com", ClientID: "shop", Begun: 1_700_000_000,
+		Provider: "main", Issuer: "https://id.example.com", ClientID: "shop", Begun: 1_700_000_000_000,
 		Claims: map[string]session.Claim{"user": {Values: []string{"alice"}}},
 	}, 4096)
 	if err != nil {

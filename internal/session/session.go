@@ -26,7 +26,14 @@ type Session struct {
 	ClientID string `json:"cid"`
 	Subject  string `json:"sub"`
 	SID      string `json:"sid,omitempty"` // the provider's session, for logout
-	Begun    int64  `json:"t"`             // seconds since 1970
+
+	Generation int    `json:"g,omitempty"` // how often it was renewed
+	Begun      Moment `json:"t"`           // when the person signed in
+	Confirmed  Moment `json:"cf"`          // when the provider last stood by it
+	Seen       Moment `json:"sn"`          // when the browser was last given it
+
+	NonceHash string `json:"nh,omitempty"` // of the login, see OpenID Connect Core, section 12.2
+	AuthTime  int64  `json:"au,omitempty"` // seconds since 1970; 0: not told
 
 	Claims map[string]Claim `json:"c,omitempty"`
 
@@ -34,7 +41,21 @@ type Session struct {
 	AccessExpires int64  `json:"ax,omitempty"` // seconds since 1970; 0: not told
 	IDToken       string `json:"it,omitempty"`
 	RefreshToken  string `json:"rt,omitempty"`
+
+	keyID string // of the key that it was sealed with
 }
+
+// KeyID returns the id of the key that an opened session was sealed with.
+func (s *Session) KeyID() string { return s.keyID }
+
+// Moment is a time in milliseconds since 1970.
+type Moment int64
+
+// MomentOf returns t to the millisecond.
+func MomentOf(t time.Time) Moment { return Moment(t.UnixMilli()) }
+
+// Time returns the moment as a time.
+func (m Moment) Time() time.Time { return time.UnixMilli(int64(m)) }
 
 // String never shows what a session holds.
 func (s *Session) String() string { return "session(redacted)" }
@@ -122,11 +143,13 @@ func (r *Keyring) SealSession(s *Session, limit int) (sealed string, dropped []s
 // is ErrExpired.
 func (r *Keyring) OpenSession(sealed string, now time.Time, lifetime time.Duration) (*Session, error) {
 	var s Session
-	if _, err := r.openJSON(PurposeSession, sealed, maxSealed, &s); err != nil {
+	keyID, err := r.openJSON(PurposeSession, sealed, maxSealed, &s)
+	if err != nil {
 		return nil, err
 	}
-	if !within(now, s.Begun, lifetime) {
+	if age := now.Sub(s.Begun.Time()); age < -clockStep || age >= lifetime {
 		return nil, ErrExpired
 	}
+	s.keyID = keyID
 	return &s, nil
 }

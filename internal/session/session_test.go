@@ -41,7 +41,7 @@ func ring(t testing.TB, keys ...Key) *Keyring {
 func someSession() *Session {
 	return &Session{
 		ID: "s-1", Provider: "main", Issuer: "https://id.example.com", ClientID: "shop", Subject: "u-1",
-		Begun:       now.Unix(),
+		Begun:       MomentOf(now),
 		Claims:      map[string]Claim{"user": {Values: []string{"al"}}, "groups": {List: true, Values: []string{"a", "b"}}},
 		AccessToken: noise(900), IDToken: noise(800), RefreshToken: noise(700),
 	}
