@@ -31,6 +31,7 @@ const (
 	PurposeBinding  Purpose = "binding"
 	PurposeState    Purpose = "state"
 	PurposeStart    Purpose = "start"
+	PurposeTicket   Purpose = "ticket"
 	PurposeShared   Purpose = "shared" // what the workers of a gate share
 	PurposeStore    Purpose = "store"  // what several gates share
 	purposeVerifier Purpose = "pkce-verifier"
@@ -66,7 +67,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		}
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
-			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeShared, PurposeStore,
+			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeShared, PurposeStore,
 			purposeVerifier, purposeNonce,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)

@@ -32,6 +32,25 @@ type Binding struct {
 	Secret   []byte `json:"s"`           // 256 random bits
 	Made     int64  `json:"t"`           // seconds since 1970
 	Previous []byte `json:"p,omitempty"` // the secret before the last renewal
+
+	// Settled is when sessions were put into this browser since one last
+	// arrived, in seconds since 1970, and Bytes how long the last one was: by
+	// these a browser that keeps none is told from one that signs in often.
+	Settled []int64 `json:"n,omitempty"`
+	Bytes   int     `json:"z,omitempty"`
+}
+
+// Left is how long the binding is good for.
+func (b *Binding) Left(now time.Time) time.Duration {
+	return BindingLifetime - now.Sub(time.Unix(b.Made, 0))
+}
+
+// WithSettled returns the binding with another count of sessions that did not
+// arrive.
+func (b *Binding) WithSettled(settled []int64, bytes int) *Binding {
+	c := *b
+	c.Settled, c.Bytes = settled, bytes
+	return &c
 }
 
 // NewBinding returns a binding to give the browser at a login's start: the one
@@ -79,15 +98,26 @@ type Login struct {
 	BoundAt  int64  `json:"m"`           // when that binding was made, seconds since 1970
 	Attempt  int    `json:"a,omitempty"` // how often this login was begun anew
 
+	// App is the login of another host that this one is for; nil where the
+	// session will be of this host.
+	App *Application `json:"o,omitempty"`
+
 	keyID string
 }
 
 // Proof is what a login shows the provider: the PKCE verifier (RFC 7636) and
 // the nonce (OpenID Connect Core, section 3.1.2.1).
-type Proof struct{ Verifier, Nonce string }
+type Proof struct {
+	Verifier, Nonce string
+
+	challenge string // where another host has the verifier
+}
 
 // Challenge returns the S256 code challenge of the verifier (RFC 7636, section 4.2).
 func (p Proof) Challenge() string {
+	if p.Verifier == "" {
+		return p.challenge
+	}
 	sum := sha256.Sum256([]byte(p.Verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
@@ -97,19 +127,16 @@ func (p Proof) Challenge() string {
 // state would be too long shrinks to its path, and then to
 // the root of its host.
 func (r *Keyring) BeginLogin(b *Binding, l Login, clientID string, now time.Time, random io.Reader) (state string, p Proof, err error) {
-	l.ID = make([]byte, 16)
+	l.ID = make([]byte, transactionBytes)
 	if _, err := io.ReadFull(random, l.ID); err != nil {
 		return "", Proof{}, fmt.Errorf("session: login: %w", err)
 	}
 	l.Begun, l.Bound, l.BoundAt, l.keyID = now.Unix(), hashSecret(b.Secret), b.Made, r.order[0]
-	for _, shrink := range []func(string) string{keepAll, keepPath, keepOrigin} {
-		l.Return = shrink(l.Return)
-		if state, err = r.sealJSON(PurposeState, &l, false); err != nil {
-			return "", Proof{}, err
-		}
-		if len(state) <= MaxState {
-			break
-		}
+	if state, err = r.sealShrunk(PurposeState, MaxState, &l.Return, &l); err != nil {
+		return "", Proof{}, err
+	}
+	if l.App != nil {
+		return state, l.App.Shown(), nil
 	}
 	p, err = r.proof(&l, b.Secret, clientID)
 	return state, p, err
@@ -123,7 +150,7 @@ func (r *Keyring) OpenLogin(state string) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(l.ID) != 16 {
+	if len(l.ID) != transactionBytes || l.App != nil && !l.App.complete() {
 		return nil, ErrSealed
 	}
 	l.keyID = keyID
@@ -166,25 +193,30 @@ func (r *Keyring) proof(l *Login, secret []byte, clientID string) (Proof, error)
 // Start asks the callback host to begin a login for another host, by a value
 // in the address that no other site can make.
 type Start struct {
-	Return string `json:"r"`
-	Made   int64  `json:"t"`
+	Return string       `json:"r"`
+	Made   int64        `json:"t"`
+	App    *Application `json:"o,omitempty"` // nil where the callback host makes the session
 }
 
-// startLifetime is how long a browser has to follow the redirect.
-const startLifetime = 5 * time.Minute
+const (
+	// startLifetime is how long a browser has to follow the redirect.
+	startLifetime = 5 * time.Minute
+	// maxStart is the most bytes that a sealed start takes.
+	maxStart = 4096
+)
 
 // SealStart returns the value of the request parameter of the start endpoint.
 func (r *Keyring) SealStart(s Start) (string, error) {
-	return r.sealJSON(PurposeStart, &s, false)
+	return r.sealShrunk(PurposeStart, maxStart, &s.Return, &s)
 }
 
 // OpenStart opens what SealStart returned, while it is young.
 func (r *Keyring) OpenStart(sealed string, now time.Time) (Start, error) {
 	var s Start
-	if _, err := r.openJSON(PurposeStart, sealed, 4096, &s); err != nil {
+	if _, err := r.openJSON(PurposeStart, sealed, maxStart, &s); err != nil {
 		return Start{}, err
 	}
-	if !within(now, s.Made, startLifetime) {
+	if !within(now, s.Made, startLifetime) || s.App != nil && !s.App.complete() {
 		return Start{}, ErrSealed
 	}
 	return s, nil
@@ -196,6 +228,19 @@ func (r *Keyring) sealJSON(p Purpose, v any, compress bool) (string, error) {
 		return "", fmt.Errorf("session: seal: %w", err)
 	}
 	return r.Seal(p, plain, compress)
+}
+
+// sealShrunk seals v. Where that takes more than limit bytes, the return address
+// in it shrinks to its path, and then to the root of its host.
+func (r *Keyring) sealShrunk(p Purpose, limit int, address *string, v any) (sealed string, err error) {
+	for _, shrink := range []func(string) string{keepAll, keepPath, keepOrigin} {
+		*address = shrink(*address)
+		sealed, err = r.sealJSON(p, v, false)
+		if err != nil || len(sealed) <= limit {
+			break
+		}
+	}
+	return sealed, err
 }
 
 func (r *Keyring) openJSON(p Purpose, sealed string, limit int, v any) (keyID string, err error) {

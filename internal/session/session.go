@@ -116,7 +116,7 @@ const maxSealed = 64 << 10
 // SealSession seals a session into at most limit bytes. Where it does not fit,
 // tokens are left out of s in this order: the ID token, the refresh token, the
 // access token; dropped names those that were. If even that is too much, the
-// error is ErrTooLarge.
+// error is ErrTooLarge, and sealed only shows how long it would be.
 func (r *Keyring) SealSession(s *Session, limit int) (sealed string, dropped []string, err error) {
 	for _, token := range []struct {
 		name  string
@@ -136,7 +136,7 @@ func (r *Keyring) SealSession(s *Session, limit int) (sealed string, dropped []s
 			return sealed, dropped, nil
 		}
 	}
-	return "", dropped, ErrTooLarge
+	return sealed, dropped, ErrTooLarge
 }
 
 // OpenSession opens a sealed session that began within lifetime; an older one
