@@ -25,11 +25,7 @@ func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, pro
 		"code_challenge":        {proof.Challenge()},
 		"code_challenge_method": {"S256"},
 	}
-	separator := "?"
-	if strings.Contains(p.meta.authorization, "?") {
-		separator = "&"
-	}
-	return p.meta.authorization + separator + q.Encode(), nil
+	return withQuery(p.meta.authorization, q), nil
 }
 
 // CheckIssuer checks the iss parameter of an authorisation response (RFC 9207,

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,7 @@ const (
 	maxKeys     = 256 << 10
 	maxTokens   = 128 << 10
 	maxUserinfo = 128 << 10
+	maxOther    = 64 << 10
 )
 
 // endpoint is a provider's address, resolved to the cluster that reaches it.
@@ -65,8 +67,8 @@ func hostOf(u *url.URL) string {
 }
 
 // call sends one request and returns an answer of status 200, or the error
-// that the answer amounts to. With accept400 a 400 or 401 is an answer too.
-func (p *Provider) call(env flow.Fetcher, step string, e endpoint, c flow.Call, accept400 bool) (flow.Response, error) {
+// that the answer amounts to. The statuses of accept are answers too.
+func (p *Provider) call(env flow.Fetcher, step string, e endpoint, c flow.Call, accept ...int) (flow.Response, error) {
 	c.Cluster, c.Scheme, c.Authority, c.Path = e.cluster, e.scheme, e.authority, e.path
 	c.Timeout = p.settings.Timeout.Std()
 	c.Header = append(c.Header,
@@ -76,18 +78,72 @@ func (p *Provider) call(env flow.Fetcher, step string, e endpoint, c flow.Call, 
 	if err != nil {
 		return flow.Response{}, unanswered(step, err)
 	}
-	switch {
-	case r.Status == 200:
-	case accept400 && (r.Status == 400 || r.Status == 401):
-	case r.Status == 429 || r.Status >= 500:
-		return flow.Response{}, outage(step, "status_"+strconv.Itoa(r.Status))
-	default:
-		return flow.Response{}, refuse(step, "status_"+strconv.Itoa(r.Status))
+	if err := checkStatus(step, r, accept); err != nil {
+		return flow.Response{}, err
 	}
 	if encoding, ok := r.Header.Get("content-encoding"); ok && encoding != "identity" {
-		return flow.Response{}, outage(step, "answer_encoded")
+		return flow.Response{}, unreadable(step, r, "answer_encoded")
 	}
 	return r, nil
+}
+
+// post sends a form with the client's authentication.
+func (p *Provider) post(env flow.Fetcher, step string, e endpoint, form url.Values, maxBody int, accept ...int) (flow.Response, error) {
+	header := append(p.authenticate(form),
+		httpmsg.Field{Name: "content-type", Value: "application/x-www-form-urlencoded"})
+	return p.call(env, step, e, flow.Call{
+		Method: "POST", Header: header, Body: []byte(form.Encode()), MaxBody: maxBody,
+	}, accept...)
+}
+
+// checkStatus returns nil for a status that is an answer. 429, 500 and 503 are
+// a provider's own way to say that it did nothing; the rest from 500 on comes
+// from whatever stands in front of it and may have passed the request on.
+func checkStatus(step string, r flow.Response, accept []int) error {
+	reason := statusReason + strconv.Itoa(r.Status)
+	switch {
+	case r.Status == 200 || slices.Contains(accept, r.Status):
+		return nil
+	case r.Status == 503 && brokenOff(r.Body):
+		return lost(step, reason)
+	case r.Status == 429 || r.Status == 500 || r.Status == 503:
+		return outage(step, reason)
+	case r.Status > 500:
+		return lost(step, reason)
+	default:
+		return refuse(step, reason)
+	}
+}
+
+// brokenOff reports whether the body of a 503 is Envoy's word that the
+// connection broke after the request may have gone out. (With no endpoint at
+// all Envoy 1.36 to 1.40 say "no healthy upstream"; after a time-out they
+// answer 504.)
+func brokenOff(body []byte) bool {
+	rest, ok := strings.CutPrefix(string(body), "upstream connect error or disconnect/reset before headers. ")
+	if !ok {
+		return false
+	}
+	// Where it says otherwise ("retried and the latest reset reason: ") there
+	// were attempts before.
+	reason, _, _ := strings.Cut(rest, ",")
+	return !slices.Contains(neverConnected, reason)
+}
+
+// neverConnected are the reasons that mean that there was no connection; after
+// a comma more may be said about the transport.
+var neverConnected = []string{
+	"reset reason: connection failure", "reset reason: remote connection failure",
+	"reset reason: local connection failure", "reset reason: connection timeout", "reset reason: overflow",
+}
+
+// unreadable is the failure for an answer that cannot be read. Status 200 says
+// that the provider did what it was asked for.
+func unreadable(step string, r flow.Response, reason string) error {
+	if r.Status == 200 {
+		return lost(step, reason)
+	}
+	return outage(step, reason)
 }
 
 // decode reads a JSON answer: names match by case, no name comes twice, and
@@ -97,10 +153,10 @@ func decode(step string, r flow.Response, v any) error {
 	media, _, _ = strings.Cut(media, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	if media != "application/json" && !strings.HasSuffix(media, "+json") {
-		return outage(step, "answer_not_json")
+		return unreadable(step, r, "answer_not_json")
 	}
 	if err := json.Unmarshal(r.Body, v); err != nil {
-		return outage(step, "answer_malformed")
+		return unreadable(step, r, "answer_malformed")
 	}
 	return nil
 }

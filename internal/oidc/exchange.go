@@ -50,27 +50,31 @@ func (p *Provider) Exchange(env flow.Env, code, redirectURI, verifier string) (T
 		"redirect_uri":  {redirectURI},
 		"code_verifier": {verifier},
 	}
-	return p.askTokens(env, step, form)
-}
-
-// askTokens sends a form to the token endpoint and reads the tokens.
-func (p *Provider) askTokens(env flow.Env, step string, form url.Values) (Tokens, error) {
-	header := p.authenticate(form)
-	header = append(header, httpmsg.Field{Name: "content-type", Value: "application/x-www-form-urlencoded"})
-	r, err := p.call(env, step, p.meta.token, flow.Call{
-		Method: "POST", Header: header, Body: []byte(form.Encode()), MaxBody: maxTokens,
-	}, true)
+	doc, err := p.askTokens(env, step, form)
 	if err != nil {
 		return Tokens{}, err
 	}
-	var doc tokenDocument
-	if err := decode(step, r, &doc); err != nil {
-		return Tokens{}, err
+	t, err := readTokens(step, doc)
+	if err == nil && t.ID == "" {
+		return Tokens{}, refuse(step, "no_id_token")
 	}
-	if r.Status != 200 {
-		return Tokens{}, refusal(step, doc.Error)
+	return t, err
+}
+
+// askTokens sends a form to the token endpoint and reads the answer.
+func (p *Provider) askTokens(env flow.Env, step string, form url.Values) (*tokenDocument, error) {
+	r, err := p.post(env, step, p.meta.token, form, maxTokens, 400, 401)
+	if err != nil {
+		return nil, err
 	}
-	return readTokens(step, &doc)
+	doc := &tokenDocument{}
+	if err := decode(step, r, doc); err != nil {
+		return nil, err
+	}
+	if r.Status != 200 || doc.Error != "" { // there are providers that refuse by 200
+		return nil, refusal(step, doc.Error)
+	}
+	return doc, nil
 }
 
 func readTokens(step string, doc *tokenDocument) (Tokens, error) {
@@ -79,21 +83,27 @@ func readTokens(step string, doc *tokenDocument) (Tokens, error) {
 		return Tokens{}, refuse(step, "no_access_token")
 	case !strings.EqualFold(doc.TokenType, "Bearer"):
 		return Tokens{}, refuse(step, "token_type_not_bearer")
-	case doc.IDToken == "":
-		return Tokens{}, refuse(step, "no_id_token")
 	case !visible(doc.AccessToken) || !visible(doc.RefreshToken) || !visible(doc.IDToken):
 		return Tokens{}, refuse(step, "token_malformed")
 	}
-	t := Tokens{Access: doc.AccessToken, ID: doc.IDToken, Refresh: doc.RefreshToken}
-	if doc.ExpiresIn != "" {
-		seconds, err := strconv.ParseFloat(string(doc.ExpiresIn), 64)
-		if err != nil || seconds < 0 {
-			return Tokens{}, refuse(step, "expires_in_malformed")
-		}
-		const year = 366 * 24 * 3600
-		t.Lifetime = time.Duration(min(seconds, year)) * time.Second
+	lifetime, err := doc.lifetime(step)
+	if err != nil {
+		return Tokens{}, err
 	}
-	return t, nil
+	return Tokens{Access: doc.AccessToken, ID: doc.IDToken, Refresh: doc.RefreshToken, Lifetime: lifetime}, nil
+}
+
+// lifetime is the access token's, or 0 where it is not told.
+func (d *tokenDocument) lifetime(step string) (time.Duration, error) {
+	if d.ExpiresIn == "" {
+		return 0, nil
+	}
+	seconds, err := strconv.ParseFloat(string(d.ExpiresIn), 64)
+	if err != nil || seconds < 0 {
+		return 0, refuse(step, "expires_in_malformed")
+	}
+	const year = 366 * 24 * 3600
+	return time.Duration(min(seconds, year)) * time.Second, nil
 }
 
 // authenticate adds the client's credentials to a form, or returns the header
@@ -125,8 +135,8 @@ func visible(s string) bool {
 	return true
 }
 
-// knownErrors are the codes of RFC 6749 sections 4.1.2.1 and 5.2, and of Core
-// section 3.1.2.6.
+// knownErrors are the codes of RFC 6749 sections 4.1.2.1 and 5.2, of RFC 7009
+// section 2.2.1, and of Core section 3.1.2.6.
 var knownErrors = map[string]bool{
 	"access_denied": true, "account_selection_required": true, "consent_required": true,
 	"interaction_required": true, "invalid_client": true, "invalid_grant": true,
@@ -135,6 +145,7 @@ var knownErrors = map[string]bool{
 	"request_not_supported": true, "request_uri_not_supported": true, "server_error": true,
 	"temporarily_unavailable": true, "unauthorized_client": true,
 	"unsupported_grant_type": true, "unsupported_response_type": true,
+	"unsupported_token_type": true,
 }
 
 // refusal is the Failure for a provider's error code.

@@ -105,7 +105,7 @@ func fits(k *jose.JSONWebKey, alg jose.SignatureAlgorithm) bool {
 
 func (p *Provider) fetchKeys(env flow.Env) error {
 	const step = "keys"
-	r, err := p.call(env, step, p.meta.jwks, flow.Call{Method: "GET", MaxBody: maxKeys}, false)
+	r, err := p.call(env, step, p.meta.jwks, flow.Call{Method: "GET", MaxBody: maxKeys})
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (p *Provider) key(env flow.Env, id string, alg jose.SignatureAlgorithm) (*j
 	}
 	waited := p.learning
 	if waited {
-		if err := env.Wait(&p.learned, ParkTime); errors.Is(err, flow.ErrCanceled) {
+		if err := p.park(env, step, ParkTime); err != nil && !errors.Is(err, flow.ErrTimeout) {
 			return nil, err
 		}
 	}

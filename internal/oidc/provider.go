@@ -1,18 +1,19 @@
 // Package oidc is the relying party: it learns a provider's endpoints and
-// keys, sends people there to sign in, exchanges the code that comes back, and
-// verifies what the provider says of them.
+// keys, sends people there to sign in, exchanges the code that comes back,
+// verifies what the provider says of them, renews and confirms it, and ends it
+// on either side's word.
 //
 // It refuses whatever it cannot verify completely. It opens no socket and
 // keeps no time: calls are made through flow.Env, which the caller hands in.
 //
-// It follows OpenID Connect Core 1.0 and Discovery 1.0, RFC 6749, RFC 7636,
-// RFC 9207 and the best practice of RFC 9700.
+// It follows OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0
+// and Back-Channel Logout 1.0, RFC 6749, RFC 7009, RFC 7636, RFC 7662, RFC 9207
+// and the best practice of RFC 9700.
 package oidc
 
 import (
 	"errors"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -58,13 +59,14 @@ type Provider struct {
 	backoff    time.Duration
 	parked     int
 
-	keysFetched    int    // how often they were
-	unknownBecause string // the reason that the last attempt to learn failed with
+	keysFetched    int             // how often they were
+	unknownBecause string          // the reason that the last attempt to learn failed with
+	unusable       map[string]bool // optional endpoints that were reported as of no use
 }
 
 // NewProvider returns a provider that is yet to be learned.
 func NewProvider(s *config.Provider) *Provider {
-	p := &Provider{settings: s, OnFailure: func(error) {}, unknownBecause: "not_known_yet"}
+	p := &Provider{settings: s, OnFailure: func(error) {}, unknownBecause: "not_known_yet", unusable: map[string]bool{}}
 	if u, err := url.Parse(s.Issuer); err == nil {
 		p.host = hostOf(u)
 	}
@@ -149,90 +151,36 @@ func (p *Provider) await(env flow.Env) error {
 	if p.Known() {
 		return nil
 	}
-	if p.parked >= MaxParked {
-		return outage(step, "too_many_waiting")
-	}
-	p.parked++
-	defer func() { p.parked-- }()
 	deadline := env.Now().Add(ParkTime)
 	for !p.Known() {
 		left := deadline.Sub(env.Now())
 		if left <= 0 {
 			return outage(step, p.unknownBecause)
 		}
-		if err := env.Wait(&p.learned, left); err == flow.ErrCanceled {
-			return err
-		} else if err != nil && !p.Known() {
+		err := p.park(env, step, left)
+		if p.Known() && !errors.Is(err, flow.ErrCanceled) {
+			return nil
+		}
+		if errors.Is(err, flow.ErrTimeout) {
 			return outage(step, p.unknownBecause)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// Parked returns how many requests wait for the provider to be known.
+// park waits for the end of an attempt to learn, with a bounded number of
+// others.
+func (p *Provider) park(env flow.Env, step string, d time.Duration) error {
+	if p.parked >= MaxParked {
+		return outage(step, "too_many_waiting")
+	}
+	p.parked++
+	defer func() { p.parked-- }()
+	return env.Wait(&p.learned, d)
+}
+
+// Parked returns how many requests wait for the provider or its keys.
 func (p *Provider) Parked() int { return p.parked }
-
-// metadata is what Discovery 1.0, section 3 tells, as far as it is used.
-type metadata struct {
-	authorization string
-	token         endpoint
-	userinfo      *endpoint
-	jwks          endpoint
-	sendsIssuer   bool // RFC 9207, section 3
-}
-
-type metadataDocument struct {
-	Issuer        string `json:"issuer"`
-	Authorization string `json:"authorization_endpoint"`
-	Token         string `json:"token_endpoint"`
-	Userinfo      string `json:"userinfo_endpoint"`
-	JWKS          string `json:"jwks_uri"`
-	SendsIssuer   bool   `json:"authorization_response_iss_parameter_supported"`
-}
-
-// discover fetches the metadata (Discovery 1.0, section 4).
-func (p *Provider) discover(env flow.Env) (*metadata, error) {
-	const step = "discovery"
-	e, err := p.endpoint(step, strings.TrimSuffix(p.settings.Issuer, "/")+"/.well-known/openid-configuration")
-	if err != nil {
-		return nil, err
-	}
-	r, err := p.call(env, step, e, flow.Call{Method: "GET", MaxBody: maxMetadata}, false)
-	if err != nil {
-		return nil, err
-	}
-	var doc metadataDocument
-	if err := decode(step, r, &doc); err != nil {
-		return nil, err
-	}
-	return p.readMetadata(&doc)
-}
-
-func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) {
-	const step = "discovery"
-	// Section 4.3: the issuer must be exactly the one that was asked.
-	if doc.Issuer != p.settings.Issuer {
-		return nil, refuse(step, "issuer_differs")
-	}
-	m = &metadata{sendsIssuer: doc.SendsIssuer}
-	// Browsers are sent there; we never call it, and it needs no cluster.
-	authorization, err := p.address(step, doc.Authorization)
-	if err != nil {
-		return nil, err
-	}
-	m.authorization = authorization.String()
-	if m.token, err = p.endpoint(step, doc.Token); err != nil {
-		return nil, err
-	}
-	if m.jwks, err = p.endpoint(step, doc.JWKS); err != nil {
-		return nil, err
-	}
-	if doc.Userinfo != "" {
-		e, err := p.endpoint(step, doc.Userinfo)
-		if err != nil {
-			return nil, err
-		}
-		m.userinfo = &e
-	}
-	return m, nil
-}

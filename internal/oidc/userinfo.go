@@ -17,14 +17,22 @@ func (p *Provider) Userinfo(env flow.Env, accessToken, subject string) ([]byte, 
 	if !p.HasUserinfo() {
 		return nil, refuse(step, "no_endpoint")
 	}
-	r, err := p.call(env, step, *p.meta.userinfo, flow.Call{
-		Method:  "GET",
-		Header:  httpmsg.Fields{{Name: "authorization", Value: "Bearer " + accessToken}},
-		MaxBody: maxUserinfo,
-	}, false)
+	r, err := p.askUserinfo(env, step, accessToken)
 	if err != nil {
 		return nil, err
 	}
+	return readUserinfo(step, r, subject)
+}
+
+func (p *Provider) askUserinfo(env flow.Env, step, accessToken string, accept ...int) (flow.Response, error) {
+	return p.call(env, step, *p.meta.userinfo, flow.Call{
+		Method:  "GET",
+		Header:  httpmsg.Fields{{Name: "authorization", Value: "Bearer " + accessToken}},
+		MaxBody: maxUserinfo,
+	}, accept...)
+}
+
+func readUserinfo(step string, r flow.Response, subject string) ([]byte, error) {
 	var doc struct {
 		Subject string `json:"sub"`
 	}

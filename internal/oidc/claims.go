@@ -1,0 +1,43 @@
+package oidc
+
+import (
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// audience is a string or an array of strings (RFC 7519, section 4.1.3).
+type audience []string
+
+func (a audience) has(client string) bool {
+	for _, s := range a {
+		if s == client {
+			return true
+		}
+	}
+	return false
+}
+
+// UnmarshalJSON reads a string or an array of strings.
+func (a *audience) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		*a = audience{s}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// seconds is a NumericDate (RFC 7519, section 2): a JSON number, which may
+// have a fraction.
+type seconds float64
+
+// maxSeconds is the year 9999; beyond it arithmetic with times overflows.
+const maxSeconds = 253402300799
+
+func (s seconds) time() time.Time {
+	return time.Unix(int64(max(0, min(float64(s), maxSeconds))), 0)
+}
