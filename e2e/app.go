@@ -11,7 +11,7 @@ import (
 )
 
 // App is the application behind the gate: it answers every request with what
-// it received, and counts.
+// it received, and counts. Beside that it has a WebSocket and an event stream.
 type App struct {
 	Server *httptest.Server
 	// SetCookies are sent with every answer.
@@ -43,6 +43,14 @@ func (a *App) Requests() int { return int(a.seen.Load()) }
 
 func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	a.seen.Add(1)
+	switch r.URL.Path {
+	case socketPath:
+		serveSocket(w, r)
+		return
+	case eventsPath:
+		serveEvents(w, r)
+		return
+	}
 	for _, c := range a.SetCookies {
 		w.Header().Add("Set-Cookie", c)
 	}

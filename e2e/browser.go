@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,10 +23,31 @@ type Browser struct {
 
 // NewBrowser has an empty jar.
 func NewBrowser() *Browser {
+	return newBrowser(browserTransport)
+}
+
+// browserTransport is what browsers share: each request finds its way to
+// loopback, whatever name below localhost it is for (RFC 6761, section 6.3).
+var browserTransport = &http.Transport{DialContext: dialLoopback, MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second}
+
+func newBrowser(transport http.RoundTripper) *Browser {
 	return &Browser{Jar: &Jar{}, client: &http.Client{
+		Transport:     transport,
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	if loopbackHost(host) {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, addr)
 }
 
 // Page is one answer.
@@ -49,7 +71,11 @@ func (b *Browser) Get(address string, headers ...http.Header) (*Page, error) {
 
 // Do sends one request, with the jar's cookies, and keeps the cookies of the answer.
 func (b *Browser) Do(method, address, form string, headers ...http.Header) (*Page, error) {
-	req, err := http.NewRequestWithContext(context.Background(), method, address, strings.NewReader(form))
+	return b.do(context.Background(), method, address, form, headers...)
+}
+
+func (b *Browser) do(ctx context.Context, method, address, form string, headers ...http.Header) (*Page, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form))
 	if err != nil {
 		return nil, fmt.Errorf("e2e: browser: %w", err)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +17,9 @@ import (
 
 // EnvoyVersions are the versions that Postern claims, newest first.
 var EnvoyVersions = []string{"1.40.0", "1.39.3", "1.36.4"}
+
+// lastLines heads what a failed test shows of Envoy's log.
+const lastLines = "the last lines of envoy"
 
 // startLimit is generous: V8 compiles the whole module before the first request.
 const startLimit = 90 * time.Second
@@ -27,6 +32,9 @@ type EnvoySetup struct {
 
 	App string // the application's host:port; without it every request is answered with a 200 by Envoy itself
 	IDP string // the provider's host:port
+
+	Port     int               // of the listener; the kernel picks one when 0 (ReservePort keeps one free)
+	Clusters map[string]string // further clusters: name to host:port
 
 	Config any               // Postern's settings: a string is used as it is, the rest as JSON; without them there is no filter
 	Env    map[string]string // environment of the module
@@ -59,10 +67,15 @@ func StartEnvoy(t testing.TB, s EnvoySetup) *Envoy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.waitReady(); err != nil {
-		t.Fatalf("e2e: envoy %s: %v\n%s", e.Setup.Version, err, e.Log.Tail(40))
-	}
+	e.mustBeReady(t)
 	return e
+}
+
+func (e *Envoy) mustBeReady(t testing.TB) {
+	t.Helper()
+	if err := e.waitReady(); err != nil {
+		t.Fatalf("e2e: envoy %s: %v", e.Setup.Version, err)
+	}
 }
 
 // RefuseEnvoy runs Envoy with a set-up that it must refuse, and returns what it
@@ -128,7 +141,7 @@ func launchEnvoy(t testing.TB, s EnvoySetup) (*Envoy, error) {
 	t.Cleanup(func() {
 		e.stop()
 		if t.Failed() {
-			t.Logf("the last lines of envoy %s:\n%s", s.Version, e.Log.Tail(60))
+			t.Logf("%s %s:\n%s", lastLines, s.Version, e.Log.Brief(40))
 		}
 	})
 	return e, nil
@@ -231,22 +244,15 @@ func Bootstrap(s EnvoySetup) ([]byte, error) {
 	filters = append(filters, typed("envoy.filters.http.router",
 		"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router", nil))
 
-	clusters := []object{}
-	for _, c := range [][2]string{{"app", s.App}, {"idp", s.IDP}} {
-		if c[1] == "" {
-			continue
-		}
-		cluster, err := staticCluster(c[0], c[1])
-		if err != nil {
-			return nil, err
-		}
-		clusters = append(clusters, cluster)
+	clusters, err := staticClusters(s)
+	if err != nil {
+		return nil, err
 	}
 	return json.MarshalIndent(object{
-		"admin": object{"address": loopback()},
+		"admin": object{"address": loopback(0)},
 		"static_resources": object{
 			"listeners": []object{{
-				"name": "gate", "address": loopback(),
+				"name": "gate", "stat_prefix": "gate", "address": loopback(s.Port),
 				"filter_chains": []object{{"filters": []object{connectionManager(s, filters)}}},
 			}},
 			"clusters": clusters,
@@ -264,8 +270,25 @@ func typed(name, url string, fields object) object {
 	return object{"name": name, "typed_config": config}
 }
 
-func loopback() object {
-	return object{"socket_address": object{"address": "127.0.0.1", "port_value": 0}}
+func loopback(port int) object {
+	return object{"socket_address": object{"address": "127.0.0.1", "port_value": port}}
+}
+
+func staticClusters(s EnvoySetup) ([]object, error) {
+	addresses := map[string]string{"app": s.App, "idp": s.IDP}
+	maps.Copy(addresses, s.Clusters)
+	clusters := []object{}
+	for _, name := range slices.Sorted(maps.Keys(addresses)) {
+		if addresses[name] == "" {
+			continue
+		}
+		cluster, err := staticCluster(name, addresses[name])
+		if err != nil {
+			return nil, err
+		}
+		clusters = append(clusters, cluster)
+	}
+	return clusters, nil
 }
 
 func staticCluster(name, addr string) (object, error) {
@@ -298,7 +321,8 @@ func connectionManager(s EnvoySetup, filters []object) object {
 	return typed("envoy.filters.network.http_connection_manager",
 		"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
 		object{
-			"stat_prefix": "gate",
+			"stat_prefix":     "gate",
+			"upgrade_configs": []object{{"upgrade_type": "websocket"}},
 			"route_config": object{"virtual_hosts": []object{{
 				"name": "all", "domains": []string{"*"}, "routes": []object{route},
 			}}},

@@ -37,18 +37,47 @@ func mustProvider(t testing.TB, s *shared) *Provider {
 }
 
 // StartGate runs a gate in front of a fresh application. Edits change the
-// settings before they are used.
+// settings before they are used. What the set-up leaves open is filled in: the
+// way to the provider, and the environment.
 func StartGate(t testing.TB, p *Provider, s EnvoySetup, edits ...func(Settings)) *Gate {
+	t.Helper()
+	g := launchGate(t, p, s, edits...)
+	g.wait(t)
+	return g
+}
+
+// launchGate begins to start a gate, so that several can do so at once.
+func launchGate(t testing.TB, p *Provider, s EnvoySetup, edits ...func(Settings)) *Gate {
 	t.Helper()
 	app := NewApp(t)
 	settings := NewSettings(p)
 	for _, edit := range edits {
 		edit(settings)
 	}
-	s.App, s.IDP, s.Config, s.Env = app.Addr(), p.Addr(), settings, NewSecrets()
-	g := &Gate{Envoy: StartEnvoy(t, s), App: app, Provider: p}
+	s.App, s.Config = app.Addr(), settings
+	if s.IDP == "" {
+		s.IDP = p.Addr()
+	}
+	if s.Env == nil {
+		s.Env = NewSecrets()
+	}
+	e, err := launchEnvoy(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Gate{Envoy: e, App: app, Provider: p}
+}
+
+// wait waits until a launched gate serves and knows its provider.
+func (g *Gate) wait(t testing.TB) {
+	t.Helper()
+	g.mustBeReady(t)
 	g.waitProvider(t)
-	return g
+}
+
+// hosts sets the hosts that a gate serves.
+func hosts(patterns ...string) func(Settings) {
+	return func(s Settings) { s["hosts"] = patterns }
 }
 
 // waitProvider waits until the gate knows its provider. Until then it answers

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -39,6 +40,48 @@ func TestPlainEnvoyServes(t *testing.T) {
 				t.Errorf("envoy counts %d answers", n)
 			}
 		})
+	})
+}
+
+func TestEnvoysWorkersAreMetOneByOne(t *testing.T) {
+	app := NewApp(t)
+	port, release, err := ReservePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := StartEnvoy(t, EnvoySetup{App: app.Addr(), Workers: 4, Port: port})
+	release()
+	g := &Gate{Envoy: e, App: app}
+	before := must(e.workerConnections())(t)
+	workers := e.Workers(t)
+	if n := len(risen(before, must(e.workerConnections())(t))); n != 4 || len(workers) != 4 {
+		t.Fatalf("%d workers were met, by %d connections", n, len(workers))
+	}
+	for i, worker := range workers {
+		before := must(e.workerConnections())(t)
+		must(ReadSeen(must(NewBrowser().Over(worker).Get(g.URL("/again")))(t)))(t)
+		if met := risen(before, must(e.workerConnections())(t)); len(met) != 0 {
+			t.Errorf("connection %d was replaced by one to %q", i, met)
+		}
+	}
+	t.Run("streams stay open", func(t *testing.T) {
+		socket, events := g.OpenSocket(t, NewBrowser()), g.OpenEvents(t, NewBrowser())
+		if err := socket.Echo("hello"); err != nil {
+			t.Error(err)
+		}
+		if !events.Open() {
+			t.Error("the event stream ended")
+		}
+		if err := events.Cut(time.Millisecond); err == nil {
+			t.Error("an open stream counts as cut")
+		}
+	})
+	t.Run("a burst is as many requests as were asked for", func(t *testing.T) {
+		before := app.Requests()
+		pages := must(NewBrowser().Burst(g.URL("/")).Send(atOnce).Wait())(t)
+		if n := app.Requests() - before; n != atOnce || len(pages) != atOnce {
+			t.Errorf("%d requests, %d answers", n, len(pages))
+		}
 	})
 }
 

@@ -29,7 +29,7 @@ func startKeycloak() (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, release, err := reservePort()
+	port, release, err := ReservePort()
 	if err != nil {
 		removeAll(home)()
 		return nil, err

@@ -168,6 +168,23 @@ func (l *Log) Tail(n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "")
 }
 
+// Brief is the last n lines of an Envoy's log that are not about its own start
+// and end, each cut short.
+func (l *Log) Brief(n int) string {
+	const width = 300
+	var lines []string
+	for line := range strings.Lines(l.String()) {
+		if strings.Contains(line, "[info][main]") || strings.Contains(line, "[info][config]") {
+			continue
+		}
+		if len(line) > width {
+			line = line[:width] + "…\n"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
 // WaitFor waits until a text has been printed.
 func (l *Log) WaitFor(text string, limit time.Duration) error {
 	timer := time.NewTimer(limit)
@@ -218,11 +235,11 @@ func Eventually(t testing.TB, limit time.Duration, check func() error) {
 	}
 }
 
-// reservePort is a loopback port for a program that cannot pick one by itself,
+// ReservePort is a loopback port for a program that cannot pick one by itself,
 // and what gives it back. Until then the port stays bound but not listened on:
 // the system gives it to nobody who asks for any port, connections to it are
 // refused, and the program, which sets SO_REUSEADDR as servers do, may have it.
-func reservePort() (port int, release func(), err error) {
+func ReservePort() (port int, release func(), err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 0, nil, fmt.Errorf("e2e: reserve a port: %w", err)

@@ -10,7 +10,7 @@ import (
 // provider later, as happens when a cluster comes up.
 func TestNothingPassesBeforeTheProviderIsKnown(t *testing.T) {
 	ForEachEnvoy(t, func(t *testing.T, version string) {
-		port, release, err := reservePort()
+		port, release, err := ReservePort()
 		if err != nil {
 			t.Fatal(err)
 		}
