@@ -251,8 +251,12 @@ func SharedData(key string) (value []byte, cas uint32, err error) {
 	return value, cas, failed("proxy_get_shared_data", status)
 }
 
+// NoValueYet is SetSharedData's cas for a name that must not have a value yet:
+// hosts look at cas only where there is one, and no value has this number.
+const NoValueYet uint32 = 1<<32 - 1
+
 // SetSharedData stores a value if cas is its current number, or always where
-// cas is 0. ErrCASMismatch: another VM was first.
+// cas is 0 or the name has no value. ErrCASMismatch: another VM was first.
 func SetSharedData(key string, value []byte, cas uint32) error {
 	return failed("proxy_set_shared_data", hostSetSharedData(key, value, cas))
 }

@@ -28,6 +28,7 @@ type Host interface {
 	DefineMetric(gauge bool, name string) (uint32, Status)
 	IncrementMetric(id uint32, offset int64) Status
 	RecordMetric(id uint32, value uint64) Status
+	Metric(id uint32) (uint64, Status)
 	Property(path string) ([]byte, Status)
 }
 
@@ -186,6 +187,10 @@ func hostRecordMetric(id uint32, value uint64) Status {
 	return native.RecordMetric(id, value)
 }
 
+func hostMetric(id uint32) (uint64, Status) {
+	return native.Metric(id)
+}
+
 func hostProperty(path string) ([]byte, Status) {
 	return native.Property(path)
 }
@@ -211,6 +216,7 @@ func (absentHost) SetSharedData(string, []byte, uint32) Status       { return St
 func (absentHost) DefineMetric(bool, string) (uint32, Status)        { return 0, StatusUnimplemented }
 func (absentHost) IncrementMetric(uint32, int64) Status              { return StatusUnimplemented }
 func (absentHost) RecordMetric(uint32, uint64) Status                { return StatusUnimplemented }
+func (absentHost) Metric(uint32) (uint64, Status)                    { return 0, StatusUnimplemented }
 func (absentHost) Property(string) ([]byte, Status)                  { return nil, StatusUnimplemented }
 
 func (absentHost) SendLocalResponse(uint32, string, [][2]string, []byte, int32) Status {

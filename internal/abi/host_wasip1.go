@@ -10,6 +10,7 @@ var out struct {
 	size    uint32
 	number  uint32
 	time    int64
+	value   uint64
 }
 
 var (
@@ -122,6 +123,11 @@ func hostIncrementMetric(id uint32, offset int64) Status {
 
 func hostRecordMetric(id uint32, value uint64) Status {
 	return Status(proxyRecordMetric(id, value))
+}
+
+func hostMetric(id uint32) (uint64, Status) {
+	status := proxyGetMetric(id, unsafe.Pointer(&out.value))
+	return out.value, Status(status)
 }
 
 func hostProperty(path string) ([]byte, Status) {

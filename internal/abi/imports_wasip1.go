@@ -68,5 +68,8 @@ func proxyIncrementMetric(id uint32, offset int64) uint32
 //go:wasmimport env proxy_record_metric
 func proxyRecordMetric(id uint32, value uint64) uint32
 
+//go:wasmimport env proxy_get_metric
+func proxyGetMetric(id uint32, value unsafe.Pointer) uint32
+
 //go:wasmimport env proxy_get_property
 func proxyGetProperty(path string, data, size unsafe.Pointer) uint32

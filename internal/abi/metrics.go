@@ -28,6 +28,13 @@ func (m Metric) Increment(offset int64) error {
 	return failed("proxy_increment_metric", hostIncrementMetric(m.id, offset))
 }
 
+// Value reads the metric as all workers of the host have left it. It costs one
+// host call and no memory.
+func (m Metric) Value() (uint64, error) {
+	value, status := hostMetric(m.id)
+	return value, failed("proxy_get_metric", status)
+}
+
 // Record sets a gauge.
 func (m Metric) Record(value uint64) error {
 	return failed("proxy_record_metric", hostRecordMetric(m.id, value))

@@ -74,5 +74,15 @@ type Env interface {
 	Now() time.Time
 }
 
+// Pause suspends a flow for d. It returns ErrCanceled where the outcome is no
+// longer wanted.
+func Pause(env Env, d time.Duration) error {
+	var never Event
+	if err := env.Wait(&never, d); err != ErrTimeout {
+		return err
+	}
+	return nil
+}
+
 // Func is a piece of work that needs the network.
 type Func func(Env)

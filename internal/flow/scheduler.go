@@ -31,6 +31,17 @@ func (s *Scheduler) Active() int { return s.active }
 // Waiting returns how many flows wait for an event.
 func (s *Scheduler) Waiting() int { return len(s.waiting) }
 
+// Next returns when the first of the waits ends, if there is any: the host is
+// to call Tick then.
+func (s *Scheduler) Next() (first time.Time, ok bool) {
+	for _, t := range s.waiting {
+		if !ok || t.deadline.Before(first) {
+			first, ok = t.deadline, true
+		}
+	}
+	return first, ok
+}
+
 // Go starts f and runs it until it first suspends or ends. Within a flow it
 // puts f in line, to begin when that flow suspends or ends.
 func (s *Scheduler) Go(f Func) *Task {

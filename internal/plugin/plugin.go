@@ -11,7 +11,6 @@ package plugin
 import (
 	"crypto/rand"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
@@ -20,20 +19,18 @@ import (
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/gate"
-	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 const (
 	// firstTick comes as soon as the host can make calls: it cannot while it
 	// starts us.
 	firstTick = time.Millisecond
-	// tick is how often we look whether something is due.
+	// tick is how often we look whether something is due, at least.
 	tick = time.Second
+	// nearTick is how often we look while a flow waits for less than a tick.
+	nearTick = 25 * time.Millisecond
 	// maxFlows is how many requests of one worker may need the network at once.
 	maxFlows = 1024
-	// maxAnswer is the largest answer to a call that is copied out of the
-	// host, in bytes, whatever the call allows.
-	maxAnswer = 512 << 10
 )
 
 // NewVM returns the context of the VM, which makes a plugin context for each
@@ -43,15 +40,27 @@ func NewVM() types.VMContext { return &vm{} }
 type vm struct{ types.DefaultVMContext }
 
 // NewPluginContext implements types.VMContext.
-func (*vm) NewPluginContext(uint32) types.PluginContext { return &plugin{} }
+func (*vm) NewPluginContext(id uint32) types.PluginContext {
+	return &plugin{
+		id: id, counters: counters{},
+		reading: map[uint32]*stream{}, watched: map[uint32]*stream{},
+	}
+}
 
 // plugin is one configuration at work on one worker.
 type plugin struct {
 	types.DefaultPluginContext
-	gate   *gate.Gate
-	flows  *flow.Scheduler
-	now    time.Time
-	ticked bool
+	id       uint32
+	gate     *gate.Gate
+	flows    *flow.Scheduler
+	counters counters
+	now      time.Time
+	period   time.Duration // of the ticks
+	ticked   bool
+
+	reading map[uint32]*stream // streams that wait for their body
+	bodies  bool               // the host lets bodies through: one came
+	watched map[uint32]*stream // open streams that an ending cuts
 }
 
 // OnPluginStart implements types.PluginContext: it takes the settings, or
@@ -65,17 +74,21 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		}
 		return types.OnPluginStartStatusFailed
 	}
-	p.now = abi.Now()
-	p.gate, err = gate.New(settings, gate.Deps{Now: p.clock, Random: rand.Reader, Log: logEvent})
+	p.exact()
+	p.gate, err = gate.New(settings, gate.Deps{
+		Now: p.clock, Clock: p.exact, Random: rand.Reader, Log: p.tell,
+		Shared: &memory{}, Signal: newSignal(),
+	})
 	if err != nil {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())
 		return types.OnPluginStartStatusFailed
 	}
-	p.flows = flow.NewScheduler(dispatch, p.clock)
+	p.flows = flow.NewScheduler(dispatch, p.exact)
 	if err := abi.SetTick(firstTick); err != nil {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())
 		return types.OnPluginStartStatusFailed
 	}
+	p.period = firstTick
 	return types.OnPluginStartStatusOK
 }
 
@@ -90,31 +103,57 @@ func problems(err error) (lines []string) {
 	return lines
 }
 
-func logEvent(e gate.Event) {
-	level := abi.LevelWarn
-	if e.Routine() {
-		level = abi.LevelInfo
-	}
-	abi.Log(level, "postern: "+e.JSON())
-}
-
 // clock is the time to the tick. No decision needs it closer, and asking the
 // host would be a call more for each request.
 func (p *plugin) clock() time.Time { return p.now }
 
+// exact is the host's time. What a flow or a wait is measured by is never
+// ahead of what the clock shows afterwards.
+func (p *plugin) exact() time.Time {
+	p.now = abi.Now()
+	return p.now
+}
+
 // OnTick implements types.PluginContext.
 func (p *plugin) OnTick() {
-	p.now = abi.Now()
-	if !p.ticked {
-		p.ticked = true
-		if err := abi.SetTick(tick); err != nil {
-			abi.Log(abi.LevelError, "postern: "+err.Error())
-		}
-	}
+	p.exact()
+	p.ticked = true
+	defer func() { p.setTick(p.wantedTick()) }()
+	p.cutStreams()
+	p.endReading()
 	for _, due := range p.gate.Due() {
 		p.flows.Go(due)
 	}
 	p.flows.Tick()
+}
+
+// wantedTick is how often we have to look now.
+func (p *plugin) wantedTick() time.Duration {
+	period := min(tick, p.gate.Interval())
+	if next, ok := p.flows.Next(); ok && next.Sub(p.now) < period {
+		period = min(period, nearTick)
+	}
+	return period
+}
+
+// hastenTick has the host tick sooner where a flow began a short wait. Only a
+// tick makes it slower again: each change begins the period anew, and many of
+// them would put the next tick off for ever.
+func (p *plugin) hastenTick() {
+	if wanted := p.wantedTick(); p.ticked && wanted < p.period {
+		p.setTick(wanted)
+	}
+}
+
+func (p *plugin) setTick(period time.Duration) {
+	if period == p.period {
+		return
+	}
+	if err := abi.SetTick(period); err != nil {
+		abi.Log(abi.LevelError, "postern: "+err.Error())
+		return
+	}
+	p.period = period
 }
 
 // NewHttpContext implements types.PluginContext.
@@ -123,48 +162,4 @@ func (p *plugin) NewHttpContext(id uint32) types.HttpContext {
 		return nil // refused at start: without a context the request is denied
 	}
 	return &stream{plugin: p, id: id}
-}
-
-// dispatch sends a flow's call. It fails with flow.ErrNotSent: what is
-// wrong with a cluster is for the operator to see, in the log.
-func dispatch(c flow.Call) (uint32, error) {
-	header := make([][2]string, 0, 4+len(c.Header))
-	header = append(header,
-		[2]string{":method", c.Method}, [2]string{":scheme", c.Scheme},
-		[2]string{":authority", c.Authority}, [2]string{":path", c.Path})
-	for _, f := range c.Header {
-		header = append(header, [2]string{f.Name, f.Value})
-	}
-	id, err := abi.DispatchCall(c.Cluster, header, c.Body, c.Timeout)
-	if err != nil {
-		abi.Log(abi.LevelError, "postern: no call through cluster "+strconv.Quote(c.Cluster)+": "+err.Error())
-		return 0, flow.ErrNotSent
-	}
-	return id, nil
-}
-
-// OnHttpCallResponse implements abi.CallReceiver.
-func (p *plugin) OnHttpCallResponse(id uint32, _, _, _ int) {
-	p.now = abi.Now()
-	header, body, err := abi.CallResponse(maxAnswer)
-	if err != nil {
-		p.flows.Deliver(id, flow.Response{}, callError(err))
-		return
-	}
-	r := flow.Response{Body: body}
-	for _, f := range header {
-		if f[0] == ":status" {
-			r.Status, _ = strconv.Atoi(f[1])
-			continue
-		}
-		r.Header = append(r.Header, httpmsg.Field{Name: f[0], Value: f[1]})
-	}
-	p.flows.Deliver(id, r, nil)
-}
-
-func callError(err error) error {
-	if err == abi.ErrTooLarge {
-		return flow.ErrTooLarge
-	}
-	return flow.ErrUnavailable
 }

@@ -25,10 +25,16 @@ type stream struct {
 	id     uint32
 	state  state
 	task   *flow.Task
+
+	ours    bool           // it asked for its body: it is answered here, whatever comes
+	reading *reading       // while it waits for its body
+	forward *gate.Forward  // what it went on with
+	asked   bool           // for the cookies of the answer
+	cookies httpmsg.Fields // that its answer is to have
 }
 
 // OnHttpRequestHeaders implements types.HttpContext.
-func (s *stream) OnHttpRequestHeaders(int, bool) types.Action {
+func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 	r, err := readRequest()
 	if err != nil {
 		abi.Log(abi.LevelError, "postern: "+err.Error())
@@ -37,6 +43,8 @@ func (s *stream) OnHttpRequestHeaders(int, bool) types.Action {
 	}
 	verdict, rest := s.plugin.gate.Handle(r)
 	switch {
+	case rest == nil && verdict.Body != nil && verdict.Forward == nil && verdict.Respond == nil:
+		return s.awaitBody(r, verdict.Body, end)
 	case rest == nil:
 		s.carryOut(verdict)
 	case s.plugin.flows.Active() >= maxFlows:
@@ -103,6 +111,7 @@ func (s *stream) run(rest gate.Flow) {
 		}
 	})
 	paused = true
+	s.plugin.hastenTick()
 }
 
 // makeCurrent makes this stream the one that host calls concern.
@@ -114,10 +123,11 @@ func (s *stream) carryOut(v gate.Verdict) {
 	if s.state != undecided {
 		return
 	}
-	if v.Forward != nil && v.Respond == nil {
+	if v.Forward != nil && v.Respond == nil && v.Body == nil && !s.ours {
 		err := edit(v.Forward)
 		if err == nil {
-			s.state = forwarded
+			s.state, s.forward = forwarded, v.Forward
+			s.watch()
 			return
 		}
 		abi.Log(abi.LevelError, "postern: "+err.Error())
@@ -174,89 +184,11 @@ func (s *stream) respond(r *gate.Respond) {
 	}
 }
 
-// OnHttpRequestBody implements types.HttpContext.
-func (s *stream) OnHttpRequestBody(int, bool) types.Action {
-	if s.state == forwarded {
-		return types.ActionContinue
-	}
-	return types.ActionPause
-}
-
-// OnHttpRequestTrailers implements types.HttpContext. Applications may merge
-// trailers into the headers (RFC 9110, section 6.5.1): what is ours to set is
-// taken out of both.
-func (s *stream) OnHttpRequestTrailers(int) types.Action {
-	if s.state != forwarded {
-		return types.ActionPause
-	}
-	trailers, err := abi.AppendHeaderPairs(nil, abi.RequestTrailers)
-	for _, p := range trailers {
-		if err == nil && s.plugin.gate.Strips(p[0]) {
-			err = abi.RemoveHeader(abi.RequestTrailers, p[0])
-		}
-	}
-	if err != nil {
-		abi.Log(abi.LevelError, "postern: "+err.Error())
-		return types.ActionPause
-	}
-	return types.ActionContinue
-}
-
-// OnHttpResponseHeaders implements types.HttpContext: it keeps an application
-// from setting cookies of our names. Our own answers pass here as well.
-func (s *stream) OnHttpResponseHeaders(int, bool) types.Action {
-	if s.state != forwarded {
-		return types.ActionContinue
-	}
-	_, some, err := abi.HeaderValue(abi.ResponseHeaders, "set-cookie")
-	if err == nil && !some {
-		return types.ActionContinue
-	}
-	if err := s.keepCookies(); err != nil {
-		abi.Log(abi.LevelError, "postern: "+err.Error())
-		if err := abi.RemoveHeader(abi.ResponseHeaders, "set-cookie"); err != nil {
-			abi.Log(abi.LevelError, "postern: "+err.Error())
-		}
-	}
-	return types.ActionContinue
-}
-
-// keepCookies takes our names out of the application's Set-Cookie fields and
-// leaves the others as they are.
-func (s *stream) keepCookies() error {
-	pairs, err := abi.AppendHeaderPairs(nil, abi.ResponseHeaders)
-	if err != nil {
-		return err
-	}
-	var kept []string
-	dropped := false
-	for _, p := range pairs {
-		if p[0] != "set-cookie" {
-			continue
-		}
-		if s.plugin.gate.OwnsCookie(httpmsg.SetCookieName(p[1])) {
-			dropped = true
-		} else {
-			kept = append(kept, p[1])
-		}
-	}
-	if !dropped {
-		return nil
-	}
-	if err := abi.RemoveHeader(abi.ResponseHeaders, "set-cookie"); err != nil {
-		return err
-	}
-	for _, value := range kept {
-		if err := abi.AddHeader(abi.ResponseHeaders, "set-cookie", value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // OnHttpStreamDone implements types.HttpContext: nobody waits for what a flow
 // may still find out.
 func (s *stream) OnHttpStreamDone() {
+	delete(s.plugin.reading, s.id)
+	delete(s.plugin.watched, s.id)
 	if s.task != nil {
 		s.task.Cancel()
 	}

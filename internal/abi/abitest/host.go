@@ -23,6 +23,7 @@ type Host struct {
 	Properties map[string]string // path joined by dots
 	Shared     map[string]Cell
 	Metrics    map[string]int64
+	NoStats    bool // every metric reads as 0, as with a host told to keep none
 	Responses  []Response
 	Calls      []Call
 	CallStatus abi.Status // what HTTPCall answers inline; OK unless set
@@ -214,6 +215,14 @@ func (h *Host) RecordMetric(id uint32, value uint64) abi.Status {
 		h.Metrics[name] = int64(value)
 	}
 	return status
+}
+
+func (h *Host) Metric(id uint32) (uint64, abi.Status) {
+	name, status := h.metric(id)
+	if h.NoStats {
+		return 0, status
+	}
+	return uint64(h.Metrics[name]), status
 }
 
 func (h *Host) metric(id uint32) (string, abi.Status) {
