@@ -231,3 +231,37 @@ func TestAPanicOnTheWayOutLeavesTheOthersAlone(t *testing.T) {
 		t.Errorf("the next flow ran: %v; %d active", done, b.Active())
 	}
 }
+
+func TestAPauseLastsAsLongAsItSays(t *testing.T) {
+	b := newBench()
+	var ended []time.Duration
+	start := b.time
+	for _, d := range []time.Duration{300 * time.Millisecond, 100 * time.Millisecond} {
+		b.Go(func(env Env) {
+			if err := Pause(env, d); err != nil {
+				t.Error(err)
+			}
+			ended = append(ended, b.time.Sub(start))
+		})
+	}
+	for next, ok := b.Next(); ok; next, ok = b.Next() {
+		b.time = next
+		b.Tick()
+	}
+	if diff := cmp.Diff([]time.Duration{100 * time.Millisecond, 300 * time.Millisecond}, ended); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAPauseThatNobodyWantsAnyMoreEnds(t *testing.T) {
+	b := newBench()
+	var got error
+	task := b.Go(func(env Env) { got = Pause(env, time.Hour) })
+	task.Cancel()
+	if !errors.Is(got, ErrCanceled) || b.Active() != 0 {
+		t.Errorf("got %v, %d active", got, b.Active())
+	}
+	if _, waits := b.Next(); waits {
+		t.Error("it still waits")
+	}
+}

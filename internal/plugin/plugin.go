@@ -61,6 +61,7 @@ type plugin struct {
 	reading map[uint32]*stream // streams that wait for their body
 	bodies  bool               // the host lets bodies through: one came
 	watched map[uint32]*stream // open streams that an ending cuts
+	over    func(*gate.Watch) bool
 }
 
 // OnPluginStart implements types.PluginContext: it takes the settings, or
@@ -83,6 +84,7 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())
 		return types.OnPluginStartStatusFailed
 	}
+	p.over = p.gate.Over
 	p.flows = flow.NewScheduler(dispatch, p.exact)
 	if err := abi.SetTick(firstTick); err != nil {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())

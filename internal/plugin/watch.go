@@ -13,7 +13,7 @@ func (s *stream) watch() {
 func (p *plugin) cutStreams() {
 	cut := false
 	for id, s := range p.watched {
-		if !p.gate.Over(s.forward.Watch) {
+		if !p.over(s.forward.Watch) {
 			continue
 		}
 		delete(p.watched, id)
