@@ -18,26 +18,17 @@ func (r *reader) check(c *Config) {
 	r.forward("forward", c)
 	r.rules("rules", c.Rules)
 	r.insecureHTTPCookies(c)
-	r.oneHost(c)
+	r.callbackHost(c)
 }
 
-// oneHost refuses settings under which a session that the callback host makes
-// reaches no other host: signing in there would go round in circles. It also
-// makes the callback host one that is served.
-func (r *reader) oneHost(c *Config) {
-	const path = "public_url"
+// callbackHost makes the callback host one that is served.
+func (r *reader) callbackHost(c *Config) {
 	if c.PublicURL == "" || len(r.problems) > 0 {
 		return
 	}
-	u, ok := r.address(path, c.PublicURL)
+	u, ok := r.address("public_url", c.PublicURL)
 	if !ok {
 		return
-	}
-	for i, h := range c.Hosts {
-		// A cookie without a domain is for its host, at every port.
-		if c.Session.Cookie.Domain == "" && (h.scope != itself || h.host != u.host) {
-			r.problem(path, "a session made there does not reach %s (%s): set session.cookie.domain to a domain that both are below", index("hosts", i), quote(h.String()))
-		}
 	}
 	if !c.AllowsHost(u.host, u.port) {
 		c.Hosts = append(c.Hosts, HostPattern{host: u.host, port: u.port})

@@ -32,8 +32,9 @@ type Config struct {
 	// `/callback`, and that is the redirect address to register at the
 	// provider. Only scheme, host and port. Without it each request's own host
 	// receives them, if the host is in `hosts`. Its own host needs no entry in
-	// `hosts`. If there are others, `session.cookie.domain` must name a domain
-	// that all of them are below, so that they receive the session.
+	// `hosts`. One sign-in there serves every other host: each gets a session of
+	// its own by a ticket that is good once, for half a minute, in one browser;
+	// or, with `session.cookie.domain`, all hosts below that domain share one.
 	//
 	// Example: "https://auth.example.com"
 	PublicURL string `json:"public_url"`

@@ -18,6 +18,18 @@ type failure struct {
 	retry      string // where a person may try again; "" for nowhere
 	retryAfter int    // seconds; 0 to say nothing
 	final      bool   // trying again does not help
+
+	logged  string        // the reason for the log, where the caller is not told it
+	cause   string        // what the reason comes of, in snake_case; "" where it says all
+	figures []page.Figure // what was counted, for the page
+}
+
+// forLog is the reason as the log gives it.
+func (f *failure) forLog() string {
+	if f.logged != "" {
+		return f.logged
+	}
+	return f.reason
 }
 
 // retryAfter is when we ask callers back while a provider is away, in seconds.
@@ -33,9 +45,12 @@ func (g *Gate) fail(q *request, f failure) Verdict {
 	if httpmsg.Navigation(q.Request) {
 		r.Body, r.Header = page.Error(page.ErrorPage{
 			Title: g.settings.SignIn.Title, Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry,
+			Cause: f.cause, Figures: f.figures,
 		})
 	} else {
-		r.Body, r.Header = page.Problem(page.ProblemDetails{Status: f.status, Reason: f.reason, RequestID: q.ID()})
+		r.Body, r.Header = page.Problem(page.ProblemDetails{
+			Status: f.status, Reason: f.reason, RequestID: q.ID(), Cause: f.cause, Figures: f.figures,
+		})
 	}
 	if f.status == 401 {
 		// RFC 9110, section 15.5.2: a 401 names a way to authenticate; RFC
@@ -54,7 +69,7 @@ func (g *Gate) refuseLogin(q *request, f failure) Verdict {
 	if f.retry == "" && !f.final {
 		f.retry = g.startURL("/")
 	}
-	g.log(Event{Event: EventLoginRefused, Reason: f.reason, Provider: g.provider.Name(), RequestID: q.ID()})
+	g.log(Event{Event: EventLoginRefused, Reason: f.forLog(), Cause: f.cause, Provider: g.provider.Name(), RequestID: q.ID()})
 	return g.fail(q, f)
 }
 

@@ -63,13 +63,13 @@ func (g *Gate) serveCallback(q *request) (Verdict, Flow) {
 	if err != nil || l.Provider != g.provider.Name() {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_not_ours"}), nil
 	}
-	retry := g.startURL(l.Return)
+	retry := g.startURL(l.Destination())
 	if l.Expired(g.now(), g.settings.SignIn.LoginTimeout.Std()) {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_expired", retry: retry}), nil
 	}
 	b := g.binding(q)
 	if b == nil {
-		return g.unbound(q, l, failure{status: 403, reason: "binding_missing", retry: retry})
+		return g.unbound(q, l, g.unboundFailure(q, retry))
 	}
 	proof, err := g.keys.Prove(b, l, g.clientID())
 	if err != nil {
@@ -78,17 +78,18 @@ func (g *Gate) serveCallback(q *request) (Verdict, Flow) {
 	if g.used.has(l.ID) {
 		return g.unbound(q, l, failure{status: 400, reason: "state_used", retry: retry})
 	}
-	return Verdict{}, func(env flow.Env) Verdict { return g.finish(env, q, l, r, proof) }
+	return Verdict{}, func(env flow.Env) Verdict { return g.finish(env, q, l, r, b, proof) }
 }
 
 // unbound answers a login that cannot be finished in this browser. If the
 // browser has a session all the same, as when somebody presses Reload, or when
 // another tab was faster, the person goes where they wanted to; nothing about
-// the session changes.
+// the session changes. A login of another host is for that host to look at.
 func (g *Gate) unbound(q *request, l *session.Login, f failure) (Verdict, Flow) {
-	if o, _ := g.open(q); o != nil {
-		g.tell(q.Request, EventLoginRefused, f.reason)
-		return redirect(g.returnTo(q, l.Return), "session_kept", nil), nil
+	o, _ := g.open(q)
+	if o != nil || l.App != nil && f.reason == "state_used" {
+		g.tell(q.Request, EventLoginRefused, f.forLog())
+		return redirect(g.returnTo(q, l.Destination()), "session_kept", nil), nil
 	}
 	return g.refuseLogin(q, f), nil
 }
@@ -109,16 +110,17 @@ func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failu
 	if l.Attempt > 0 || apart > race || apart < -race {
 		return g.refuseLogin(q, f), nil
 	}
-	g.tell(q.Request, EventLoginRestarted, f.reason)
-	return g.begin(q, session.Login{Return: l.Return, Attempt: l.Attempt + 1})
+	g.tell(q.Request, EventLoginRestarted, f.forLog())
+	return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1})
 }
 
-// finish turns a code into a session (Core, section 3.1.3).
-func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, proof session.Proof) Verdict {
-	retry := g.startURL(l.Return)
+// finish looks at what the provider answered, and turns the code into a session
+// or hands it on to the host that began the login.
+func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, b *session.Binding, proof session.Proof) Verdict {
+	retry := g.startURL(l.Destination())
 	if err := g.provider.CheckIssuer(env, r.issuer, r.hasIssuer); err != nil {
 		if oidc.Temporary(err) || errors.Is(err, flow.ErrCanceled) {
-			return g.providerRefused(q, err, l.Return)
+			return g.providerRefused(q, err, l.Destination())
 		}
 		return g.refuseLogin(q, failure{status: 403, reason: oidc.Reason(err), retry: retry})
 	}
@@ -128,17 +130,45 @@ func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, pr
 	if r.code == "" {
 		return g.refuseLogin(q, failure{status: 400, reason: "code_missing", retry: retry})
 	}
-	// Only now, and whatever comes of it: a code is for one use.
+	a := arrival{app: l.Application(g.origin(q), g.party()), code: r.code, proof: proof, binding: b, to: l.Return}
+	if l.App == nil {
+		return g.complete(env, q, a)
+	}
 	if g.used.has(l.ID) {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_used", retry: retry})
 	}
 	g.used.add(l.ID)
-	s, err := g.redeem(env, q, r.code, proof)
+	return g.handOn(q, l, r.code)
+}
+
+// arrival is a login that came back with a code, to the browser that began it
+// and to the host that will have the session.
+type arrival struct {
+	app     session.Application
+	code    string
+	proof   session.Proof
+	binding *session.Binding
+	to      string // where the browser wanted to go
+	asked   bool   // the browser was asked for a strict session cookie
+}
+
+// complete turns a code into a session (Core, section 3.1.3).
+func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
+	if g.used.has(a.app.ID) {
+		return g.refuseLogin(q, failure{status: 400, reason: "state_used", retry: g.startURL(a.to)})
+	}
+	settled, why := g.unfollowed(q, a.binding)
+	if len(settled) >= loopRounds-1 {
+		return g.suspect(q, &a, settled, why)
+	}
+	// Only now, and whatever comes of it: a code is for one use.
+	g.used.add(a.app.ID)
+	s, err := g.redeem(env, q, a.code, a.proof)
 	if err != nil {
-		return g.providerRefused(q, err, l.Return)
+		return g.providerRefused(q, err, a.to)
 	}
 	g.log(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
-	return g.settle(q, s, g.returnTo(q, l.Return))
+	return g.settled(g.settle(q, s, g.returnTo(q, a.to)), a.binding, settled)
 }
 
 // redeem exchanges a code and verifies all that comes back.

@@ -11,12 +11,12 @@ import (
 )
 
 // paths are the gate's own addresses.
-type paths struct{ prefix, signIn, start, callback, signOut, userinfo string }
+type paths struct{ prefix, signIn, start, callback, ticket, signOut, userinfo string }
 
 func newPaths(prefix string) paths {
 	return paths{
 		prefix: prefix, signIn: prefix + "/sign_in", start: prefix + "/start",
-		callback: prefix + "/callback", signOut: prefix + "/sign_out", userinfo: prefix + "/userinfo",
+		callback: prefix + "/callback", ticket: prefix + "/ticket", signOut: prefix + "/sign_out", userinfo: prefix + "/userinfo",
 	}
 }
 
@@ -39,6 +39,11 @@ func (g *Gate) serve(q *request) (Verdict, Flow) {
 			return g.serveCallback(q)
 		}
 		return g.wrongMethod(q, "GET"), nil // a HEAD must not use up the code
+	case g.paths.ticket:
+		if q.Method == "GET" {
+			return g.serveTicket(q)
+		}
+		return g.wrongMethod(q, "GET"), nil
 	case g.paths.signIn:
 		if get {
 			return g.serveSignIn(q), nil
@@ -135,9 +140,14 @@ func displayName(display, name string) string {
 	return name
 }
 
-// startURL is the address that begins a login, to return to rd.
+// startURL is the address that begins a login, to return to rd: on the host that
+// will have the session.
 func (g *Gate) startURL(rd string) string {
-	return g.paths.start + "?" + url.Values{"rd": {rd}}.Encode()
+	origin := ""
+	if g.tickets() && !strings.HasPrefix(rd, "/") {
+		origin, rd = g.splitReturn(rd)
+	}
+	return origin + g.paths.start + "?" + url.Values{"rd": {rd}}.Encode()
 }
 
 // serveUserinfo tells a signed-in browser who it is: the claims that the

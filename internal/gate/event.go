@@ -14,7 +14,9 @@ type Event struct {
 	Reason    string   `json:"reason,omitempty"`
 	Provider  string   `json:"provider,omitempty"`
 	Step      string   `json:"step,omitempty"`
+	Cause     string   `json:"cause,omitempty"`
 	Dropped   []string `json:"dropped,omitempty"`
+	Bytes     int      `json:"bytes,omitempty"`
 	RequestID string   `json:"request_id,omitempty"`
 }
 

@@ -32,8 +32,11 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 	values, err := url.ParseQuery(q.target.Query)
 	if sealed := values["request"]; err == nil && len(sealed) == 1 {
 		start, err := g.keys.OpenStart(sealed[0], g.now())
-		if err != nil {
+		switch {
+		case err != nil:
 			return g.refuseLogin(q, failure{status: 400, reason: "start_request"}), nil
+		case start.App != nil:
+			return g.beginFor(q, start)
 		}
 		return g.begin(q, session.Login{Return: g.returnTo(q, start.Return)})
 	}
@@ -45,11 +48,11 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 // that is another: the login must begin where its answer arrives, because the
 // binding cookie is for that host alone.
 func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
-	if g.callback != "" && g.callback != g.origin(q) {
+	if g.elsewhere(q) {
 		return g.beginElsewhere(q, l), nil
 	}
 	l.Provider = g.provider.Name()
-	b, fresh, err := session.NewBinding(g.binding(q), g.now(), g.random)
+	b, header, err := g.bind(q)
 	if err != nil {
 		return g.internal(q), nil
 	}
@@ -57,35 +60,57 @@ func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
 	if err != nil {
 		return g.internal(q), nil
 	}
-	var header httpmsg.Fields
-	if fresh {
-		sealed, err := g.keys.SealBinding(b)
-		if err != nil {
-			return g.internal(q), nil
-		}
-		header = httpmsg.Fields{g.setBinding(sealed, session.BindingLifetime)}
-	}
 	return Verdict{}, func(env flow.Env) Verdict {
 		to, err := g.provider.AuthorizationURL(env, g.redirectURI(q), state, proof)
 		if err != nil {
-			return g.providerRefused(q, err, l.Return)
+			return g.providerRefused(q, err, l.Destination())
 		}
 		return redirect(to, "login", header)
 	}
 }
 
-// beginElsewhere sends the browser to the callback host, with a return address
-// that only this gate can have written.
-func (g *Gate) beginElsewhere(q *request, l session.Login) Verdict {
-	rd := l.Return
-	if strings.HasPrefix(rd, "/") {
-		rd = g.origin(q) + rd
+// elsewhere reports whether the provider's answers arrive at another host than
+// the request's.
+func (g *Gate) elsewhere(q *request) bool { return g.callback != "" && g.callback != g.origin(q) }
+
+// bind returns the browser's binding, and the field that sets it where it is new.
+func (g *Gate) bind(q *request) (*session.Binding, httpmsg.Fields, error) {
+	b, fresh, err := session.NewBinding(g.binding(q), g.now(), g.random)
+	if err != nil || !fresh {
+		return b, nil, err
 	}
-	sealed, err := g.keys.SealStart(session.Start{Return: rd, Made: g.now().Unix()})
+	field, err := g.sealedBinding(b)
+	return b, httpmsg.Fields{field}, err
+}
+
+// sealedBinding is the field that sets a binding, for as long as it is good.
+func (g *Gate) sealedBinding(b *session.Binding) (httpmsg.Field, error) {
+	sealed, err := g.keys.SealBinding(b)
+	if err != nil {
+		return httpmsg.Field{}, err
+	}
+	return g.setBinding(sealed, b.Left(g.now())), nil
+}
+
+// beginElsewhere sends the browser to the callback host, with a request that
+// only this gate can have written. Where sessions are of single hosts, it binds
+// the login to this browser at this host first.
+func (g *Gate) beginElsewhere(q *request, l session.Login) Verdict {
+	start, header := session.Start{Return: l.Return, Made: g.now().Unix()}, httpmsg.Fields(nil)
+	var err error
+	if g.tickets() {
+		start.App, header, err = g.beginApplication(q, l.Attempt)
+	} else if strings.HasPrefix(l.Return, "/") {
+		start.Return = g.origin(q) + l.Return
+	}
 	if err != nil {
 		return g.internal(q)
 	}
-	return redirect(g.callback+g.paths.start+"?"+url.Values{"request": {sealed}}.Encode(), "login", nil)
+	sealed, err := g.keys.SealStart(start)
+	if err != nil {
+		return g.internal(q)
+	}
+	return redirect(g.callback+g.paths.start+"?"+url.Values{"request": {sealed}}.Encode(), "login", header)
 }
 
 // redirectURI is where the provider sends the browser back to.

@@ -102,7 +102,7 @@ func (g *Gate) settle(q *request, s *session.Session, to string) Verdict {
 		parts, err = g.jar.Split(sealed)
 	}
 	if err != nil {
-		return g.refuseLogin(q, failure{status: 500, reason: "session_too_large", final: true})
+		return g.tooLarge(q, err)
 	}
 	header := httpmsg.Fields{}
 	for i, part := range parts {

@@ -16,12 +16,28 @@ var english = language{
 	signedOut:     "You are signed out",
 	signedOutLead: "Your session in this browser has ended. On a shared computer, close the browser window as well.",
 	signInAgain:   "Sign in again",
-	onward:        "One moment",
-	onwardLead:    "You are being taken on to the next step.",
-	onwardNow:     "Continue",
-	tryAgain:      "Try again",
-	reason:        "Reason",
-	requestID:     "Request",
+
+	signedOutAtProvider: "Your session has ended, here and at the provider that signed you in. On a shared computer, close the browser window as well.",
+
+	onward:     "One moment",
+	onwardLead: "You are being taken on to the next step.",
+	onwardNow:  "Continue",
+	tryAgain:   "Try again",
+	reason:     "Reason",
+	cause:      "Cause",
+	requestID:  "Request",
+
+	figures: map[string]string{
+		"rounds":           "Sessions given",
+		"seconds":          "Within seconds",
+		"cookie":           "Cookie",
+		"bytes_set":        "Bytes given",
+		"cookies_received": "Cookies received",
+		"bytes_received":   "Bytes received",
+		"bytes_needed":     "Bytes needed",
+		"bytes_allowed":    "Bytes allowed",
+		"left_out":         "Left out",
+	},
 
 	byReason: map[string]explanation{
 		"no_session":          {"You are not signed in", "This page is for people who have signed in.", "Sign in and open it again."},
@@ -39,7 +55,22 @@ var english = language{
 		"state_used":      {"This sign-in is over already", "The address in your browser was used before. It works only once.", "Start again from the page you wanted."},
 		"binding_missing": {"Your browser did not send our cookie", "Without it we cannot tell that this sign-in is yours.", "Allow cookies for this site, open it by https, and do not change browsers halfway. Then try again."},
 		"binding_differs": {"This sign-in began elsewhere", "It was started in another browser or window, so it cannot be finished in this one.", "Try again here, or go back to the window where you started."},
-		"login_loop":      {"Signing in does not last", "You have signed in several times, but your browser does not keep the session.", "Allow cookies for this site, open it by https, and check that the clock of your device is right."},
+		"ticket_refused":  {"This sign-in cannot be finished here", "The address that was to finish it is too old, was used before, or belongs to another sign-in.", "Start again from the page you wanted."},
+
+		"binding_missing:plain_http":        {"Your browser did not send our cookie", "It goes over https only, and this site seems to be open by plain http.", "Open this site by https. If you did, tell whoever looks after it: the proxy does not see that it was https."},
+		"binding_missing:cookie_sent_twice": {"Your browser sent our cookie twice", "One of the two was put there by another site, and neither can be trusted.", "Delete the cookies of this site and try again."},
+		"binding_missing:does_not_open":     {"Our cookie cannot be read", "It is too old, or it was made by a gate with another key.", "Try again. If it stays like this, tell whoever looks after this site."},
+
+		"login_loop":                          {"Signing in does not last", "You have signed in several times, but the session does not come back.", "Try again. If it stays like this, tell whoever looks after this site."},
+		"login_loop:no_cookie":                {"Signing in does not last", "You have signed in several times, but your browser does not send the session's cookie back. It sends another cookie of ours, so it refuses this one: for its size, its domain, or a rule of the browser's.", "Allow cookies for this site, or try another browser. If that does not help, tell whoever looks after this site."},
+		"login_loop:cookie_parts_missing":     {"Signing in does not last", "You have signed in several times, but your browser sends only parts of the session back. It is larger than the browser keeps for one site.", "Delete the cookies of this site and try again. If that does not help, tell whoever looks after this site."},
+		"login_loop:cookie_sent_twice":        {"Signing in does not last", "You have signed in several times, but your browser sends the session's cookie twice. One of the two was put there by another site.", "Both were deleted. Try again."},
+		"login_loop:past_lifetime":            {"Signing in does not last", "You have signed in several times, but each session was over as soon as it began. The clocks of the servers here do not agree.", "Please tell whoever looks after this site."},
+		"login_loop:does_not_open":            {"Signing in does not last", "You have signed in several times, but the session that comes back cannot be read. The servers here may have different keys.", "Please tell whoever looks after this site."},
+		"login_loop:other_provider_or_client": {"Signing in does not last", "You have signed in several times, but the session that comes back is one of another application on this host.", "Please tell whoever looks after this site."},
+
+		"session_ended":       {"You were signed out", "Your session was ended elsewhere: at the provider, on another device, or by an administrator.", "Sign in again to go on."},
+		"renewal_unavailable": {"One moment, please", "Your session is to be renewed, but the provider that signed you in does not answer. Nothing is lost: you are still signed in.", "Try again in a few seconds."},
 
 		"session_too_large": {"Your account does not fit", "The provider sent more about you than a browser can keep, often because of very many groups.", "Please tell whoever looks after this site. Trying again does not help."},
 

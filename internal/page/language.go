@@ -11,10 +11,13 @@ type language struct {
 	continueWith, continueTo                       string
 	signOut, signOutAsk, signOutLead, staySignedIn string
 	signedOut, signedOutLead, signInAgain          string
+	signedOutAtProvider                            string
 	onward, onwardLead, onwardNow                  string
-	tryAgain, reason, requestID                    string
+	tryAgain, reason, cause, requestID             string
 
-	byReason map[string]explanation
+	figures map[string]string // what figures are called
+
+	byReason map[string]explanation // by reason, and by reason, colon and cause
 	byPrefix map[string]explanation // by what a reason begins with, up to and with the first underscore
 	byStatus map[int]explanation
 	other    explanation
@@ -24,9 +27,21 @@ type language struct {
 // what to do about it.
 type explanation struct{ title, detail, advice string }
 
-// explain finds the words for a reason; where there are none, those for the
-// family of reasons, then those for the status.
-func (l *language) explain(status int, reason string) explanation {
+// figure is what something that was counted is called.
+func (l *language) figure(key string) string {
+	if name, ok := l.figures[key]; ok {
+		return name
+	}
+	return key
+}
+
+// explain finds the words for a reason and its cause; where there are none,
+// those for the reason, then those for the family of reasons, then those for
+// the status.
+func (l *language) explain(status int, reason, cause string) explanation {
+	if e, ok := l.byReason[reason+":"+cause]; ok {
+		return e
+	}
 	if e, ok := l.byReason[reason]; ok {
 		return e
 	}

@@ -50,6 +50,7 @@ type OnwardPage struct {
 type SignedOutPage struct {
 	Title, Logo string
 	SignIn      string // where to sign in again; "" for nowhere
+	AtProvider  bool   // the session at the provider has ended as well
 }
 
 // ErrorPage says why something did not happen, in the words that belong to
@@ -58,9 +59,15 @@ type ErrorPage struct {
 	Title, Logo string
 	Status      int
 	Reason      string // a stable code in snake_case
+	Cause       string // what the reason comes of, in snake_case; "" where it says all
 	RequestID   string
 	Retry       string // where to try again; "" for nowhere
+	Figures     []Figure
 }
+
+// Figure is something that was counted. The key is one that the language has a
+// name for; others are shown as they are.
+type Figure struct{ Key, Value string }
 
 // SignIn writes a sign-in page.
 func SignIn(p SignInPage) (body []byte, header httpmsg.Fields) {
@@ -104,7 +111,11 @@ func SignOut(p SignOutPage) (body []byte, header httpmsg.Fields) {
 // SignedOut writes the page after a sign-out.
 func SignedOut(p SignedOutPage) (body []byte, header httpmsg.Fields) {
 	t := &english
-	content := fill(messageHTML, texts{"lead": t.signedOutLead}, parts{"action": action(p.SignIn, t.signInAgain)})
+	lead := t.signedOutLead
+	if p.AtProvider {
+		lead = t.signedOutAtProvider
+	}
+	content := fill(messageHTML, texts{"lead": lead}, parts{"action": action(p.SignIn, t.signInAgain)})
 	return document(frame{t: t, heading: t.signedOut, site: p.Title, logo: p.Logo, mark: doneMark}, content), headers()
 }
 
@@ -119,13 +130,19 @@ func Onward(p OnwardPage) (body []byte, header httpmsg.Fields) {
 // Error writes an error page.
 func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
 	t := &english
-	e := t.explain(p.Status, p.Reason)
+	e := t.explain(p.Status, p.Reason, p.Cause)
 	var details markup
-	for _, d := range [...][2]string{{t.reason, p.Reason}, {t.requestID, shorten(p.RequestID)}} {
-		if d[1] != "" {
-			details += fill(detailHTML, texts{"label": d[0], "value": d[1]}, nil)
+	detail := func(label, value string) {
+		if value != "" {
+			details += fill(detailHTML, texts{"label": label, "value": value}, nil)
 		}
 	}
+	for _, f := range p.Figures {
+		detail(t.figure(f.Key), f.Value)
+	}
+	detail(t.reason, p.Reason)
+	detail(t.cause, p.Cause)
+	detail(t.requestID, shorten(p.RequestID))
 	if details != "" {
 		details = fill(detailsHTML, nil, parts{"details": details})
 	}

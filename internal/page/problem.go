@@ -14,14 +14,16 @@ type ProblemDetails struct {
 	Reason    string            // a stable code in snake_case, which programs branch on
 	Title     string            // "" for the words that belong to the reason
 	Detail    string            // likewise
+	Cause     string            // what the reason comes of; "" where it says all
 	RequestID string            // "" to leave it out
+	Figures   []Figure          // what was counted
 	Extra     map[string]string // further members; none of the above can be replaced
 }
 
 // Problem writes an error as application/problem+json. Its type is
 // about:blank, for the reason says more than an address could.
 func Problem(p ProblemDetails) (body []byte, header httpmsg.Fields) {
-	e := english.explain(p.Status, p.Reason)
+	e := english.explain(p.Status, p.Reason, p.Cause)
 	if p.Title == "" {
 		p.Title = e.title
 	}
@@ -34,7 +36,11 @@ func Problem(p ProblemDetails) (body []byte, header httpmsg.Fields) {
 	w.add("status", p.Status)
 	w.addText("detail", p.Detail)
 	w.addText("reason", p.Reason)
+	w.addText("cause", p.Cause)
 	w.addText("request_id", shorten(p.RequestID))
+	for _, f := range p.Figures {
+		w.add(f.Key, f.Value)
+	}
 	names := make([]string, 0, len(p.Extra))
 	for name := range p.Extra {
 		names = append(names, name)

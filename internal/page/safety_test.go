@@ -279,11 +279,11 @@ func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
 		"a_reason_nobody_knows":  "The provider's answer was refused",
 		"":                       "The provider's answer was refused",
 	} {
-		if got := english.explain(502, reason).title; got != want {
+		if got := english.explain(502, reason, "").title; got != want {
 			t.Errorf("%q: got %q", reason, got)
 		}
 	}
-	if got := english.explain(299, "x").title; got != english.other.title {
+	if got := english.explain(299, "x", "").title; got != english.other.title {
 		t.Errorf("with nothing to go by: %q", got)
 	}
 }

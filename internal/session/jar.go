@@ -129,11 +129,11 @@ func (r *Reader) Chunks() (c Chunks, err error) {
 }
 
 // Split cuts a sealed value into the values of its cookies. It fails with
-// ErrTooLarge where it would take more than MaxChunks.
+// a *TooLargeError where it would take more than MaxChunks.
 func (j Jar) Split(sealed string) ([]string, error) {
 	n := (len(sealed) + 2 + ChunkBytes - 1) / ChunkBytes
 	if n > MaxChunks {
-		return nil, ErrTooLarge
+		return nil, &TooLargeError{Bytes: len(sealed)}
 	}
 	rest := strconv.Itoa(n) + "." + sealed
 	parts := make([]string, 0, n)

@@ -110,13 +110,24 @@ var ErrExpired = errors.New("session: past its lifetime")
 // its tokens.
 var ErrTooLarge = errors.New("session: larger than session.max_bytes")
 
+// TooLargeError is an ErrTooLarge with its figures.
+type TooLargeError struct {
+	Bytes   int      // what the session would take
+	Dropped []string // the tokens that were left out already
+}
+
+func (e *TooLargeError) Error() string { return ErrTooLarge.Error() }
+
+// Unwrap makes it an ErrTooLarge.
+func (e *TooLargeError) Unwrap() error { return ErrTooLarge }
+
 // maxSealed bounds what is opened at all, in bytes.
 const maxSealed = 64 << 10
 
 // SealSession seals a session into at most limit bytes. Where it does not fit,
 // tokens are left out of s in this order: the ID token, the refresh token, the
 // access token; dropped names those that were. If even that is too much, the
-// error is ErrTooLarge, and sealed only shows how long it would be.
+// error is a *TooLargeError.
 func (r *Keyring) SealSession(s *Session, limit int) (sealed string, dropped []string, err error) {
 	for _, token := range []struct {
 		name  string
@@ -136,7 +147,7 @@ func (r *Keyring) SealSession(s *Session, limit int) (sealed string, dropped []s
 			return sealed, dropped, nil
 		}
 	}
-	return sealed, dropped, ErrTooLarge
+	return "", dropped, &TooLargeError{Bytes: len(sealed), Dropped: dropped}
 }
 
 // OpenSession opens a sealed session that began within lifetime; an older one
