@@ -193,6 +193,7 @@ func (p *Provider) redirectCode(w http.ResponseWriter, r *http.Request, a *autho
 	value := newToken()
 	p.mu.Lock()
 	p.counts["code"]++
+	s.join(a.client)
 	p.store.codes[value] = &code{
 		grant:       &grant{client: a.client, user: s.user, scopes: a.scopes, nonce: a.nonce, session: s},
 		redirectURI: a.redirectURI,

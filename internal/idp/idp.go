@@ -4,8 +4,9 @@
 // (RFC 7636, S256 always), for confidential clients (client_secret_basic and
 // client_secret_post) and public ones, with discovery, a key set whose keys
 // rotate, userinfo, refresh tokens that rotate (RFC 9700, section 4.14),
-// RP-initiated logout and the iss response parameter (RFC 9207). It has a
-// sign-in page and a session of its own, so that a second login is silent.
+// revocation (RFC 7009), introspection (RFC 7662), RP-initiated and back-channel
+// logout, and the iss response parameter (RFC 9207). It has a sign-in page and a
+// session of its own, so that a second login is silent.
 //
 // It refuses what a careful provider refuses: redirect addresses that are not
 // registered to the letter, codes and refresh tokens that come twice (both
@@ -38,6 +39,9 @@ type Client struct {
 	// RedirectURIs are compared character by character (RFC 9700, section 2.1).
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
+	// BackchannelLogoutURI is told when a session ends that the client took
+	// part in (Back-Channel Logout 1.0, section 2.2), by Config.Post.
+	BackchannelLogoutURI string
 	// AnyLoopbackPort lets http redirect addresses on a loopback IP literal
 	// differ in the port (RFC 8252, section 7.3).
 	AnyLoopbackPort bool
@@ -69,6 +73,10 @@ type Config struct {
 
 	Clock func() time.Time // default time.Now
 
+	// Post sends a form on the back channel. Without it nobody is told when a
+	// session ends.
+	Post func(url string, form url.Values) (status int, err error)
+
 	CodeLifetime         time.Duration // default 1 minute
 	AccessTokenLifetime  time.Duration // default 5 minutes
 	IDTokenLifetime      time.Duration // default 5 minutes
@@ -90,6 +98,8 @@ type Provider struct {
 	counts      map[string]int
 	intercept   func(http.ResponseWriter, *http.Request) bool
 	editIDToken func(claims map[string]any)
+
+	editLogoutToken func(claims map[string]any)
 }
 
 // New checks the settings and makes the first signing keys.
@@ -195,6 +205,8 @@ func (p *Provider) routes() {
 		"POST %s/token":       p.serveToken,
 		"GET %s/userinfo":     p.serveUserinfo,
 		"POST %s/userinfo":    p.serveUserinfo,
+		"POST %s/revoke":      p.serveRevocation,
+		"POST %s/introspect":  p.serveIntrospection,
 		"GET %s/end_session":  p.serveEndSession,
 		"POST %s/end_session": p.serveEndSession,
 	} {
@@ -232,8 +244,9 @@ func (p *Provider) EditIDToken(f func(claims map[string]any)) {
 
 // Count says how often something happened: "discovery", "jwks", "authorize",
 // "sign_in", "sign_in:failed", "code", "token:authorization_code",
-// "token:refresh_token", "userinfo", "end_session", and "refused:" followed by
-// the OAuth error.
+// "token:refresh_token", "userinfo", "revocation", "introspection",
+// "end_session", "backchannel_logout", "backchannel_logout:failed", and
+// "refused:" followed by the OAuth error.
 func (p *Provider) Count(what string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -117,6 +117,8 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"userinfo_endpoint":                     p.endpoint("userinfo"),
 		"jwks_uri":                              p.endpoint("jwks"),
 		"end_session_endpoint":                  p.endpoint("end_session"),
+		"revocation_endpoint":                   p.endpoint("revoke"),
+		"introspection_endpoint":                p.endpoint("introspect"),
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              []string{"query"},
 		"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
@@ -130,6 +132,10 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"request_parameter_supported":           false,
 		"request_uri_parameter_supported":       false,
 
+		"revocation_endpoint_auth_methods_supported":     []string{"client_secret_basic", "client_secret_post", "none"},
+		"introspection_endpoint_auth_methods_supported":  []string{"client_secret_basic", "client_secret_post"},
+		"backchannel_logout_supported":                   true,
+		"backchannel_logout_session_supported":           true,
 		"authorization_response_iss_parameter_supported": true,
 	})
 }

@@ -72,13 +72,7 @@ func (p *Provider) endCurrent(w http.ResponseWriter, r *http.Request, sid string
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
 		secret = cookie.Value
 	}
-	p.mu.Lock()
-	for key, s := range p.store.sessions {
-		if key == secret || (sid != "" && s.id == sid) {
-			p.store.endSession(key)
-		}
-	}
-	p.mu.Unlock()
+	p.end(func(key string, s *session) bool { return key == secret || (sid != "" && s.id == sid) })
 	p.setCookie(w, "", -1)
 }
 

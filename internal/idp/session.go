@@ -46,9 +46,22 @@ func (p *Provider) currentSession(r *http.Request) *session {
 // EndSessions signs everybody out at the provider and revokes their tokens, as
 // an administrator would.
 func (p *Provider) EndSessions() {
+	p.end(func(string, *session) bool { return true })
+}
+
+// EndSession signs one person out everywhere, as an administrator would, and
+// returns how many sessions that were.
+func (p *Provider) EndSession(username string) int {
+	return p.end(func(_ string, s *session) bool { return s.user.PreferredUsername == username })
+}
+
+// end ends sessions and tells the clients that took part in them.
+func (p *Provider) end(chosen func(secret string, s *session) bool) int {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for secret := range p.store.sessions {
-		p.store.endSession(secret)
+	ended := p.store.endSessions(chosen)
+	p.mu.Unlock()
+	for _, s := range ended {
+		p.tellClients(s) // without the lock: a client may ask us something first
 	}
+	return len(ended)
 }

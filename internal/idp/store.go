@@ -41,6 +41,7 @@ type refresh struct {
 type access struct {
 	grant   *grant
 	scopes  []string
+	issued  time.Time
 	expires time.Time
 }
 
@@ -51,6 +52,13 @@ type session struct {
 	authTime time.Time
 	expires  time.Time
 	ended    bool
+	clients  []*Client // that were given a code
+}
+
+func (s *session) join(c *Client) {
+	if !slices.Contains(s.clients, c) {
+		s.clients = append(s.clients, c)
+	}
 }
 
 // store is guarded by the provider's mutex. Used codes and refresh tokens stay
@@ -92,12 +100,18 @@ func sweep[T any](m map[string]T, now time.Time, expires func(T) time.Time) {
 	}
 }
 
-// endSession forgets a sign-in; what it gave to clients dies with it.
-func (s *store) endSession(secret string) {
-	if ended := s.sessions[secret]; ended != nil {
-		ended.ended = true
-		delete(s.sessions, secret)
+// endSessions forgets the sign-ins that are chosen, and returns them; what they
+// gave to clients dies with them.
+func (s *store) endSessions(chosen func(secret string, s *session) bool) []*session {
+	var ended []*session
+	for secret, session := range s.sessions {
+		if chosen(secret, session) {
+			session.ended = true
+			delete(s.sessions, secret)
+			ended = append(ended, session)
+		}
 	}
+	return ended
 }
 
 // newToken returns at least 128 random bits as text.

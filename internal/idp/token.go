@@ -170,7 +170,7 @@ func (p *Provider) issue(g *grant, scopes []string, nonce string) (*tokenRespons
 func (p *Provider) issueAccess(g *grant, scopes []string) (string, error) {
 	now, jti := p.now(), newToken()
 	expires := now.Add(p.cfg.AccessTokenLifetime)
-	p.store.accesses[jti] = &access{grant: g, scopes: scopes, expires: expires}
+	p.store.accesses[jti] = &access{grant: g, scopes: scopes, issued: now, expires: expires}
 	claims := map[string]any{
 		"iss": p.cfg.Issuer, "sub": g.user.Subject, "aud": g.client.Audience, "client_id": g.client.ID,
 		"iat": now.Unix(), "exp": expires.Unix(), "jti": jti, "sid": g.session.id, "scope": strings.Join(scopes, " "),
