@@ -32,6 +32,7 @@ type LogoutToken struct {
 	SID     string
 	Subject string
 	ID      string    // must be accepted once only
+	Issued  time.Time
 	Expires time.Time // from then on the token is refused for its age
 }
 
@@ -113,7 +114,7 @@ func (p *Provider) readLogoutClaims(payload []byte, now time.Time) (*LogoutToken
 	if err != nil {
 		return nil, err
 	}
-	return &LogoutToken{SID: c.SID, Subject: c.Subject, ID: c.ID, Expires: expires}, nil
+	return &LogoutToken{SID: c.SID, Subject: c.Subject, ID: c.ID, Issued: c.IssuedAt.time(), Expires: expires}, nil
 }
 
 // checkLogoutTimes returns when the token will be refused for its age.

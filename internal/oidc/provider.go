@@ -144,6 +144,10 @@ func (p *Provider) backOff(now time.Time) {
 	}
 }
 
+// Await waits until the provider is known. It fails with a Failure that is
+// Temporary, or with flow.ErrCanceled.
+func (p *Provider) Await(env flow.Env) error { return p.await(env) }
+
 // await waits until the provider is known, for a bounded time and with a
 // bounded number of others.
 func (p *Provider) await(env flow.Env) error {
