@@ -95,7 +95,7 @@ func testStreams(t *testing.T, g *Gate) {
 	must(leaves.Get(g.URL("/oauth2/sign_out")))(t)
 	ended := time.Now()
 	for i, s := range ending {
-		if err := s.Cut(cutLimit); err != nil {
+		if err := s.Cut(time.Until(ended.Add(cutLimit))); err != nil {
 			t.Errorf("stream %d: %v", i, err)
 		}
 	}

@@ -316,7 +316,7 @@ func connectionManager(s EnvoySetup, filters []object) object {
 	if s.App == "" {
 		route["direct_response"] = object{"status": 200, "body": object{"inline_string": "direct response\n"}}
 	} else {
-		route["route"] = object{"cluster": "app"}
+		route["route"] = object{"cluster": "app", "timeout": "0s"} // streams stay open
 	}
 	return typed("envoy.filters.network.http_connection_manager",
 		"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",

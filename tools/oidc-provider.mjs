@@ -27,7 +27,7 @@ const provider = new Provider(issuer, {
     // A native client's loopback addresses match on any port (RFC 8252, section 7.3).
     application_type: 'native',
     redirect_uris: ['http://localhost/oauth2/callback', 'http://127.0.0.1/oauth2/callback'],
-    post_logout_redirect_uris: ['http://localhost/', 'http://127.0.0.1/'],
+    post_logout_redirect_uris: ['http://localhost/oauth2/signed_out', 'http://127.0.0.1/oauth2/signed_out'],
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     token_endpoint_auth_method: 'client_secret_basic',
@@ -46,6 +46,14 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: false },
     introspection: { enabled: true },
     revocation: { enabled: true },
+    // Whoever signs out at the application is asked here once more.
+    rpInitiatedLogout: {
+      enabled: true,
+      logoutSource: (ctx, xsrfForm) => {
+        ctx.body = page(`${xsrfForm}<input form="op.logoutForm" type="hidden" name="logout" value="yes">
+<button form="op.logoutForm" type="submit">Sign out</button>`);
+      },
+    },
   },
   interactions: { policy, url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (ctx, id) => people[id] && {
