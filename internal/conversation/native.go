@@ -12,6 +12,7 @@ import (
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/gate"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/shared"
 )
 
 // Native plays scripts on the gate as Go code: fast, and with a debugger at
@@ -41,8 +42,12 @@ func (native) Start(s Setup) (Gate, error) {
 		return nil, err
 	}
 	g := &nativeGate{setup: s, now: s.Now, app: defaultApp}
+	local := shared.NewLocal()
 	g.gate, err = gate.New(settings, gate.Deps{
 		Now:    g.Now,
+		Clock:  g.Now,
+		Shared: local,
+		Signal: local,
 		Random: seeded(),
 		Log:    func(e gate.Event) { s.Log(e.JSON()) },
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -110,6 +111,14 @@ func (g *Gate) providerFailure(requestID string, err error) {
 func (g *Gate) Busy(r *httpmsg.Request) Verdict {
 	g.tell(r, EventRequestRefused, "too_many_flows")
 	return g.fail(&request{Request: r}, failure{status: 503, reason: "too_many_flows", retryAfter: retryAfter})
+}
+
+// unavailable answers a request whose session cannot be renewed now, and may
+// be soon: it is kept.
+func (g *Gate) unavailable(q *request, o *outage) Verdict {
+	wait := int((o.again.Sub(g.now()) + time.Second - 1) / time.Second)
+	g.tell(q.Request, EventRequestRefused, "renewal_unavailable")
+	return g.fail(q, failure{status: 503, reason: "renewal_unavailable", retryAfter: max(1, wait)})
 }
 
 func (g *Gate) internal(q *request) Verdict {

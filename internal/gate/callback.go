@@ -193,7 +193,7 @@ func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof
 	s := &session.Session{
 		ID:       base64.RawURLEncoding.EncodeToString(random[:]),
 		Provider: p.Name, Issuer: p.Issuer, ClientID: p.ClientID,
-		Subject: id.Subject, SID: id.SID, Begun: session.MomentOf(now), Confirmed: session.MomentOf(now), Seen: session.MomentOf(now), Claims: claims,
+		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(proof.Nonce), Begun: session.MomentOf(now), Confirmed: session.MomentOf(now), Seen: session.MomentOf(now), Claims: claims,
 		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh,
 	}
 	if t.Lifetime > 0 {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -11,12 +12,16 @@ import (
 )
 
 // paths are the gate's own addresses.
-type paths struct{ prefix, signIn, start, callback, ticket, signOut, userinfo string }
+type paths struct {
+	prefix, signIn, start, callback, ticket, signOut, signedOut, userinfo, frontchannel, backchannel string
+}
 
 func newPaths(prefix string) paths {
 	return paths{
 		prefix: prefix, signIn: prefix + "/sign_in", start: prefix + "/start",
-		callback: prefix + "/callback", ticket: prefix + "/ticket", signOut: prefix + "/sign_out", userinfo: prefix + "/userinfo",
+		callback: prefix + "/callback", ticket: prefix + "/ticket",
+		signOut: prefix + "/sign_out", signedOut: prefix + "/signed_out", userinfo: prefix + "/userinfo",
+		frontchannel: prefix + "/frontchannel_logout", backchannel: prefix + "/backchannel_logout",
 	}
 }
 
@@ -50,13 +55,27 @@ func (g *Gate) serve(q *request) (Verdict, Flow) {
 		}
 	case g.paths.userinfo:
 		if get {
-			return g.serveUserinfo(q), nil
+			return g.serveUserinfo(q)
 		}
 	case g.paths.signOut:
 		if get || q.Method == "POST" {
-			return g.serveSignOut(q), nil
+			return g.serveSignOut(q)
 		}
 		return g.wrongMethod(q, "GET, HEAD, POST"), nil
+	case g.paths.signedOut:
+		if get {
+			return g.serveSignedOut(q), nil
+		}
+	case g.paths.frontchannel:
+		if q.Method == "GET" {
+			return g.serveFrontchannelLogout(q), nil
+		}
+		return g.wrongMethod(q, "GET"), nil
+	case g.paths.backchannel:
+		if q.Method == "POST" {
+			return g.serveBackchannelLogout(q), nil
+		}
+		return g.wrongMethod(q, "POST"), nil
 	default:
 		return g.fail(q, failure{status: 404, reason: "no_such_endpoint"}), nil
 	}
@@ -152,63 +171,24 @@ func (g *Gate) startURL(rd string) string {
 
 // serveUserinfo tells a signed-in browser who it is: the claims that the
 // settings name, never a token.
-func (g *Gate) serveUserinfo(q *request) Verdict {
-	o, err := g.open(q)
-	if o == nil {
-		return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL("/")}), err)
-	}
-	body, jsonErr := json.Marshal(o.session.Claims)
-	if jsonErr != nil {
-		return g.fail(q, failure{status: 500, reason: "internal"})
-	}
-	return Verdict{Respond: &Respond{Status: 200, Body: body, Reason: "userinfo", Header: httpmsg.Fields{
-		{Name: "content-type", Value: "application/json"},
-		{Name: "cache-control", Value: "no-store"},
-		{Name: "x-content-type-options", Value: "nosniff"},
-	}}}
-}
-
-// serveSignOut ends the session in this browser. A request that another site
-// may have caused asks the person first; one that another site posted is
-// refused.
-func (g *Gate) serveSignOut(q *request) Verdict {
-	rd, hasReturn := g.returnParameter(q)
-	site, known := q.Header.Only("sec-fetch-site")
-	ours := known && (site == "same-origin" || site == "same-site" || site == "none")
-	if q.Method == "POST" && !known {
-		// Browsers too old for Sec-Fetch-Site send Origin with every POST.
-		from, sent := q.Header.Only("origin")
-		ours = !sent || from == g.origin(q)
-	}
-	switch {
-	case ours:
-		return g.signOut(q, rd, hasReturn)
-	case q.Method == "POST":
-		g.tell(q.Request, EventRequestRefused, "sign_out_cross_site")
-		return g.fail(q, failure{status: 403, reason: "sign_out_cross_site"})
-	}
-	action := g.paths.signOut
-	if hasReturn {
-		action += "?" + url.Values{"rd": {rd}}.Encode()
-	}
-	body, header := page.SignOut(page.SignOutPage{Title: g.settings.SignIn.Title, Action: action})
-	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_out_page"}}
-}
-
-func (g *Gate) signOut(q *request, rd string, hasReturn bool) Verdict {
-	g.tell(q.Request, EventSignedOut, "")
-	cookies := append(g.clearParts(q, 0), g.clearPlanted(q)...)
-	if len(cookies) == 0 {
-		cookies = httpmsg.Fields{g.setCookie(g.jar.Name(0), "", -1)}
-	}
-	cookies = append(cookies, g.setBinding("", -1))
-	title := g.settings.SignIn.Title
-	body, header := page.SignedOut(page.SignedOutPage{Title: title, SignIn: g.startURL("/")})
-	switch {
-	case hasReturn && q.Method == "POST" && !strings.HasPrefix(rd, "/"):
-		body, header = page.Onward(page.OnwardPage{Title: title, URL: rd})
-	case hasReturn:
-		return redirect(rd, "signed_out", cookies)
-	}
-	return Verdict{Respond: &Respond{Status: 200, Header: append(header, cookies...), Body: body, Reason: "signed_out"}}
+func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
+	return g.withSession(q, func(o *opened, err error) (Verdict, Flow) {
+		var out *outage
+		switch {
+		case errors.As(err, &out):
+			return g.unavailable(q, out), nil
+		case o == nil:
+			return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL("/")}), err), nil
+		}
+		body, err := json.Marshal(o.session.Claims)
+		if err != nil {
+			return g.internal(q), nil
+		}
+		header := httpmsg.Fields{
+			{Name: "content-type", Value: "application/json"},
+			{Name: "cache-control", Value: "no-store"},
+			{Name: "x-content-type-options", Value: "nosniff"},
+		}
+		return Verdict{Respond: &Respond{Status: 200, Header: append(header, g.give(q, o)...), Body: body, Reason: "userinfo"}}, nil
+	})
 }

@@ -30,6 +30,14 @@ const (
 	EventSessionRefused  = "session_refused"
 	EventSessionTrimmed  = "session_trimmed"
 	EventProviderFailure = "provider_failure"
+	EventSessionRenewed  = "session_renewed"
+	EventSessionEnded    = "session_ended"    // it was ended by somebody or something else than its own browser
+	EventSessionGrace    = "session_grace"    // a cookie that was just replaced was taken for the new one
+	EventSessionReplayed = "session_replayed" // a cookie that was replaced long ago came back
+	EventLogoutRefused   = "logout_refused"   // a provider's word that a session is over was not accepted
+	EventRefreshLost     = "refresh_lost"     // a refresh token was sent and no answer came
+	EventRenewalUnshared = "renewal_unshared" // other workers do not learn of a renewal
+	EventEndingUnshared  = "ending_unshared"  // other workers do not learn of an ending
 )
 
 // maxRequestID bounds a request id in the log: a client may choose its own.
@@ -54,5 +62,9 @@ func (g *Gate) tell(r *httpmsg.Request, event, reason string) {
 // Routine reports whether the event is an ordinary one, that nobody needs to
 // look at.
 func (e Event) Routine() bool {
-	return e.Event == EventSignedIn || e.Event == EventSignedOut
+	switch e.Event {
+	case EventSignedIn, EventSignedOut, EventSessionRenewed, EventSessionGrace, EventSessionEnded:
+		return true
+	}
+	return false
 }

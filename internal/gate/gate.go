@@ -41,6 +41,7 @@ type Deps struct {
 type Gate struct {
 	settings *config.Config
 	now      func() time.Time
+	clock    func() time.Time
 	random   io.Reader
 	log      func(Event)
 
@@ -49,6 +50,9 @@ type Gate struct {
 	cache    *session.Cache[*opened]
 	used     *usedLogins
 	provider *oidc.Provider
+	endings  *shared.Endings
+	renewals *shared.Renewals
+	renewing map[renewalOf]*renewal // in this worker
 	rules    *policy.Rules
 	paths    paths
 	strip    httpmsg.NameSet
@@ -75,18 +79,26 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		return nil, err
 	}
 	g := &Gate{
-		settings: c, now: d.Now, random: d.Random, log: d.Log,
+		settings: c, now: d.Now, clock: d.Clock, random: d.Random, log: d.Log,
 		keys:     ring,
 		jar:      session.NewJar(c.Session.Cookie.Name),
 		cache:    session.NewCache[*opened](c.Session.CacheBytes),
 		used:     newUsedLogins(),
 		provider: oidc.NewProvider(&c.Providers[0]),
+		renewing: map[renewalOf]*renewal{},
 		rules:    policy.Compile(c.Rules),
 		paths:    newPaths(c.PathPrefix),
 		strip:    stripSet(c),
 		callback: c.PublicURL,
 	}
 	g.provider.OnFailure = func(err error) { g.providerFailure("", err) }
+	p := &c.Providers[0]
+	sealer := shared.Sealer{
+		Memory: d.Shared, Keys: ring, Random: d.Random,
+		Scope: []string{p.Issuer, p.ClientID, c.Session.Cookie.Name},
+	}
+	g.endings = shared.NewEndings(sealer, d.Signal, c.Session.Lifetime.Std())
+	g.renewals = shared.NewRenewals(sealer)
 	return g, nil
 }
 
@@ -98,14 +110,6 @@ func stripSet(c *config.Config) httpmsg.NameSet {
 	}
 	names = append(names, c.Forward.AccessToken...)
 	return httpmsg.NewNameSet(names, []string{"x-auth-request-"})
-}
-
-// Due returns the work that is due now beside any request.
-func (g *Gate) Due() []flow.Func {
-	if g.provider.Due(g.now()) {
-		return []flow.Func{g.provider.Learn}
-	}
-	return nil
 }
 
 // Interval is how often the gate wants to be asked what is due, at least.
@@ -128,6 +132,8 @@ type request struct {
 	authority
 	target  httpmsg.Target
 	cookies cookies
+	began   time.Time
+	renewed []string // the session's new cookies, for the browser
 }
 
 // authority is an authority that was understood. Most requests come with the
@@ -180,25 +186,81 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	if own {
 		return g.serve(&q)
 	}
-	o, err := g.open(&q)
+	if need.Anyone {
+		return g.openToAll(&q, need)
+	}
+	return g.withSession(&q, func(o *opened, err error) (Verdict, Flow) { return g.decide(&q, need, o, err) })
+}
+
+// openToAll decides a request that needs no session. One that it brings all the
+// same is renewed only where it could not be used without.
+func (g *Gate) openToAll(q *request, need policy.Need) (Verdict, Flow) {
+	o, err := g.open(q)
+	if o == nil || !o.due(g.now()) || g.servable(o, g.now()) {
+		return g.decide(q, need, o, err)
+	}
+	return Verdict{}, g.renewFirst(q, o, func(o *opened, err error) (Verdict, Flow) { return g.decide(q, need, o, err) })
+}
+
+// withSession goes on with the session that a request brings, renewed if it is
+// due; or with nil, and the error that says why cookies did not do.
+func (g *Gate) withSession(q *request, then func(*opened, error) (Verdict, Flow)) (Verdict, Flow) {
+	o, err := g.open(q)
+	if o == nil || !o.due(g.now()) {
+		return then(o, err)
+	}
+	return Verdict{}, g.renewFirst(q, o, then)
+}
+
+func (g *Gate) renewFirst(q *request, o *opened, then func(*opened, error) (Verdict, Flow)) Flow {
+	return func(env flow.Env) Verdict {
+		o, parts, err := g.renewed(env, o)
+		if errors.Is(err, flow.ErrCanceled) {
+			return Verdict{} // nobody is there to be answered
+		}
+		if err != nil {
+			g.tell(q.Request, EventSessionRefused, sessionReason(err))
+		}
+		q.renewed = parts
+		return carry(env)(then(o, err))
+	}
+}
+
+// carry carries a decision through to its verdict.
+func carry(env flow.Env) func(Verdict, Flow) Verdict {
+	return func(v Verdict, rest Flow) Verdict {
+		if rest == nil {
+			return v
+		}
+		return rest(env)
+	}
+}
+
+// decide decides a request for the application, with the session that it
+// brings or without one.
+func (g *Gate) decide(q *request, need policy.Need, o *opened, err error) (Verdict, Flow) {
+	if o != nil || need.Anyone {
+		return g.forward(q, o), nil
+	}
+	var out *outage
 	switch {
-	case o != nil || need.Anyone:
-		return g.forward(&q, o), nil
-	case need.NoSignIn || !httpmsg.Navigation(r):
-		return g.withClearedCookies(&q, g.fail(&q, failure{status: 401, reason: "no_session"}), err), nil
+	case errors.As(err, &out):
+		return g.unavailable(q, out), nil
+	case need.NoSignIn || !httpmsg.Navigation(q.Request):
+		return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session"}), err), nil
 	}
 	if !g.reaches(q.target.Path) {
-		g.tell(r, EventRequestRefused, "outside_cookie_path")
-		return g.fail(&q, failure{status: 403, reason: "outside_cookie_path"}), nil
+		g.tell(q.Request, EventRequestRefused, "outside_cookie_path")
+		return g.fail(q, failure{status: 403, reason: "outside_cookie_path"}), nil
 	}
-	v, rest := g.signIn(&q)
-	if !errors.Is(err, session.ErrTossed) {
+	v, rest := g.signIn(q)
+	if !errors.Is(err, session.ErrTossed) && !errors.Is(err, errEnded) && !errors.Is(err, errUnrenewable) {
 		return v, rest // a login overwrites whatever else is wrong with them
 	}
 	if rest == nil {
-		return g.withClearedCookies(&q, v, err), nil
+		return g.withClearedCookies(q, v, err), nil
 	}
-	return v, func(env flow.Env) Verdict { return g.withClearedCookies(&q, rest(env), err) }
+	return v, func(env flow.Env) Verdict { return g.withClearedCookies(q, rest(env), err) }
 }
 
 // reaches reports whether browsers send the session's cookie to a path (RFC
@@ -226,7 +288,7 @@ func (g *Gate) Strips(name string) bool { return g.strip.Has(name) }
 
 // read understands a request, or says why not.
 func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {
-	q.Request, q.cookies = r, g.readCookies(r.Header)
+	q.Request, q.began, q.cookies = r, g.now(), g.readCookies(r.Header)
 	if r.Method == "CONNECT" {
 		return q, "connect"
 	}
@@ -293,8 +355,15 @@ func (g *Gate) forward(q *request, o *opened) Verdict {
 	if q.cookies.ours {
 		f.Cookie = &q.cookies.rest
 	}
-	if o != nil {
-		f.Set = o.identity
+	if o == nil {
+		return Verdict{Forward: f}
+	}
+	f.Set = o.identity
+	if q.renewed != nil || o.reissuable(g.now()) {
+		f.Response = func() httpmsg.Fields { return g.give(q, o) }
+	}
+	if g.settings.Session.CloseStreams {
+		f.Watch = &Watch{o}
 	}
 	return Verdict{Forward: f}
 }

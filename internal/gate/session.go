@@ -8,6 +8,7 @@ import (
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/session"
+	"github.com/postern-auth/postern/internal/shared"
 )
 
 // opened is a session as the cache keeps it.
@@ -15,42 +16,66 @@ type opened struct {
 	session  *session.Session
 	identity httpmsg.Fields // what the application is told
 	ends     time.Time
+	renew    time.Time // when it is due for renewal; zero for never
+	reissue  time.Time // when the browser is to be given it again; zero for never
+	names    []shared.Key
+	version  uint64 // of the endings among which it was not
+	anew     bool   // it must be confirmed before it is good for anything
 }
+
+// Reasons for which a session that opens is not accepted.
+var (
+	// errForeign says that a session was made by another provider or client
+	// than the one in the settings.
+	errForeign = errors.New("gate: session of another provider or client")
+	// errNotBefore says that a session began before the settings allow.
+	errNotBefore = errors.New("gate: session began before session.not_before")
+	// errEnded says that a session was ended.
+	errEnded = errors.New("gate: session was ended")
+)
 
 // open returns the session that a request brings, or nil. The error says why
 // cookies that were there did not do.
 func (g *Gate) open(q *request) (*opened, error) {
 	chunks, err := q.cookies.session.Chunks()
-	if err != nil {
-		g.tell(q.Request, EventSessionRefused, sessionReason(err))
-		return nil, err
-	}
-	if chunks.Empty() {
+	if err == nil && chunks.Empty() {
 		return nil, nil
 	}
-	now := g.now()
-	if o, ok := g.cache.Get(&chunks); ok {
-		if now.Before(o.ends) {
-			return o, nil
-		}
-		g.cache.Forget(&chunks)
+	var o *opened
+	if err == nil {
+		o, err = g.find(&chunks)
 	}
-	o, err := g.unseal(&chunks, now)
 	if err != nil {
 		g.tell(q.Request, EventSessionRefused, sessionReason(err))
+	}
+	return o, err
+}
+
+// find returns the session that a cookie stands for.
+func (g *Gate) find(c *session.Chunks) (o *opened, err error) {
+	now := g.now()
+	g.endings.Fresh(now)
+	o, hit := g.cache.Get(c)
+	if !hit {
+		if o, err = g.unseal(c, now); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.check(o, now); err != nil {
+		if hit {
+			g.cache.Forget(c)
+		}
 		return nil, err
 	}
-	g.cache.Put(&chunks, o, o.size())
+	if !hit {
+		g.cache.Put(c, o, o.size())
+		g.arrived(o.session)
+	}
 	return o, nil
 }
 
-// errForeign says that a session was made by another provider or client than
-// the one in the settings.
-var errForeign = errors.New("gate: session of another provider or client")
-
 func (g *Gate) unseal(c *session.Chunks, now time.Time) (*opened, error) {
-	lifetime := g.settings.Session.Lifetime.Std()
-	s, err := g.keys.OpenSession(c.Join(), now, lifetime)
+	s, err := g.keys.OpenSession(c.Join(), now, g.settings.Session.Lifetime.Std())
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +83,45 @@ func (g *Gate) unseal(c *session.Chunks, now time.Time) (*opened, error) {
 	if s.Provider != p.Name || s.Issuer != p.Issuer || s.ClientID != p.ClientID {
 		return nil, errForeign
 	}
-	return &opened{session: s, identity: g.identity(s), ends: s.Begun.Time().Add(lifetime)}, nil
+	if s.Begun.Time().Before(g.settings.Session.NotBefore.Time) {
+		return nil, errNotBefore
+	}
+	return g.accept(s), nil
+}
+
+// accept reckons what follows from a session.
+func (g *Gate) accept(s *session.Session) *opened {
+	set := &g.settings.Session
+	o := &opened{session: s, identity: g.identity(s), renew: g.renewalOf(s), names: endingsOf(s)}
+	o.ends = s.Begun.Time().Add(set.Lifetime.Std())
+	if s.Until != 0 && s.Until.Time().Before(o.ends) {
+		o.ends = s.Until.Time()
+	}
+	if idle := set.Idle.Std(); idle > 0 {
+		if end := s.Seen.Time().Add(idle); end.Before(o.ends) {
+			o.ends = end
+		}
+		o.reissue = s.Seen.Time().Add(idle / 10)
+	}
+	if !g.keys.Current(s.KeyID()) {
+		o.reissue = s.Seen.Time()
+	}
+	return o
+}
+
+// check reports why an opened session is not good, or no longer.
+func (g *Gate) check(o *opened, now time.Time) error {
+	if !now.Before(o.ends) {
+		return session.ErrExpired
+	}
+	if version := g.endings.Version(); o.version != version {
+		if g.ended(o) {
+			return errEnded
+		}
+		o.version = version
+		o.anew = o.session.Confirmed.Time().Before(g.floor())
+	}
+	return nil
 }
 
 // size is about what an opened session takes beside its cookie.
@@ -86,30 +149,26 @@ func sessionReason(err error) string {
 		return "past_lifetime"
 	case errors.Is(err, errForeign):
 		return "other_provider_or_client"
+	case errors.Is(err, errNotBefore):
+		return "before_not_before"
+	case errors.Is(err, errEnded):
+		return "ended"
+	case errors.Is(err, errReplaced):
+		return "replaced"
+	case errors.Is(err, errUnrenewable):
+		return "not_renewable"
 	}
 	return "does_not_open"
 }
 
-// settle puts a session into the browser's cookies and sends it to where it
-// wanted to go.
+// settle puts a new session into the browser's cookies and sends it to where
+// it wanted to go.
 func (g *Gate) settle(q *request, s *session.Session, to string) Verdict {
-	sealed, dropped, err := g.keys.SealSession(s, g.settings.Session.MaxBytes)
-	if err == nil && len(dropped) > 0 {
-		g.log(Event{Event: EventSessionTrimmed, Dropped: dropped, Provider: s.Provider, RequestID: q.ID()})
-	}
-	var parts []string
-	if err == nil {
-		parts, err = g.jar.Split(sealed)
-	}
+	parts, err := g.pack(s, q.ID())
 	if err != nil {
 		return g.tooLarge(q, err)
 	}
-	header := httpmsg.Fields{}
-	for i, part := range parts {
-		header = append(header, g.setCookie(g.jar.Name(i), part, g.settings.Session.Lifetime.Std()))
-	}
-	header = append(header, g.clearParts(q, len(parts))...)
-	header = append(header, g.clearPlanted(q)...)
+	header := append(g.giveParts(q, parts), g.clearPlanted(q)...)
 	if g.settings.Session.Cookie.SameSite != "strict" {
 		return redirect(to, "signed_in", header)
 	}
@@ -117,6 +176,39 @@ func (g *Gate) settle(q *request, s *session.Session, to string) Verdict {
 	// and a strict cookie would stay behind; one that this page begins carries it.
 	body, fields := page.Onward(page.OnwardPage{Title: g.settings.SignIn.Title, URL: to})
 	return Verdict{Respond: &Respond{Status: 200, Header: append(fields, header...), Body: body, Reason: "signed_in"}}
+}
+
+// pack seals a session into the values of its cookies.
+func (g *Gate) pack(s *session.Session, requestID string) ([]string, error) {
+	g.dropUnneeded(s)
+	sealed, dropped, err := g.keys.SealSession(s, g.settings.Session.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	if len(dropped) > 0 {
+		g.log(Event{Event: EventSessionTrimmed, Dropped: dropped, Provider: s.Provider, RequestID: requestID})
+	}
+	return g.jar.Split(sealed)
+}
+
+// dropUnneeded takes the tokens out of a session that nothing in the settings
+// needs.
+func (g *Gate) dropUnneeded(s *session.Session) {
+	if !g.settings.SignOut.AtProvider {
+		s.IDToken = ""
+	}
+	if s.RefreshToken != "" && len(g.settings.Forward.AccessToken) == 0 {
+		s.AccessToken = "" // without a refresh token it is what confirms the session
+	}
+}
+
+// giveParts gives the browser a session's cookies, and clears what it has of a
+// longer one.
+func (g *Gate) giveParts(q *request, parts []string) (header httpmsg.Fields) {
+	for i, part := range parts {
+		header = append(header, g.setCookie(g.jar.Name(i), part, g.settings.Session.Lifetime.Std()))
+	}
+	return append(header, g.clearParts(q, len(parts))...)
 }
 
 // clearParts clears the parts, from the given one on, that the browser still
@@ -156,8 +248,8 @@ func sameSite(setting string) httpmsg.SameSite {
 // a name came twice, somebody may have planted one for the whole domain: every
 // form that could have been planted is cleared.
 func (g *Gate) withClearedCookies(q *request, v Verdict, why error) Verdict {
-	if why == nil || v.Respond == nil {
-		return v
+	if why == nil || v.Respond == nil || errors.Is(why, errReplaced) {
+		return v // one that was replaced has a successor, which is to stay
 	}
 	v.Respond.Header = append(v.Respond.Header, g.clearParts(q, 0)...)
 	v.Respond.Header = append(v.Respond.Header, g.clearPlanted(q)...)

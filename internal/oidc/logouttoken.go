@@ -31,7 +31,7 @@ var logoutTokens = kind{step: "logout token", limit: MaxLogoutToken, types: []st
 type LogoutToken struct {
 	SID     string
 	Subject string
-	ID      string    // must be accepted once only
+	ID      string // must be accepted once only
 	Issued  time.Time
 	Expires time.Time // from then on the token is refused for its age
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestAGoodLogoutTokenIsAccepted(t *testing.T) {
 	typed := func(typ string) string {
 		return sign(t, jose.RS256, testKeys().rsa, "r1", map[jose.HeaderKey]any{"typ": typ}, good)
 	}
-	whole := LogoutToken{SID: "s-1", Subject: "u-1", ID: "j-1", Expires: f.now.Add(3 * time.Minute)}
+	whole := LogoutToken{SID: "s-1", Subject: "u-1", ID: "j-1", Issued: time.Unix(f.now.Unix(), 0), Expires: f.now.Add(3 * time.Minute)}
 	changed := func(change func(*LogoutToken)) LogoutToken { l := whole; change(&l); return l }
 	for name, c := range map[string]struct {
 		token string
@@ -49,7 +50,7 @@ func TestAGoodLogoutTokenIsAccepted(t *testing.T) {
 		"of a person and no session":     {f.logoutToken(with(good, "sid", nil)), changed(func(l *LogoutToken) { l.SID = "" })},
 		"for us among others":            {f.logoutToken(with(good, "aud", []string{"other", "shop"})), whole},
 		"with an event that says more":   {f.logoutToken(with(good, "events", map[string]any{logoutEvent: map[string]any{"a": 1}, "x": 1})), whole},
-		"five minutes old":               {f.logoutToken(with(good, "iat", f.now.Add(-5*time.Minute).Unix())), changed(func(l *LogoutToken) { l.Expires = f.now.Add(time.Minute) })},
+		"five minutes old":               {f.logoutToken(with(good, "iat", f.now.Add(-5*time.Minute).Unix())), changed(func(l *LogoutToken) { l.Issued, l.Expires = l.Issued.Add(-5*time.Minute), f.now.Add(time.Minute) })},
 		"expired within the leeway":      {f.logoutToken(with(good, "exp", f.now.Add(-59*time.Second).Unix())), changed(func(l *LogoutToken) { l.Expires = f.now.Add(time.Second) })},
 		"that is to last for ever":       {f.logoutToken(with(good, "exp", 1e300)), changed(func(l *LogoutToken) { l.Expires = f.now.Add(6 * time.Minute) })},
 		"with a name as long as allowed": {f.logoutToken(with(good, "jti", strings.Repeat("j", 255))), changed(func(l *LogoutToken) { l.ID = strings.Repeat("j", 255) })},
@@ -230,5 +231,26 @@ func TestALogoutTokenWaitsForTheProviderToBeKnown(t *testing.T) {
 	f := newFake(t)
 	if _, err := f.provider("").VerifyLogoutToken(f.env(), f.logoutToken(f.logoutTokenClaims())); !Temporary(err) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Anybody can post a token, and a stack that overflows ends the VM with all
+// its streams.
+func TestClaimsNestedWithoutEndTakeNoStack(t *testing.T) {
+	f := newFake(t)
+	p := f.learned("")
+	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	defer debug.SetMaxStack(debug.SetMaxStack(128 << 10))
+	for _, bomb := range []string{strings.Repeat("[", 5500) + strings.Repeat("]", 5500), nested(1800)} {
+		for _, name := range []string{"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "sid", "events", "nonce", "x"} {
+			claims := `{"iss":"` + issuer + `","aud":"shop","` + name + `":` + bomb + `}`
+			if name == "iss" || name == "aud" {
+				claims = `{"` + name + `":` + bomb + `}`
+			}
+			token := part(`{"alg":"RS256","kid":"r1"}`) + "." + part(claims) + ".AAAA"
+			if _, err := p.VerifyLogoutToken(f.env(), token); Reason(err) != "claims_malformed" && Reason(err) != "event_missing" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }

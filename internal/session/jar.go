@@ -41,6 +41,12 @@ func (c *Chunks) Join() string {
 	return c.parts[0][2:] + strings.Join(c.parts[1:c.n], "")
 }
 
+// ChunksOf returns the chunks with the values that Split returned.
+func ChunksOf(parts []string) (c Chunks) {
+	c.n = copy(c.parts[:], parts)
+	return c
+}
+
 // Jar knows the names of a session's cookies: the name itself, and the name
 // with "-1", "-2", … for further parts.
 type Jar struct{ name string }

@@ -32,6 +32,7 @@ const (
 	PurposeState    Purpose = "state"
 	PurposeStart    Purpose = "start"
 	PurposeTicket   Purpose = "ticket"
+	PurposeSignOut  Purpose = "sign-out"
 	PurposeShared   Purpose = "shared" // what the workers of a gate share
 	PurposeStore    Purpose = "store"  // what several gates share
 	purposeVerifier Purpose = "pkce-verifier"
@@ -67,7 +68,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		}
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
-			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeShared, PurposeStore,
+			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeShared, PurposeStore,
 			purposeVerifier, purposeNonce,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)

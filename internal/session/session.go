@@ -31,6 +31,7 @@ type Session struct {
 	Begun      Moment `json:"t"`           // when the person signed in
 	Confirmed  Moment `json:"cf"`          // when the provider last stood by it
 	Seen       Moment `json:"sn"`          // when the browser was last given it
+	Until      Moment `json:"u,omitempty"` // its end, where that is before its lifetime's; 0 for none
 
 	NonceHash string `json:"nh,omitempty"` // of the login, see OpenID Connect Core, section 12.2
 	AuthTime  int64  `json:"au,omitempty"` // seconds since 1970; 0: not told

@@ -26,6 +26,7 @@ const (
 type Renewal struct {
 	State  State
 	Base   int       // the generation that is renewed; Done gives the next one
+	Before time.Time // when that generation was made by a renewal; zero if it was not, or nobody knows
 	Holder uint64    // who claimed it
 	At     time.Time // Claimed and Sent: when it is overdue; Done: since when; Failed: when to try again
 	Tries  int       // Failed: how often in a row; Sent: how often before
@@ -171,8 +172,9 @@ func (r *Renewal) keptFor() time.Duration {
 	return abandonedFor
 }
 
-// placeBytes is the size of a place: id, state, seen, tries, base, holder, at.
-const placeBytes = 16 + 1 + 1 + 1 + 4 + 8 + 8
+// placeBytes is the size of a place: id, state, seen, tries, base, holder, at,
+// before.
+const placeBytes = 16 + 1 + 1 + 1 + 4 + 8 + 8 + 8
 
 func encodePlaces(places *[renewalPlaces]place) []byte {
 	b := make([]byte, 0, renewalPlaces*placeBytes)
@@ -186,7 +188,7 @@ func encodePlaces(places *[renewalPlaces]place) []byte {
 		b = append(b, byte(p.State), seen, byte(min(p.Tries, 255)))
 		b = binary.BigEndian.AppendUint32(b, uint32(p.Base))
 		b = binary.BigEndian.AppendUint64(b, p.Holder)
-		b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixMilli()))
+		b = appendTime(appendTime(b, p.At), p.Before)
 	}
 	return b
 }
@@ -201,7 +203,7 @@ func decodePlaces(b []byte) (places [renewalPlaces]place) {
 		p.State, p.Seen, p.Tries = State(b[16]), b[17] == 1, int(b[18])
 		p.Base = int(binary.BigEndian.Uint32(b[19:]))
 		p.Holder = binary.BigEndian.Uint64(b[23:])
-		p.At = time.UnixMilli(int64(binary.BigEndian.Uint64(b[31:])))
+		p.At, p.Before = readTime(b[31:]), readTime(b[39:])
 		b = b[placeBytes:]
 	}
 	return places

@@ -1,0 +1,73 @@
+package gate
+
+import (
+	"time"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/session"
+	"github.com/postern-auth/postern/internal/shared"
+)
+
+// endingsOf returns the names by which a session can be ended.
+func endingsOf(s *session.Session) []shared.Key {
+	names := []shared.Key{
+		shared.KeyOf(shared.KindSession, s.Issuer, s.ID),
+		shared.KeyOf(shared.KindSubject, s.Issuer, s.Subject),
+	}
+	if s.SID != "" {
+		names = append(names, shared.KeyOf(shared.KindSID, s.Issuer, s.SID))
+	}
+	return names
+}
+
+// ended reports whether a session was ended. Ending a person's sessions ends
+// those that had begun by then: a new login after a logout works.
+func (g *Gate) ended(o *opened) bool {
+	for _, name := range o.names {
+		at, ended := g.endings.Ended(name)
+		if ended && (shared.Kind(name[0]) != shared.KindSubject || !o.session.Begun.Time().After(at)) {
+			return true
+		}
+	}
+	return false
+}
+
+// floor is the time before which a session must have been confirmed by the
+// provider to be confirmed anew: what was ended before it is not known.
+func (g *Gate) floor() time.Time {
+	floor := g.endings.Floor()
+	if since := g.endings.Since(); g.settings.Session.RevalidateAfterStart && since.After(floor) {
+		return since
+	}
+	return floor
+}
+
+// end ends what the names stand for, on all workers at once.
+func (g *Gate) end(names ...shared.Key) error {
+	now := g.clock()
+	list := make([]shared.Ending, len(names))
+	for i, name := range names {
+		list[i] = shared.Ending{Key: name, At: now}
+	}
+	return g.endings.Add(now, list...)
+}
+
+// Watch is the session that an open stream was begun with.
+type Watch struct{ opened *opened }
+
+// Over reports whether a stream's session was ended or is past its lifetime,
+// so that the stream is to be cut. A token that expires, and idle time, cut
+// none: a socket holds the cookie that it came with.
+func (g *Gate) Over(w *Watch) bool {
+	lifetime := w.opened.session.Begun.Time().Add(g.settings.Session.Lifetime.Std())
+	return !g.now().Before(lifetime) || g.ended(w.opened)
+}
+
+// Due returns the work that is due now beside any request.
+func (g *Gate) Due() []flow.Func {
+	g.endings.Sync(g.now())
+	if g.provider.Due(g.now()) {
+		return []flow.Func{g.provider.Learn}
+	}
+	return nil
+}

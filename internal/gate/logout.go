@@ -1,0 +1,130 @@
+package gate
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/shared"
+)
+
+// serveFrontchannelLogout ends the session that a browser brings when a page of
+// the provider asks for it (Front-Channel Logout 1.0, section 3). The page
+// shows us in a frame, so the cookie comes along only where provider and
+// application are of one site; without the very session that the provider
+// names nothing happens, for any site can show such a frame.
+func (g *Gate) serveFrontchannelLogout(q *request) Verdict {
+	header := httpmsg.Fields{
+		{Name: "content-type", Value: "text/html; charset=utf-8"},
+		{Name: "cache-control", Value: "no-store"},
+		{Name: "content-security-policy", Value: "default-src 'none'; frame-ancestors " + originOf(g.settings.Providers[0].Issuer)},
+		{Name: "referrer-policy", Value: "no-referrer"},
+		{Name: "x-content-type-options", Value: "nosniff"},
+	}
+	if g.endNamed(q) {
+		header = append(header, g.cleared(q)...)
+	}
+	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: []byte("<!doctype html><title>-</title>\n"), Reason: "frontchannel_logout"}}
+}
+
+// endNamed ends the session that a browser brings if it is the one that the
+// request names.
+func (g *Gate) endNamed(q *request) bool {
+	values, err := url.ParseQuery(q.target.Query)
+	if err != nil || len(values["iss"]) != 1 || len(values["sid"]) != 1 || values.Get("sid") == "" {
+		return false
+	}
+	o, _ := g.open(q)
+	if o == nil || o.session.Issuer != values.Get("iss") || o.session.SID != values.Get("sid") {
+		return false
+	}
+	if err := g.end(shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID)); err != nil {
+		g.tell(q.Request, EventEndingUnshared, "")
+	}
+	g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
+	return true
+}
+
+// originOf is the origin of an address that was checked.
+func originOf(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
+// maxLogoutBody is the longest form with a logout token, in bytes.
+const maxLogoutBody = oidc.MaxLogoutToken + 1024
+
+// serveBackchannelLogout takes the provider's word that somebody's sessions are
+// over (Back-Channel Logout 1.0, section 2.5).
+func (g *Gate) serveBackchannelLogout(q *request) Verdict {
+	media, _ := q.Header.Only("content-type")
+	media, _, _ = strings.Cut(media, ";")
+	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
+		return g.refuseLogout(q, 400, "not_a_form")
+	}
+	return Verdict{Body: &Body{Limit: maxLogoutBody, Then: func(body []byte, err error) (Verdict, Flow) {
+		if err != nil {
+			return g.bodyRefused(q, err), nil
+		}
+		form, err := url.ParseQuery(string(body))
+		if err != nil || len(form["logout_token"]) != 1 {
+			return g.refuseLogout(q, 400, "logout_token_missing"), nil
+		}
+		return Verdict{}, func(env flow.Env) Verdict { return g.logOut(env, q, form.Get("logout_token")) }
+	}}}
+}
+
+// bodyRefused answers a request whose body could not be read.
+func (g *Gate) bodyRefused(q *request, err error) Verdict {
+	switch {
+	case errors.Is(err, ErrBodyTooLarge):
+		return g.refuseLogout(q, 413, "body_too_large")
+	case errors.Is(err, ErrBodySlow):
+		return g.refuseLogout(q, 408, "body_too_slow")
+	}
+	return g.refuseLogout(q, 501, "bodies_not_let_through")
+}
+
+// logOut ends what a logout token names.
+func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
+	t, err := g.provider.VerifyLogoutToken(env, raw)
+	if err != nil {
+		if errors.Is(err, flow.ErrCanceled) {
+			return Verdict{}
+		}
+		if oidc.Temporary(err) {
+			return g.refuseLogout(q, 503, oidc.Reason(err))
+		}
+		return g.refuseLogout(q, 400, oidc.Reason(err))
+	}
+	issuer := g.settings.Providers[0].Issuer
+	used := shared.KeyOf(shared.KindToken, issuer, t.ID)
+	g.endings.Sync(g.clock())
+	if _, known := g.endings.Ended(used); known || t.Issued.Before(g.endings.TokenFloor()) {
+		return g.refuseLogout(q, 400, "jti_used")
+	}
+	// A token that names a session ends that one; one that names a person alone
+	// ends all of theirs.
+	over := shared.KeyOf(shared.KindSubject, issuer, t.Subject)
+	if t.SID != "" {
+		over = shared.KeyOf(shared.KindSID, issuer, t.SID)
+	}
+	if err := g.end(over, used); err != nil {
+		return g.refuseLogout(q, 503, "not_recorded")
+	}
+	g.log(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
+	return Verdict{Respond: &Respond{Status: 200, Header: httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, Reason: "backchannel_logout"}}
+}
+
+func (g *Gate) refuseLogout(q *request, status int, reason string) Verdict {
+	g.log(Event{Event: EventLogoutRefused, Reason: reason, Provider: g.provider.Name(), RequestID: q.ID()})
+	f := failure{status: status, reason: reason}
+	if status == 503 {
+		f.retryAfter = retryAfter
+	}
+	return g.fail(q, f)
+}

@@ -1,0 +1,368 @@
+package gate
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/session"
+	"github.com/postern-auth/postern/internal/shared"
+)
+
+// Why a session was not renewed.
+var (
+	// errReplaced says that a newer cookie took this one's place too long ago.
+	errReplaced = errors.New("gate: session cookie was replaced")
+	// errUnrenewable says that the provider can no longer be asked about a
+	// session: the person has to sign in again.
+	errUnrenewable = errors.New("gate: session cannot be renewed")
+)
+
+// outage says that a session could not be renewed now, and may be later.
+type outage struct {
+	again time.Time
+	cause error
+}
+
+func (o *outage) Error() string { return "gate: renewal: " + o.cause.Error() }
+
+// renewalOf returns when a session is due for renewal, or the zero time.
+func (g *Gate) renewalOf(s *session.Session) (due time.Time) {
+	if refresh := g.settings.Session.Refresh.Std(); refresh > 0 {
+		due = s.Confirmed.Time().Add(refresh)
+	}
+	if s.AccessExpires == 0 {
+		return due
+	}
+	expires := time.Unix(s.AccessExpires, 0)
+	switch {
+	case s.RefreshToken != "":
+		// Ahead of time, so that the outage of a moment does no harm.
+		expires = expires.Add(-min(time.Minute, expires.Sub(s.Confirmed.Time())/5))
+	case len(g.settings.Forward.AccessToken) == 0:
+		return due
+	}
+	if due.IsZero() || expires.Before(due) {
+		due = expires
+	}
+	return due
+}
+
+// due reports whether a session is to be renewed.
+func (o *opened) due(now time.Time) bool {
+	return o.anew || !o.renew.IsZero() && !now.Before(o.renew)
+}
+
+// servable reports whether a session that is due may be used while it cannot
+// be renewed.
+func (g *Gate) servable(o *opened, now time.Time) bool {
+	expires := o.session.AccessExpires
+	return g.settings.Session.OnOutage == "serve" && !o.anew && (expires == 0 || now.Before(time.Unix(expires, 0)))
+}
+
+// renewal is one renewal under way in this worker, for all requests that wait
+// for it.
+type renewal struct {
+	over   flow.Event
+	ended  bool
+	opened *opened
+	parts  []string // the new cookies
+	err    error
+}
+
+// renewed waits for the renewal of a session and returns the session to use,
+// and the cookies to give the browser, if any.
+func (g *Gate) renewed(env flow.Env, o *opened) (*opened, []string, error) {
+	r := g.join(env, o.session)
+	for !r.ended {
+		if err := env.Wait(&r.over, renewalLimit); err != nil && !r.ended {
+			if errors.Is(err, flow.ErrCanceled) {
+				return nil, nil, err
+			}
+			return g.unrenewed(o, &outage{again: env.Now(), cause: err})
+		}
+	}
+	if r.err != nil {
+		return g.unrenewed(o, r.err)
+	}
+	return r.opened, r.parts, nil
+}
+
+// renewalLimit is how long a request waits for a renewal: longer than any
+// renewal takes by its own limits.
+const renewalLimit = 5 * time.Minute
+
+// unrenewed returns what can be made of a session that was not renewed.
+func (g *Gate) unrenewed(o *opened, err error) (*opened, []string, error) {
+	var out *outage
+	if errors.As(err, &out) && g.servable(o, g.now()) {
+		o.renew = out.again
+		return o, nil, nil
+	}
+	return nil, nil, err
+}
+
+// join returns the renewal of a session that is under way in this worker, and
+// begins it where there is none. It belongs to no request: whoever goes away
+// harms nobody.
+func (g *Gate) join(env flow.Env, s *session.Session) *renewal {
+	of := renewalOf{s.ID, s.Generation}
+	if r := g.renewing[of]; r != nil {
+		return r
+	}
+	r := &renewal{}
+	g.renewing[of] = r
+	env.Go(func(env flow.Env) {
+		defer func() {
+			r.ended = true
+			delete(g.renewing, of)
+			r.over.Fire()
+		}()
+		r.err = &outage{again: env.Now(), cause: errors.New("panic")}
+		r.opened, r.parts, r.err = g.renew(env, s)
+	})
+	return r
+}
+
+type renewalOf struct {
+	id         string
+	generation int
+}
+
+// turn is what a worker that wants to renew a session has to do next.
+type turn uint8
+
+const (
+	turnAsk    turn = iota // ask the provider: the renewal is ours
+	turnWait               // another worker is at it
+	turnUse                // there is a new cookie
+	turnLater              // the provider could not be asked; not before the renewal's time
+	turnLost               // the provider was asked, and nobody knows what came of it
+	turnStale              // the cookie was replaced, too long ago
+	turnReplay             // the cookie is too old to be a late one
+)
+
+// claimFor is how long a worker may take from claiming a renewal to asking the
+// provider, which it does at once unless a store has to be asked first.
+const claimFor = 5 * time.Second
+
+// takeTurn looks at what is known of the renewal of a session, claims it where
+// nobody else is at it, and says what is to be done.
+func (g *Gate) takeTurn(r *shared.Renewal, s *session.Session, holder uint64, now time.Time) turn {
+	latest := r.Base
+	if r.State == shared.Done {
+		latest++
+	}
+	late := func(since time.Time) bool { return !now.After(since.Add(g.settings.Session.Grace.Std())) }
+	switch behind := latest - s.Generation; {
+	case r.State == shared.Free || behind < 0 || behind == 0 && r.State == shared.Done:
+		*r = shared.Renewal{Base: s.Generation, Before: r.At, State: shared.Claimed, Holder: holder, At: now.Add(claimFor)}
+		return turnAsk
+	case behind == 0:
+		return overdue(r, holder, now)
+	case r.State == shared.Done && behind == 1 && (!r.Seen || late(r.At)), r.State == shared.Done && behind == 2 && late(r.Before):
+		return turnUse
+	case r.State != shared.Done && behind == 1 && late(r.Before):
+		return turnWait
+	case behind == 1:
+		return turnStale
+	}
+	return turnReplay
+}
+
+// overdue looks at a renewal of the very generation that is wanted.
+func overdue(r *shared.Renewal, holder uint64, now time.Time) turn {
+	switch early := now.Before(r.At); {
+	case r.State == shared.Failed && early:
+		return turnLater
+	case early:
+		return turnWait
+	case r.State == shared.Sent:
+		return turnLost
+	}
+	r.State, r.Holder, r.At = shared.Claimed, holder, now.Add(claimFor)
+	return turnAsk
+}
+
+// poll is how often a worker looks whether another one has renewed a session.
+const poll = 25 * time.Millisecond
+
+// renew renews a session, or waits for the worker that is at it.
+func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error) {
+	if s.RefreshToken == "" && !g.confirmable(s) {
+		return nil, nil, errUnrenewable
+	}
+	if err := g.provider.Await(env); err != nil {
+		return nil, nil, &outage{again: env.Now().Add(retryAfter * time.Second), cause: err}
+	}
+	var random [8]byte
+	if _, err := io.ReadFull(g.random, random[:]); err != nil {
+		return nil, nil, &outage{again: env.Now(), cause: err}
+	}
+	holder := binary.BigEndian.Uint64(random[:])
+	for {
+		var next turn
+		r, err := g.renewals.Change(s.ID, g.clock(), func(r *shared.Renewal) bool {
+			next = g.takeTurn(r, s, holder, g.clock())
+			return next == turnAsk
+		})
+		if err != nil {
+			return nil, nil, &outage{again: env.Now().Add(time.Second), cause: err}
+		}
+		switch next {
+		case turnWait:
+			if g.endings.Fresh(g.clock()); g.ended(&opened{session: s, names: endingsOf(s)}) {
+				return nil, nil, errEnded
+			}
+			if err := flow.Pause(env, poll); err != nil {
+				return nil, nil, err
+			}
+		case turnAsk:
+			return g.ask(env, s, holder)
+		case turnUse:
+			return g.useRenewed(s, r)
+		case turnLater:
+			return nil, nil, &outage{again: r.At, cause: errProviderAway}
+		case turnLost:
+			return g.lost(env, s, holder, r.Tries)
+		case turnStale:
+			return nil, nil, errReplaced
+		case turnReplay:
+			g.log(Event{Event: EventSessionReplayed, Provider: s.Provider})
+			g.endSession(s)
+			return nil, nil, errEnded
+		}
+	}
+}
+
+var errProviderAway = errors.New("provider away")
+
+// useRenewed takes the cookie that another worker got for a session.
+func (g *Gate) useRenewed(s *session.Session, r shared.Renewal) (*opened, []string, error) {
+	parts, err := g.jar.Split(g.renewals.NewCookie(s.ID, r))
+	if err != nil || parts[0] == "1." {
+		return nil, nil, errReplaced // it had to make room
+	}
+	chunks := session.ChunksOf(parts)
+	o, err := g.find(&chunks)
+	if err == nil {
+		g.log(Event{Event: EventSessionGrace, Provider: s.Provider})
+	}
+	return o, parts, err
+}
+
+// confirmable reports whether the provider can be asked about a session
+// without a refresh token.
+func (g *Gate) confirmable(s *session.Session) bool {
+	return s.AccessToken != "" && (s.AccessExpires == 0 || g.now().Before(time.Unix(s.AccessExpires, 0)))
+}
+
+// ask asks the provider: the renewal is claimed.
+func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []string, error) {
+	if s.RefreshToken == "" {
+		n, err := g.confirm(env, s)
+		return g.conclude(env, s, n, err)
+	}
+	if !g.mark(s, holder, shared.Sent, g.settings.Providers[0].Timeout.Std()+claimFor) {
+		return g.renew(env, s) // we were too slow, and another worker took over
+	}
+	t, err := g.provider.Refresh(env, s.RefreshToken)
+	if oidc.Unknown(err) {
+		return g.lost(env, s, holder, g.renewals.Look(s.ID).Tries)
+	}
+	if err != nil {
+		return g.conclude(env, s, nil, err)
+	}
+	n, err := g.refreshed(env, s, t)
+	return g.conclude(env, s, n, err)
+}
+
+// mark moves a renewal that is ours on.
+func (g *Gate) mark(s *session.Session, holder uint64, to shared.State, within time.Duration) bool {
+	now := g.clock()
+	r, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
+		if r.State != shared.Claimed || r.Holder != holder || r.Base != s.Generation {
+			return false
+		}
+		r.State, r.At = to, now.Add(within)
+		return true
+	})
+	return err == nil && r.State == to && r.Holder == holder
+}
+
+// confirm shows the provider the access token of a session that has no refresh
+// token.
+func (g *Gate) confirm(env flow.Env, s *session.Session) (*session.Session, error) {
+	info, err := g.provider.Confirm(env, s.AccessToken, s.Subject)
+	if err != nil {
+		return nil, err
+	}
+	n := g.successor(s)
+	if info != nil {
+		n.Claims = overlay(s.Claims, g.settings.Providers[0].Claims, info)
+	}
+	return n, nil
+}
+
+// successor is a session as its renewal begins with it.
+func (g *Gate) successor(s *session.Session) *session.Session {
+	n := *s
+	n.Generation++
+	n.Confirmed = session.MomentOf(g.clock())
+	n.Seen = n.Confirmed
+	return &n
+}
+
+// refreshed makes the next generation of a session from what a refresh gave
+// (OpenID Connect Core, section 12.2).
+func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*session.Session, error) {
+	n := g.successor(s)
+	n.AccessToken, n.AccessExpires = t.Access, 0
+	if t.Lifetime > 0 {
+		n.AccessExpires = g.clock().Add(t.Lifetime).Unix()
+	}
+	if t.Refresh != "" {
+		n.RefreshToken = t.Refresh
+	}
+	err := g.reclaim(env, n, t)
+	if oidc.Temporary(err) {
+		// The old refresh token is used up, so the new one must not be lost.
+		// What the person was known as holds until the next renewal.
+		g.providerFailure("", err)
+		return n, nil
+	}
+	return n, err
+}
+
+// reclaim verifies the new ID token of a renewed session and reads the claims
+// anew.
+func (g *Gate) reclaim(env flow.Env, n *session.Session, t oidc.Tokens) error {
+	p := &g.settings.Providers[0]
+	if t.ID == "" {
+		if p.Userinfo == "never" || !g.provider.HasUserinfo() {
+			return nil
+		}
+		info, err := g.provider.Userinfo(env, t.Access, n.Subject)
+		if err == nil {
+			n.Claims = overlay(n.Claims, p.Claims, info)
+		}
+		return err
+	}
+	was := oidc.Original{Subject: n.Subject, NonceHash: n.NonceHash, AuthTime: n.AuthTime}
+	id, err := g.provider.VerifyRenewed(env, t.ID, was, t.Access)
+	if err != nil {
+		return err
+	}
+	n.IDToken = t.ID
+	if id.SID != "" {
+		n.SID = id.SID
+	}
+	claims, err := g.claims(env, id, t.Access)
+	if err == nil {
+		n.Claims = claims
+	}
+	return err
+}

@@ -1,0 +1,210 @@
+package gate
+
+import (
+	"errors"
+	"time"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/session"
+	"github.com/postern-auth/postern/internal/shared"
+)
+
+// conclude makes known what came of a renewal: n is the next generation.
+func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened, []string, error) {
+	switch {
+	case errors.Is(err, flow.ErrCanceled):
+		return nil, nil, err
+	case err != nil:
+		g.providerFailure("", err)
+		return g.notRenewed(s, err)
+	}
+	g.endings.Fresh(g.clock())
+	if g.ended(&opened{session: n, names: endingsOf(n)}) {
+		// The person signed out meanwhile, or was signed out.
+		g.revoke(env, n)
+		return nil, nil, errEnded
+	}
+	parts, err := g.pack(n, "")
+	if err != nil {
+		g.log(Event{Event: EventSessionRefused, Reason: "session_too_large", Provider: s.Provider})
+		g.endSession(s)
+		return nil, nil, errEnded
+	}
+	g.publish(s, parts)
+	g.log(Event{Event: EventSessionRenewed, Provider: s.Provider})
+	chunks := session.ChunksOf(parts)
+	o, err := g.find(&chunks)
+	return o, parts, err
+}
+
+// publish gives the other workers the new cookies of a session.
+func (g *Gate) publish(s *session.Session, parts []string) {
+	chunks := session.ChunksOf(parts)
+	now := g.clock()
+	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
+		if r.State != shared.Free && r.Base > s.Generation {
+			return false // it went on without us
+		}
+		*r = shared.Renewal{State: shared.Done, Base: s.Generation, Before: r.Before, At: now, Cookie: chunks.Join()}
+		return true
+	})
+	if err != nil {
+		g.log(Event{Event: EventRenewalUnshared, Provider: s.Provider})
+	}
+}
+
+// endsSession are the provider's errors after which a refresh token is no
+// longer good, and nothing is wrong with our settings.
+func endsSession(err error) bool {
+	switch oidc.Reason(err) {
+	case "provider_invalid_grant", "token_refused":
+		return true
+	}
+	return false
+}
+
+// neverRenews are the provider's errors by which it says that this client gets
+// no renewals: the person signs in again when the session is due.
+func neverRenews(err error) bool {
+	switch oidc.Reason(err) {
+	case "provider_unsupported_grant_type", "provider_unauthorized_client":
+		return true
+	}
+	return false
+}
+
+// notRenewed makes known that a session was not renewed, and for how long.
+func (g *Gate) notRenewed(s *session.Session, err error) (*opened, []string, error) {
+	var f *oidc.Failure
+	verified := errors.As(err, &f) && !f.Temporary && f.Step != "token refresh"
+	switch {
+	case endsSession(err) || verified:
+		g.endSession(s)
+		return nil, nil, errEnded
+	case neverRenews(err):
+		g.endSession(s)
+		return nil, nil, errUnrenewable
+	}
+	now, again := g.clock(), time.Time{}
+	_, changed := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
+		if r.State != shared.Free && r.Base > s.Generation {
+			return false
+		}
+		pause := min(time.Second<<min(r.Tries, 10), time.Minute)
+		*r = shared.Renewal{State: shared.Failed, Base: s.Generation, Before: r.Before, Tries: r.Tries + 1, At: now.Add(pause)}
+		again = r.At
+		return true
+	})
+	if changed != nil {
+		again = now.Add(time.Second)
+	}
+	return nil, nil, &outage{again: again, cause: err}
+}
+
+// lost goes on where a refresh token was sent and no answer came. It may have
+// been used up, and to send it again may end everything that grew from the
+// login (RFC 9700, section 4.14.2). Unless the settings say to try once more,
+// the session goes on without it, for as long as its access token is good.
+func (g *Gate) lost(env flow.Env, s *session.Session, holder uint64, tries int) (*opened, []string, error) {
+	g.log(Event{Event: EventRefreshLost, Provider: s.Provider})
+	if g.settings.Session.RefreshRetry == "once" && tries == 0 && g.retake(s, holder) {
+		return g.ask(env, s, holder)
+	}
+	n := *s
+	n.Generation++
+	n.RefreshToken = ""
+	n.Seen = session.MomentOf(g.clock())
+	n.Until = n.Seen
+	if s.AccessExpires > 0 {
+		n.Until = session.MomentOf(time.Unix(s.AccessExpires, 0))
+	}
+	parts, err := g.pack(&n, "")
+	if err != nil {
+		return nil, nil, errUnrenewable
+	}
+	g.publish(s, parts)
+	chunks := session.ChunksOf(parts)
+	o, err := g.find(&chunks)
+	if errors.Is(err, session.ErrExpired) {
+		err = errUnrenewable
+	}
+	return o, parts, err
+}
+
+// retake claims a renewal anew that was sent.
+func (g *Gate) retake(s *session.Session, holder uint64) bool {
+	now := g.clock()
+	r, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
+		if r.State != shared.Sent || r.Base != s.Generation || r.Tries > 0 {
+			return false
+		}
+		r.State, r.Holder, r.Tries, r.At = shared.Claimed, holder, r.Tries+1, now.Add(claimFor)
+		return true
+	})
+	return err == nil && r.State == shared.Claimed && r.Holder == holder
+}
+
+// endSession ends one session of ours.
+func (g *Gate) endSession(s *session.Session) {
+	if err := g.end(shared.KeyOf(shared.KindSession, s.Issuer, s.ID)); err != nil {
+		g.log(Event{Event: EventEndingUnshared, Provider: s.Provider})
+	}
+}
+
+// arrived notes that the new cookie of a renewed session came back, from which
+// on the grace of the old one counts.
+func (g *Gate) arrived(s *session.Session) {
+	if s.Generation == 0 {
+		return
+	}
+	first := func(r *shared.Renewal) bool {
+		arrived := r.State == shared.Done && r.Base+1 == s.Generation && !r.Seen
+		r.Seen = r.Seen || arrived
+		return arrived
+	}
+	// That it could not be noted leaves the grace longer, for a while.
+	_, _ = g.renewals.Change(s.ID, g.clock(), first)
+}
+
+// current reports whether a generation of a session is still the latest, as
+// far as anybody knows, so that the browser may be given it: a slow answer must
+// not put an older one back over a newer one.
+func (g *Gate) current(s *session.Session) bool {
+	g.endings.Fresh(g.clock())
+	if g.ended(&opened{session: s, names: endingsOf(s)}) {
+		return false
+	}
+	switch r := g.renewals.Look(s.ID); r.State {
+	case shared.Free:
+		return s.Generation == 0
+	case shared.Done:
+		return s.Generation > r.Base
+	default:
+		return s.Generation >= r.Base
+	}
+}
+
+// reissuable reports whether the browser is to be given a session again: with
+// the time of its last request, or under the first key.
+func (o *opened) reissuable(now time.Time) bool { return !o.reissue.IsZero() && !now.Before(o.reissue) }
+
+// give makes the fields that give the browser its session's new cookies, where
+// it is to have some. It is for when the answer is there: by then there may be
+// newer ones.
+func (g *Gate) give(q *request, o *opened) httpmsg.Fields {
+	if q.renewed == nil && !o.reissuable(g.now()) || !g.current(o.session) {
+		return nil
+	}
+	if q.renewed != nil {
+		return g.giveParts(q, q.renewed)
+	}
+	n := *o.session
+	n.Seen = session.MomentOf(q.began)
+	parts, err := g.pack(&n, q.ID())
+	if err != nil {
+		return nil // the one that the browser has stays good
+	}
+	return g.giveParts(q, parts)
+}
