@@ -31,8 +31,8 @@ var logoutTokens = kind{step: "logout token", limit: MaxLogoutToken, types: []st
 type LogoutToken struct {
 	SID     string
 	Subject string
-	ID      string // must be accepted once only
-	Issued  time.Time
+	ID      string    // must be accepted once only
+	Issued  time.Time // a session begun later is not meant
 	Expires time.Time // from then on the token is refused for its age
 }
 
