@@ -16,7 +16,7 @@ const module = "github.com/postern-auth/postern/internal/"
 
 // pure are the rooms that decide. They know no host, no socket, no clock and
 // no randomness but what they are handed.
-var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "oidc", "page", "policy", "session", "shared"}
+var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"}
 
 // forbidden are the packages that no pure room imports itself.
 var forbidden = []string{
@@ -34,7 +34,8 @@ var allowed = map[string][]string{
 	"session": {"httpmsg"},
 	"shared":  {"session"},
 	"oidc":    {"config", "flow", "httpmsg", "session"},
-	"gate":    {"config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared"},
+	"webdis":  {"config", "flow", "httpmsg"},
+	"gate":    {"config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"},
 }
 
 func imports(t *testing.T) map[string][]string {
