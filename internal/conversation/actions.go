@@ -19,7 +19,7 @@ func (p *player) step(s *step) error {
 		return err
 	}
 	switch s.verb {
-	case "->":
+	case "->", "stream":
 		return p.send(s)
 	case "<-":
 		return p.expectAnswer(s)
@@ -39,6 +39,8 @@ func (p *player) step(s *step) error {
 		return p.advance(s)
 	case "gone":
 		return p.leave(s)
+	case "open", "cut":
+		return p.expectStream(s)
 	}
 	return p.arrange(s)
 }
@@ -47,7 +49,7 @@ func (p *player) step(s *step) error {
 // before a new request.
 func (p *player) beforeStep(s *step) error {
 	switch s.verb {
-	case "take over", "let", "assert", "browser":
+	case "take over", "let", "assert", "browser", "worker", "gate":
 		return nil
 	}
 	if err := p.ensureGate(); err != nil {
@@ -65,6 +67,8 @@ func (p *player) arrange(s *step) error {
 	case "browser":
 		p.who = s.rest
 		return nil
+	case "worker", "gate":
+		return p.turnTo(s)
 	case "take over", "hand back":
 		return p.takeOver(s)
 	case "provider":
@@ -93,6 +97,18 @@ func (p *player) arrange(s *step) error {
 		return err
 	}
 	return fmt.Errorf("nothing knows how to do that")
+}
+
+// turnTo has a worker or a gate serve what is sent from now on. Another gate is
+// met at its first worker.
+func (p *player) turnTo(s *step) error {
+	n, err := strconv.Atoi(s.rest)
+	if s.verb == "worker" {
+		p.worker = n - 1
+	} else {
+		p.replica, p.worker = n-1, 0
+	}
+	return err
 }
 
 func (p *player) takeOver(s *step) error {
@@ -195,6 +211,9 @@ func (p *player) send(s *step) error {
 		if !old.answered {
 			return fmt.Errorf("the request before has no answer yet")
 		}
+		if old.stream && !old.closed {
+			return fmt.Errorf("the stream before is still open")
+		}
 		if err := p.quiet(); err != nil {
 			return err
 		}
@@ -204,7 +223,8 @@ func (p *player) send(s *step) error {
 		return err
 	}
 	p.requests++
-	t := &tab{id: fmt.Sprintf("request-%d", p.requests), host: hostOnly(r.Authority), browser: p.front()}
+	r.Replica, r.Worker, r.Stream = p.replica, p.worker, s.verb == "stream"
+	t := &tab{id: fmt.Sprintf("request-%d", p.requests), host: hostOnly(r.Authority), browser: p.front(), stream: r.Stream}
 	r.Header = append(r.Header, httpmsg.Field{Name: "x-request-id", Value: t.id})
 	p.tabs[name], p.tab, p.vars.values["request_id"] = t, t, t.id
 	t.exchange, err = p.gate.Send(r)
@@ -215,10 +235,10 @@ func (p *player) send(s *step) error {
 func (p *player) leave(s *step) error {
 	name, _ := tabName(s.rest)
 	t := p.tabs[name]
-	if t == nil || t.answered {
+	if t == nil || t.answered && (!t.stream || t.closed) {
 		return fmt.Errorf("there is no request under way")
 	}
-	t.answered = true
+	t.answered, t.closed = true, true
 	return t.exchange.Leave()
 }
 

@@ -33,8 +33,13 @@
 //	   body: text                            … with a body
 //	   $field                                … with the field that a table has
 //	-> [tab] GET /a                          … in a tab, so that several can wait
+//	stream [tab] GET /events                 … whose answer by the application stays open
 //	pending [tab]                            there is no answer yet
 //	gone [tab]                               the browser does not wait for it
+//	open [tab]                               the stream is still open
+//	cut [tab]                                the gate cuts the stream
+//	worker 2                                 the gate's second worker serves what follows
+//	gate 2                                   another gate with the same settings does
 //	<- 303 login                             the gate answers, for this reason
 //	   location: https://id.example.com/*    … with this field
 //	   ? state=<state>                       … this parameter in its location
@@ -68,6 +73,11 @@
 //	restart with other.json                  a new gate with other settings
 //	include sign-in                          the steps in parts/sign-in.txt
 //	log mentions text                        a line of the log that is no event
+//
+// The workers of a gate share what those of one Envoy do, and gates share
+// nothing. Where a host lets no request's body through to the gate, the comment
+// has the line "the host lets no bodies through". Scripts with several workers
+// or gates, and with such a host, are only for: native module.
 //
 // $name and $function(argument) stand for a value, $$ for a dollar sign. Where
 // something is expected, * stands for any text and <name> captures it. The

@@ -27,7 +27,14 @@ type Setup struct {
 	// goroutine.
 	Log func(string)
 	Now time.Time // what a clock that can be set shows at first
+
+	Workers  int  // of each gate; they share what the workers of one Envoy share
+	Replicas int  // gates with the same settings that share nothing
+	NoBodies bool // the host lets no request's body through
 }
+
+// single reports whether the set-up is what one Envoy with one worker is.
+func (s *Setup) single() bool { return s.Workers <= 1 && s.Replicas <= 1 && !s.NoBodies }
 
 // Gate is one gate under test. It is used from one goroutine.
 type Gate interface {
@@ -66,7 +73,14 @@ type Exchange interface {
 	// Leave ends the request from the browser's side. It returns once the gate
 	// knows.
 	Leave() error
+	// Open reports whether the application's answer, which does not end by
+	// itself, has not been cut so far.
+	Open() bool
+	// Cut waits for the gate to cut it. That it does not is an error.
+	Cut() error
 }
+
+var errNotCut = errors.New("the stream is still open")
 
 var errNoAnswer = errors.New("there is no answer: the request waits")
 
@@ -93,6 +107,9 @@ type Request struct {
 	Target    string
 	Header    httpmsg.Fields
 	Body      string
+
+	Replica, Worker int  // who serves it, from 0
+	Stream          bool // the application's answer stays open
 }
 
 // Outcome is what became of a request.

@@ -93,6 +93,9 @@ type envoyGate struct {
 }
 
 func (e *envoy) Start(s Setup) (Gate, error) {
+	if !s.single() {
+		return nil, fmt.Errorf("several workers or gates, or a host without bodies: the script needs only: native module")
+	}
 	e.gates++
 	g := &envoyGate{envoy: e, setup: s, name: fmt.Sprintf("gate-%d", e.gates), provider: newProvider(s.Auto)}
 	e.app.reset()
@@ -209,7 +212,10 @@ func (g *envoyGate) Send(r Request) (Exchange, error) {
 	if err := conn.SetDeadline(time.Now().Add(answerLimit)); err != nil {
 		return nil, err
 	}
-	x := &envoyExchange{gate: g, conn: conn, done: make(chan struct{})}
+	x := &envoyExchange{gate: g, conn: conn, done: make(chan struct{}), ended: make(chan struct{})}
+	if id, _ := r.Header.Get("x-request-id"); r.Stream {
+		g.envoy.app.keepOpen(id)
+	}
 	go x.run(r)
 	return x, nil
 }
@@ -220,6 +226,7 @@ type application struct {
 	mu     sync.Mutex
 	reply  Reply
 	seen   map[string]*Forwarded // by request id
+	open   map[string]bool       // answers that do not end by themselves, by request id
 }
 
 func newApplication() *application {
@@ -234,7 +241,7 @@ func (a *application) port() int { return a.server.Listener.Addr().(*net.TCPAddr
 func (a *application) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.reply, a.seen = defaultApp, map[string]*Forwarded{}
+	a.reply, a.seen, a.open = defaultApp, map[string]*Forwarded{}, map[string]bool{}
 }
 
 func (a *application) set(r Reply) {
@@ -249,13 +256,23 @@ func (a *application) received(id string) *Forwarded {
 	return a.seen[id]
 }
 
+func (a *application) keepOpen(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open[id] = true
+}
+
 // ServeHTTP implements http.Handler.
 func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
+	open := a.open[r.Header.Get("x-request-id")]
 	a.seen[r.Header.Get("x-request-id")] = &Forwarded{Method: r.Method, Authority: r.Host, Target: r.RequestURI, Header: fieldsIn(r.Header)}
 	reply := a.reply
 	a.mu.Unlock()
 	write(w, reply)
+	if open && http.NewResponseController(w).Flush() == nil {
+		<-r.Context().Done()
+	}
 }
 
 func write(w http.ResponseWriter, r Reply) {

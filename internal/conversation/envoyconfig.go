@@ -29,7 +29,7 @@ func listener(name, modulePath, settings string) object {
 		{"name": "postern", "typed_config": object{
 			"@type": typePrefix + "extensions.filters.http.wasm.v3.Wasm",
 			"config": object{
-				"name": name, "root_id": name, "failure_policy": "FAIL_RELOAD",
+				"name": name, "root_id": name, "failure_policy": "FAIL_RELOAD", "allow_on_headers_stop_iteration": true,
 				"configuration": object{"@type": "type.googleapis.com/google.protobuf.StringValue", "value": settings},
 				"vm_config": object{"vm_id": "postern", "runtime": "envoy.wasm.runtime.v8",
 					"code": object{"local": object{"filename": modulePath}}},

@@ -17,7 +17,8 @@ import (
 type envoyExchange struct {
 	gate    *envoyGate
 	conn    net.Conn
-	done    chan struct{}
+	done    chan struct{} // closed when there is an answer
+	ended   chan struct{} // closed when it has ended
 	outcome Outcome
 	err     error
 }
@@ -31,6 +32,24 @@ func (x *envoyExchange) Done() bool {
 	}
 }
 
+func (x *envoyExchange) Open() bool {
+	select {
+	case <-x.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+func (x *envoyExchange) Cut() error {
+	select {
+	case <-x.ended:
+		return nil
+	case <-time.After(answerLimit):
+		return errNotCut
+	}
+}
+
 func (x *envoyExchange) Outcome() (Outcome, error) {
 	<-x.done // the connection has a deadline
 	return x.outcome, x.err
@@ -41,36 +60,48 @@ func (x *envoyExchange) Leave() error {
 	if err := x.conn.Close(); err != nil {
 		return err
 	}
-	<-x.done
+	<-x.ended
 	return x.gate.envoy.process.idle()
 }
 
 func (x *envoyExchange) run(r Request) {
-	defer close(x.done)
+	defer close(x.ended)
 	defer x.conn.Close()
-	if _, x.err = io.WriteString(x.conn, wire(r)); x.err != nil {
+	response := x.ask(r)
+	if r.Stream {
+		close(x.done)
+	} else {
+		defer close(x.done)
+	}
+	if response == nil {
 		return
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	if !r.Stream {
+		x.outcome.Body, x.err = string(body), err
+	}
+}
+
+// ask sends the request and reads the answer's header; nil where no body follows.
+func (x *envoyExchange) ask(r Request) *http.Response {
+	if _, x.err = io.WriteString(x.conn, wire(r)); x.err != nil {
+		return nil
 	}
 	response, err := http.ReadResponse(bufio.NewReader(x.conn), &http.Request{Method: r.Method})
 	if err != nil {
 		x.err = x.gate.envoy.process.failed("no answer from envoy: %w", err)
-		return
+		return nil
 	}
-	defer response.Body.Close()
-	x.read(r, response)
-}
-
-func (x *envoyExchange) read(r Request, response *http.Response) {
 	id, _ := r.Header.Get("x-request-id")
 	x.outcome = Outcome{
 		Status: response.StatusCode, Reason: reason(response.Header.Get(detailsField)),
 		Header: fieldsIn(response.Header), Forwarded: x.gate.envoy.app.received(id),
 	}
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return
+		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
-	x.outcome.Body, x.err = string(body), err
+	return response
 }
 
 // wire is a request in HTTP/1.1, byte for byte as the script has it.

@@ -55,6 +55,23 @@ func (p *player) expectPending(s *step) error {
 	return nil
 }
 
+// expectStream wants a stream of the application's to be open still, or to be
+// cut.
+func (p *player) expectStream(s *step) error {
+	name, _ := tabName(s.rest)
+	t := p.tabs[name]
+	switch {
+	case t == nil || !t.stream || !t.seen || t.closed:
+		return fmt.Errorf("there is no stream of the application's")
+	case s.verb == "cut":
+		t.closed = true
+		return t.exchange.Cut()
+	case !t.exchange.Open():
+		return fmt.Errorf("the stream was cut")
+	}
+	return nil
+}
+
 // expectForwarded wants the request to have reached the application.
 func (p *player) expectForwarded(s *step) error {
 	name, _ := tabName(s.rest)
@@ -152,6 +169,7 @@ func (p *player) expectAnswer(s *step) error {
 		return fmt.Errorf("the request reached the application")
 	}
 	t.answered = true
+	t.closed = t.closed || o.Forwarded == nil // nothing of the gate's stays open
 	if rest, err = p.vars.expand(rest); err != nil {
 		return err
 	}

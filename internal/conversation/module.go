@@ -31,10 +31,10 @@ type module struct{ code []byte }
 func (module) Name() string { return "module" }
 func (module) Close() error { return nil }
 
-// moduleGate is the module in a host of its own.
+// moduleGate is the module in hosts of its own.
 type moduleGate struct {
 	setup Setup
-	host  *wazerohost.Host
+	hosts []*wazerohost.Host // by replica
 	clock *wazerohost.FakeClock
 	app   Reply
 	open  []*moduleExchange
@@ -42,6 +42,19 @@ type moduleGate struct {
 
 func (m module) Start(s Setup) (Gate, error) {
 	g := &moduleGate{setup: s, clock: wazerohost.NewFakeClock(s.Now), app: defaultApp}
+	for range max(1, s.Replicas) {
+		host, err := m.newHost(s, g.clock)
+		if err != nil {
+			return nil, err
+		}
+		g.hosts = append(g.hosts, host)
+	}
+	g.clock.Advance(10 * time.Millisecond) // the first tick
+	g.answerCalls()
+	return g, nil
+}
+
+func (m module) newHost(s Setup, clock wazerohost.Clock) (*wazerohost.Host, error) {
 	clusters, err := clusterNames(s.Settings)
 	if err != nil {
 		return nil, err
@@ -50,19 +63,21 @@ func (m module) Start(s Setup) (Gate, error) {
 	for _, name := range clusters {
 		known[name] = wazerohost.Cluster{}
 	}
-	g.host, err = wazerohost.New(context.Background(), wazerohost.Config{
+	return wazerohost.New(context.Background(), wazerohost.Config{
 		Module: m.code, PluginName: "postern", RootID: "postern", PluginConfig: s.Settings,
-		Clusters: known, Clock: g.clock,
+		Clusters: known, Clock: clock, Workers: s.Workers, AllowOnHeadersStopIteration: !s.NoBodies,
 		Log: func(_ wazerohost.Level, line string) { s.Log(line) }, LogLevel: wazerohost.LevelInfo,
 		// Envoy buffers an answer whole, however long it is.
 		MaxResponseBytes: 64 << 20,
 	})
-	if err != nil {
-		return nil, err
+}
+
+// calls are those of all gates that wait for an answer.
+func (g *moduleGate) calls() (all []*wazerohost.Call) {
+	for _, h := range g.hosts {
+		all = append(all, h.Calls()...)
 	}
-	g.clock.Advance(10 * time.Millisecond) // the first tick
-	g.answerCalls()
-	return g, nil
+	return all
 }
 
 func (g *moduleGate) Now() time.Time { return g.clock.Now() }
@@ -71,7 +86,7 @@ func (g *moduleGate) Now() time.Time { return g.clock.Now() }
 func (g *moduleGate) answerCalls() {
 	for again := true; again; {
 		again = false
-		for _, c := range g.host.Calls() {
+		for _, c := range g.calls() {
 			if r, ok := g.setup.Auto(*moduleCall(c)); ok {
 				deliverModule(c, r)
 				again = true
@@ -102,14 +117,14 @@ func (g *moduleGate) Call() (*Call, error) {
 	if err := waitFor(g, func() bool { return g.Calls() > 0 }); err != nil {
 		return nil, err
 	}
-	calls := g.host.Calls()
+	calls := g.calls()
 	if len(calls) == 0 {
 		return nil, nil
 	}
 	return moduleCall(calls[0]), nil
 }
 
-func (g *moduleGate) Calls() int { return len(g.host.Calls()) }
+func (g *moduleGate) Calls() int { return len(g.calls()) }
 
 func (g *moduleGate) Reply(c *Call, r Reply) error {
 	deliverModule(c.handle.(*wazerohost.Call), r)
@@ -123,8 +138,10 @@ func (g *moduleGate) Application(r Reply) { g.app = r }
 
 func (g *moduleGate) Provider(up bool) error {
 	clusters, err := clusterNames(g.setup.Settings)
-	for _, name := range clusters {
-		g.host.SetCluster(name, wazerohost.Cluster{Down: !up})
+	for _, h := range g.hosts {
+		for _, name := range clusters {
+			h.SetCluster(name, wazerohost.Cluster{Down: !up})
+		}
 	}
 	return err
 }
@@ -146,30 +163,43 @@ func (g *moduleGate) Stop() error {
 	for _, e := range g.open {
 		e.stream.Close()
 	}
-	if err := g.host.Dead(0); err != nil {
-		failures = append(failures, fmt.Errorf("the module died: %w", err))
+	for _, h := range g.hosts {
+		failures = append(failures, hostFailures(h)...)
+		failures = append(failures, h.Close())
 	}
-	for _, what := range g.host.Misuse() {
+	return errors.Join(failures...)
+}
+
+// hostFailures is what a module did in a host that none should do.
+func hostFailures(h *wazerohost.Host) (failures []error) {
+	for worker := range h.Workers() {
+		if err := h.Dead(worker); err != nil {
+			failures = append(failures, fmt.Errorf("the module died: %w", err))
+		}
+		if n := h.Streams(worker); n > 0 {
+			failures = append(failures, fmt.Errorf("%d streams have not ended", n))
+		}
+	}
+	for _, what := range h.Misuse() {
 		failures = append(failures, errors.New("the module misused the host: "+what))
 	}
-	if n := g.host.Streams(0); n > 0 {
-		failures = append(failures, fmt.Errorf("%d streams have not ended", n))
-	}
-	return errors.Join(append(failures, g.host.Close())...)
+	return failures
 }
 
 // moduleExchange is a stream.
 type moduleExchange struct {
 	gate    *moduleGate
 	stream  *wazerohost.Stream
+	streams bool // the application's answer stays open
 	outcome *Outcome
 }
 
 func (g *moduleGate) Send(r Request) (Exchange, error) {
+	host := g.hosts[r.Replica]
 	header := append([][2]string{
 		{":method", r.Method}, {":scheme", "https"}, {":authority", r.Authority}, {":path", r.Target},
 	}, pairsOf(r.Header)...)
-	e := &moduleExchange{gate: g, stream: g.host.Open(0, header, r.Body == "")}
+	e := &moduleExchange{gate: g, streams: r.Stream, stream: host.Open(r.Worker, header, r.Body == "")}
 	if r.Body != "" {
 		e.stream.SendBody([]byte(r.Body), true)
 	}
@@ -181,6 +211,15 @@ func (g *moduleGate) Send(r Request) (Exchange, error) {
 func (e *moduleExchange) Leave() error {
 	e.stream.Close()
 	return nil
+}
+
+func (e *moduleExchange) Open() bool { return e.stream.Outcome().Kind != wazerohost.Reset }
+
+func (e *moduleExchange) Cut() error {
+	if err := waitFor(e.gate, func() bool { return !e.Open() }); err != nil || !e.Open() {
+		return err
+	}
+	return errNotCut
 }
 
 func (e *moduleExchange) Done() bool { return e.stream.Outcome().Kind != wazerohost.Pending }
@@ -203,9 +242,9 @@ func (e *moduleExchange) Outcome() (Outcome, error) {
 func (e *moduleExchange) forwarded(o wazerohost.Outcome) Outcome {
 	f := &Forwarded{Method: o.Header(":method"), Authority: o.Header(":authority"), Target: o.Header(":path"), Header: fieldsOf(o.Headers)}
 	app := e.gate.app
-	e.stream.Respond(append([][2]string{{":status", strconv.Itoa(app.Status)}}, pairsOf(app.Header)...), app.Body == "")
+	e.stream.Respond(append([][2]string{{":status", strconv.Itoa(app.Status)}}, pairsOf(app.Header)...), app.Body == "" && !e.streams)
 	if app.Body != "" {
-		e.stream.RespondBody([]byte(app.Body), true)
+		e.stream.RespondBody([]byte(app.Body), !e.streams)
 	}
 	r := e.stream.Response()
 	return Outcome{Forwarded: f, Status: r.Status, Header: fieldsOf(r.Headers), Body: string(r.Body)}

@@ -24,16 +24,22 @@ type native struct{}
 func (native) Name() string { return "native" }
 func (native) Close() error { return nil }
 
-// nativeGate does for the gate what the plugin does in Envoy.
+// nativeGate does for gates what the plugin, and Envoy, do.
 type nativeGate struct {
-	setup Setup
+	setup   Setup
+	workers [][]*nativeWorker // by replica
+	now     time.Time
+	calls   []*Call
+	next    uint32
+	down    bool
+	app     Reply
+	open    []*nativeExchange // those that time concerns
+}
+
+// nativeWorker is a gate as one worker has it.
+type nativeWorker struct {
 	gate  *gate.Gate
 	flows *flow.Scheduler
-	now   time.Time
-	calls []*Call
-	next  uint32
-	down  bool
-	app   Reply
 }
 
 func (native) Start(s Setup) (Gate, error) {
@@ -42,39 +48,56 @@ func (native) Start(s Setup) (Gate, error) {
 		return nil, err
 	}
 	g := &nativeGate{setup: s, now: s.Now, app: defaultApp}
-	local := shared.NewLocal()
-	g.gate, err = gate.New(settings, gate.Deps{
-		Now:    g.Now,
-		Clock:  g.Now,
-		Shared: local,
-		Signal: local,
-		Random: seeded(),
-		Log:    func(e gate.Event) { s.Log(e.JSON()) },
-	})
-	if err != nil {
-		return nil, err
+	for range max(1, s.Replicas) {
+		memory := shared.NewLocal()
+		var workers []*nativeWorker
+		for range max(1, s.Workers) {
+			w, err := g.newWorker(settings, memory)
+			if err != nil {
+				return nil, err
+			}
+			workers = append(workers, w)
+		}
+		g.workers = append(g.workers, workers)
 	}
-	g.flows = flow.NewScheduler(g.dispatch, g.Now)
 	g.tick()
 	return g, nil
+}
+
+func (g *nativeGate) newWorker(settings *config.Config, memory *shared.Local) (*nativeWorker, error) {
+	w := &nativeWorker{}
+	w.flows = flow.NewScheduler(func(c flow.Call) (uint32, error) { return g.dispatch(w, c) }, g.Now)
+	g.next++
+	var err error
+	w.gate, err = gate.New(settings, gate.Deps{
+		Now: g.Now, Clock: g.Now,
+		Random: seeded(byte(g.next)),
+		Log:    func(e gate.Event) { g.setup.Log(e.JSON()) },
+		Shared: memory, Signal: memory,
+	})
+	return w, err
 }
 
 // defaultApp is the application as long as the script does not say otherwise.
 var defaultApp = Reply{Status: 200, Body: "the application",
 	Header: httpmsg.Fields{{Name: "content-type", Value: "text/plain"}}}
 
-// seeded is randomness that is the same in every run.
-func seeded() io.Reader { return rand.NewChaCha8([32]byte{'p', 'o', 's', 't', 'e', 'r', 'n'}) }
+// seeded is randomness that is the same in every run, and another for each n.
+func seeded(n byte) io.Reader {
+	return rand.NewChaCha8([32]byte{'p', 'o', 's', 't', 'e', 'r', 'n', n})
+}
 
 func (g *nativeGate) Now() time.Time { return g.now }
 
-// nativeCall is how the scheduler knows a call, and when Envoy would give up.
+// nativeCall is whose a call is, how its scheduler knows it, and when Envoy
+// would give up.
 type nativeCall struct {
+	worker   *nativeWorker
 	id       uint32
 	deadline time.Time
 }
 
-func (g *nativeGate) dispatch(c flow.Call) (uint32, error) {
+func (g *nativeGate) dispatch(w *nativeWorker, c flow.Call) (uint32, error) {
 	if g.down {
 		g.setup.Log("postern: no call through cluster " + strconv.Quote(c.Cluster)) // as the plugin does
 		return 0, flow.ErrNotSent
@@ -82,9 +105,18 @@ func (g *nativeGate) dispatch(c flow.Call) (uint32, error) {
 	g.next++
 	g.calls = append(g.calls, &Call{
 		Method: c.Method, URL: c.Scheme + "://" + c.Authority + c.Path,
-		Header: c.Header, Body: string(c.Body), handle: nativeCall{g.next, g.now.Add(c.Timeout)},
+		Header: c.Header, Body: string(c.Body), handle: nativeCall{w, g.next, g.now.Add(c.Timeout)},
 	})
 	return g.next, nil
+}
+
+// eachWorker goes over the workers of all gates.
+func (g *nativeGate) eachWorker(do func(*nativeWorker)) {
+	for _, workers := range g.workers {
+		for _, w := range workers {
+			do(w)
+		}
+	}
 }
 
 func (g *nativeGate) tick() {
@@ -93,10 +125,15 @@ func (g *nativeGate) tick() {
 			g.deliver(c, replyTimeout)
 		}
 	}
-	for _, due := range g.gate.Due() {
-		g.flows.Go(due)
+	for _, e := range slices.Clone(g.open) {
+		e.tick()
 	}
-	g.flows.Tick()
+	g.eachWorker(func(w *nativeWorker) {
+		for _, due := range w.gate.Due() {
+			w.flows.Go(due)
+		}
+		w.flows.Tick()
+	})
 	g.answerCalls()
 }
 
@@ -122,7 +159,8 @@ func (g *nativeGate) deliver(c *Call, r Reply) {
 	case r.Cut:
 		r = replyCut
 	}
-	g.flows.Deliver(c.handle.(nativeCall).id, flow.Response{Status: r.Status, Header: r.Header, Body: []byte(r.Body)}, nil)
+	call := c.handle.(nativeCall)
+	call.worker.flows.Deliver(call.id, flow.Response{Status: r.Status, Header: r.Header, Body: []byte(r.Body)}, nil)
 }
 
 func (g *nativeGate) Call() (*Call, error) {
@@ -152,9 +190,17 @@ func (g *nativeGate) Provider(up bool) error {
 	return nil
 }
 
+// Advance goes on by ticks, and by shorter steps where something waits for less.
 func (g *nativeGate) Advance(d time.Duration) error {
 	for end := g.now.Add(d); g.now.Before(end); {
-		g.now = g.now.Add(min(time.Second, end.Sub(g.now)))
+		step := min(time.Second, end.Sub(g.now))
+		g.eachWorker(func(w *nativeWorker) {
+			step = min(step, w.gate.Interval())
+			if next, ok := w.flows.Next(); ok && next.After(g.now) {
+				step = min(step, next.Sub(g.now))
+			}
+		})
+		g.now = g.now.Add(step)
 		g.tick()
 	}
 	return nil
@@ -162,107 +208,11 @@ func (g *nativeGate) Advance(d time.Duration) error {
 
 func (g *nativeGate) Settle() error { return nil }
 
-func (g *nativeGate) Stop() error {
-	if n := g.flows.Active(); n > 0 {
-		return fmt.Errorf("%d flows have not ended", n)
-	}
-	return nil
-}
-
-// nativeExchange is a request at the gate.
-type nativeExchange struct {
-	gate    *nativeGate
-	request Request
-	verdict *gate.Verdict
-	task    *flow.Task
-}
-
-func (g *nativeGate) Send(r Request) (Exchange, error) {
-	e := &nativeExchange{gate: g, request: r}
-	verdict, rest := g.gate.Handle(&httpmsg.Request{
-		Method: r.Method, Scheme: "https", Authority: r.Authority, Target: r.Target, Header: r.Header,
-	})
-	if rest == nil {
-		e.verdict = &verdict
-		return e, nil
-	}
-	e.task = g.flows.Go(func(env flow.Env) {
-		v := rest(env)
-		e.verdict = &v
-	})
-	g.answerCalls()
-	return e, nil
-}
-
-func (e *nativeExchange) Leave() error {
-	if e.task != nil {
-		e.task.Cancel()
-	}
-	return nil
-}
-
-func (e *nativeExchange) Done() bool { return e.verdict != nil }
-
-func (e *nativeExchange) Outcome() (Outcome, error) {
-	if err := waitFor(e.gate, e.Done); err != nil {
-		return Outcome{}, err
-	}
-	switch {
-	case e.verdict == nil:
-		return Outcome{}, errNoAnswer
-	case e.verdict.Respond != nil:
-		return e.answer(e.verdict.Respond), nil
-	case e.verdict.Forward != nil:
-		return e.forward(e.verdict.Forward), nil
-	}
-	return Outcome{Status: 503, Reason: "denied"}, nil
-}
-
-// answer is the gate's own, in the form in which Envoy sends it.
-func (e *nativeExchange) answer(r *gate.Respond) Outcome {
-	o := Outcome{Status: r.Status, Reason: r.Reason, Header: r.Header, Body: string(r.Body)}
-	if r.GRPC != 0 {
-		o.Status, o.Body = 200, ""
-		o.Header = append(o.Header, httpmsg.Field{Name: "grpc-status", Value: strconv.Itoa(r.GRPC)})
-	}
-	if e.request.Method == "HEAD" {
-		o.Body = ""
-	}
-	return o
-}
-
-func (e *nativeExchange) forward(f *gate.Forward) Outcome {
-	o := Outcome{Status: e.gate.app.Status, Body: e.gate.app.Body, Forwarded: &Forwarded{
-		Method: e.request.Method, Authority: e.request.Authority, Target: e.request.Target,
-		Header: edited(e.request.Header, f),
-	}}
-	for _, h := range e.gate.app.Header {
-		if h.Name != "set-cookie" || !e.gate.gate.OwnsCookie(httpmsg.SetCookieName(h.Value)) {
-			o.Header = append(o.Header, h)
+func (g *nativeGate) Stop() (err error) {
+	g.eachWorker(func(w *nativeWorker) {
+		if n := w.flows.Active(); n > 0 {
+			err = fmt.Errorf("%d flows have not ended", n)
 		}
-	}
-	return o
-}
-
-// edited is a request's header as the application receives it.
-func edited(header httpmsg.Fields, f *gate.Forward) (out httpmsg.Fields) {
-	gone := map[string]bool{}
-	for _, name := range f.Remove {
-		gone[name] = true
-	}
-	for _, h := range f.Set {
-		gone[h.Name] = true
-	}
-	if f.Cookie != nil {
-		gone["cookie"] = true
-	}
-	for _, h := range header {
-		if !gone[h.Name] {
-			out = append(out, h)
-		}
-	}
-	if f.Cookie != nil && *f.Cookie != "" {
-		out = append(out, httpmsg.Field{Name: "cookie", Value: *f.Cookie})
-	}
-	return append(out, f.Set...)
+	})
+	return err
 }

@@ -25,6 +25,8 @@ type player struct {
 	tab      *tab // the last one that was answered, or asked
 	call     *Call
 	requests int
+	worker   int // who serves requests, from 0
+	replica  int
 
 	mu     sync.Mutex // guards what the gate's own goroutines touch
 	manual map[string]bool
@@ -42,6 +44,8 @@ type tab struct {
 	outcome  *Outcome
 	seen     bool // forwarding was mentioned
 	answered bool
+	stream   bool // its answer stays open
+	closed   bool // … and what became of that was mentioned
 	browser  *browser
 }
 
@@ -97,6 +101,7 @@ func (p *player) reset(c Case) {
 	p.vars.funcs["keys"] = keySet
 	p.vars.funcs["metadata"] = metadata
 	p.vars.funcs["cookie"] = func(name string) (string, error) { return p.front().value(name) }
+	p.worker, p.replica = 0, 0
 	p.browsers, p.who, p.tabs, p.tab, p.call = map[string]*browser{}, "", map[string]*tab{}, nil, nil
 	p.mu.Lock()
 	p.manual, p.log, p.issued, p.plain = map[string]bool{}, nil, nil, nil
@@ -125,7 +130,10 @@ func (p *player) start(file string) error {
 	if err != nil {
 		return err
 	}
-	p.gate, err = p.driver.Start(Setup{Settings: settings, Auto: p.auto, Log: p.hear, Now: p.now()})
+	p.gate, err = p.driver.Start(Setup{
+		Settings: settings, Auto: p.auto, Log: p.hear, Now: p.now(),
+		Workers: p.script.Workers, Replicas: p.script.Replicas, NoBodies: p.script.NoBodies,
+	})
 	return err
 }
 
@@ -156,6 +164,9 @@ func (p *player) finish() error {
 	for name, t := range p.tabs {
 		if !t.answered {
 			return fmt.Errorf("%s: at the end: the script does not say what becomes of the request in tab %q", p.script.Name, name)
+		}
+		if t.stream && !t.closed {
+			return fmt.Errorf("%s: at the end: the stream in tab %q is still open", p.script.Name, name)
 		}
 	}
 	p.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/tools/txtar"
@@ -20,6 +21,11 @@ type Script struct {
 	Why   string   // why not the others
 	Fresh bool     // each case has a gate of its own
 	Steps []step
+
+	Workers  int  // how many workers each gate has
+	Replicas int  // how many gates there are
+	NoBodies bool // the host lets no request's body through
+
 	Cases []Case // at least one; a script without a table has one without a name
 
 	folder string
@@ -70,8 +76,32 @@ func parse(file, folder string, text []byte) (*Script, error) {
 	if s.Cases == nil {
 		s.Cases = []Case{{}}
 	}
-	return s, nil
+	return s, s.countGates()
 }
+
+// countGates finds how many workers and gates the steps speak of.
+func (s *Script) countGates() error {
+	s.Workers, s.Replicas = 1, 1
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if step.verb != "worker" && step.verb != "gate" {
+			continue
+		}
+		n, err := strconv.Atoi(step.rest)
+		if err != nil || n < 1 || n > maxGates {
+			return step.errorf("they are numbered from 1 to %d", maxGates)
+		}
+		if step.verb == "worker" {
+			s.Workers = max(s.Workers, n)
+		} else {
+			s.Replicas = max(s.Replicas, n)
+		}
+	}
+	return nil
+}
+
+// maxGates is how many workers, and how many gates, a script can have.
+const maxGates = 8
 
 func (s *Script) parseFile(file string, f txtar.File, line int) (err error) {
 	switch {
@@ -100,6 +130,8 @@ func (s *Script) parseHeader(file, comment string) error {
 			s.Only, s.Why = strings.Fields(names), strings.TrimSuffix(why, ")")
 		case line == "a new gate for each case":
 			s.Fresh = true
+		case line == "the host lets no bodies through":
+			s.NoBodies = true
 		default:
 			return fmt.Errorf("%s:%d: %q means nothing here", file, i+1, line)
 		}

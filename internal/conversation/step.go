@@ -48,6 +48,7 @@ func (s *step) errorf(format string, args ...any) error {
 // verbs are the steps with what may be indented beneath them.
 var verbs = map[string][]detailKind{
 	"->":           {field, bodyIs, noCookie},
+	"stream":       {field, bodyIs, noCookie},
 	"<-":           {field, query, absent, bodyIs, contains, lacks, member},
 	"=> forwarded": {field, absent},
 	"call":         {field, form, absent, bodyIs},
@@ -55,7 +56,7 @@ var verbs = map[string][]detailKind{
 	"app answers":  {field, bodyIs},
 	"pending":      nil, "gone": nil, "provider": nil, "take over": nil, "hand back": nil, "event": nil,
 	"clock": nil, "browser": nil, "jar": nil, "let": nil, "assert": nil, "restart with": nil,
-	"include": nil, "log mentions": nil,
+	"include": nil, "log mentions": nil, "worker": nil, "gate": nil, "open": nil, "cut": nil,
 }
 
 // parseSteps reads the steps of a script, whose first line has the given number.
@@ -126,7 +127,7 @@ func (s *step) add(line string, number int) error {
 		s.body += line + "\n"
 		return nil
 	}
-	if s.verb == "->" && line[0] == '$' { // a whole field, from a table
+	if (s.verb == "->" || s.verb == "stream") && line[0] == '$' { // a whole field, from a table
 		s.text = append(s.text, detail{line: number, kind: field, text: line})
 		return nil
 	}
