@@ -89,13 +89,21 @@ func (p *player) compareEvent(e event, want map[string]string) error {
 	return p.checkRequestID(e)
 }
 
+// ownAccord are the events that may belong to no request: the gate learns from
+// its provider and its store by itself, and a renewal is of all that wait for it.
+var ownAccord = map[string]bool{
+	"provider_failure": true, "session_renewed": true, "session_grace": true, "session_replayed": true,
+	"session_refused": true, "session_trimmed": true, "refresh_lost": true,
+	"store_failure": true, "store_refused": true, "store_gap": true, "store_admits": true,
+}
+
 // checkRequestID wants every event that a request caused to name a request
 // that is under way or was just answered.
 func (p *player) checkRequestID(e event) error {
 	id, ok := e.fields["request_id"].(string)
 	if !ok {
-		if e.fields["event"] == "provider_failure" {
-			return nil // it may come of the gate's own accord
+		if ownAccord[e.fields["event"].(string)] {
+			return nil
 		}
 		return fmt.Errorf("no request id")
 	}

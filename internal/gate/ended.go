@@ -42,14 +42,21 @@ func (g *Gate) floor() time.Time {
 	return floor
 }
 
-// end ends what the names stand for, on all workers at once.
-func (g *Gate) end(names ...shared.Key) error {
+// end ends what the names stand for: on all workers at once, and with a store,
+// soon after at other gates.
+func (g *Gate) end(env flow.Env, names ...shared.Key) error {
 	now := g.clock()
 	list := make([]shared.Ending, len(names))
 	for i, name := range names {
 		list[i] = shared.Ending{Key: name, At: now}
 	}
-	return g.endings.Add(now, list...)
+	if err := g.endings.Add(now, list...); err != nil {
+		return err
+	}
+	if g.store == nil {
+		return nil
+	}
+	return g.sendEndings(env, list)
 }
 
 // Watch is the session that an open stream was begun with.
@@ -64,10 +71,13 @@ func (g *Gate) Over(w *Watch) bool {
 }
 
 // Due returns the work that is due now beside any request.
-func (g *Gate) Due() []flow.Func {
+func (g *Gate) Due() (due []flow.Func) {
 	g.endings.Sync(g.now())
-	if g.provider.Due(g.now()) {
-		return []flow.Func{g.provider.Learn}
+	if g.store != nil {
+		due = g.storeDue(g.now())
 	}
-	return nil
+	if g.provider.Due(g.now()) {
+		due = append(due, g.provider.Learn)
+	}
+	return due
 }

@@ -36,6 +36,10 @@ const (
 	EventSessionReplayed = "session_replayed" // a cookie that was replaced long ago came back
 	EventLogoutRefused   = "logout_refused"   // a provider's word that a session is over was not accepted
 	EventRefreshLost     = "refresh_lost"     // a refresh token was sent and no answer came
+	EventStoreFailure    = "store_failure"    // the store did not answer, or refused
+	EventStoreRefused    = "store_refused"    // something in the store is not of ours
+	EventStoreGap        = "store_gap"        // the store has lost endings; all sessions are confirmed anew
+	EventStoreAdmits     = "store_admits"     // a session goes on though the store is away
 	EventRenewalUnshared = "renewal_unshared" // other workers do not learn of a renewal
 	EventEndingUnshared  = "ending_unshared"  // other workers do not learn of an ending
 )

@@ -52,6 +52,7 @@ type Gate struct {
 	provider *oidc.Provider
 	endings  *shared.Endings
 	renewals *shared.Renewals
+	store    *store                 // nil without one
 	renewing map[renewalOf]*renewal // in this worker
 	rules    *policy.Rules
 	paths    paths
@@ -99,6 +100,7 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	}
 	g.endings = shared.NewEndings(sealer, d.Signal, c.Session.Lifetime.Std())
 	g.renewals = shared.NewRenewals(sealer)
+	g.store = newStore(c, ring, sealer)
 	return g, nil
 }
 
@@ -186,44 +188,68 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	if own {
 		return g.serve(&q)
 	}
-	if need.Anyone {
-		return g.openToAll(&q, need)
-	}
-	return g.withSession(&q, func(o *opened, err error) (Verdict, Flow) { return g.decide(&q, need, o, err) })
+	return g.withSession(&q, need.Anyone, func(o *opened, err error) (Verdict, Flow) { return g.decide(&q, need, o, err) })
 }
 
-// openToAll decides a request that needs no session. One that it brings all the
-// same is renewed only where it could not be used without.
-func (g *Gate) openToAll(q *request, need policy.Need) (Verdict, Flow) {
+// withSession goes on with the session that a request brings; or with nil, and
+// the error that says why its cookies did not do. A session that is due is
+// renewed before; where one is not needed, only if it could not be used without.
+func (g *Gate) withSession(q *request, optional bool, then func(*opened, error) (Verdict, Flow)) (Verdict, Flow) {
 	o, err := g.open(q)
-	if o == nil || !o.due(g.now()) || g.servable(o, g.now()) {
-		return g.decide(q, need, o, err)
-	}
-	return Verdict{}, g.renewFirst(q, o, func(o *opened, err error) (Verdict, Flow) { return g.decide(q, need, o, err) })
-}
-
-// withSession goes on with the session that a request brings, renewed if it is
-// due; or with nil, and the error that says why cookies did not do.
-func (g *Gate) withSession(q *request, then func(*opened, error) (Verdict, Flow)) (Verdict, Flow) {
-	o, err := g.open(q)
-	if o == nil || !o.due(g.now()) {
+	if !g.waits(o, err, optional) {
 		return then(o, err)
 	}
-	return Verdict{}, g.renewFirst(q, o, then)
-}
-
-func (g *Gate) renewFirst(q *request, o *opened, then func(*opened, error) (Verdict, Flow)) Flow {
-	return func(env flow.Env) Verdict {
-		o, parts, err := g.renewed(env, o)
+	return Verdict{}, func(env flow.Env) Verdict {
+		o, err := g.await(env, q, o, err, optional)
 		if errors.Is(err, flow.ErrCanceled) {
 			return Verdict{} // nobody is there to be answered
 		}
-		if err != nil {
-			g.tell(q.Request, EventSessionRefused, sessionReason(err))
-		}
-		q.renewed = parts
 		return carry(env)(then(o, err))
 	}
+}
+
+// waits reports whether the network is needed before a session can be used.
+func (g *Gate) waits(o *opened, err error, optional bool) bool {
+	switch {
+	case o == nil:
+		return errors.Is(err, errTicket)
+	case g.store != nil && g.store.stale(g.now()):
+		return true
+	}
+	return o.due(g.now()) && !(optional && g.servable(o, g.now()))
+}
+
+// await does what a session waits for: it is fetched, it is made sure that it
+// was not ended elsewhere, and it is renewed.
+func (g *Gate) await(env flow.Env, q *request, o *opened, err error, optional bool) (*opened, error) {
+	if errors.Is(err, errTicket) {
+		o, err = g.fetchFor(env, q)
+	}
+	if err == nil && g.store != nil {
+		err = g.vouched(env)
+	}
+	if err == nil {
+		err = g.check(o, g.now()) // it took its time
+	}
+	if err == nil && g.waits(o, nil, optional) && o.due(g.now()) {
+		o, q.renewed, err = g.renewed(env, o)
+	}
+	if err != nil {
+		if !errors.Is(err, flow.ErrCanceled) {
+			g.tell(q.Request, EventSessionRefused, sessionReason(err))
+		}
+		return nil, err
+	}
+	return o, nil
+}
+
+// fetchFor returns the session for the ticket that a request brings.
+func (g *Gate) fetchFor(env flow.Env, q *request) (*opened, error) {
+	chunks, err := q.cookies.session.Chunks()
+	if err != nil {
+		return nil, err
+	}
+	return g.fetch(env, &chunks)
 }
 
 // carry carries a decision through to its verdict.

@@ -16,7 +16,42 @@ import (
 // shows us in a frame, so the cookie comes along only where provider and
 // application are of one site; without the very session that the provider
 // names nothing happens, for any site can show such a frame.
-func (g *Gate) serveFrontchannelLogout(q *request) Verdict {
+func (g *Gate) serveFrontchannelLogout(q *request) (Verdict, Flow) {
+	named := g.namedSID(q)
+	if named == "" {
+		return g.framed(nil), nil
+	}
+	o, err := g.open(q)
+	if o == nil && !errors.Is(err, errTicket) {
+		return g.framed(nil), nil
+	}
+	return Verdict{}, func(env flow.Env) Verdict {
+		if o == nil {
+			o, _ = g.fetchFor(env, q)
+		}
+		if o == nil || o.session.SID != named {
+			return g.framed(nil)
+		}
+		g.forget(env, o.session)
+		if err := g.end(env, shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID)); err != nil {
+			g.tell(q.Request, EventEndingUnshared, "")
+		}
+		g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
+		return g.framed(g.cleared(q))
+	}
+}
+
+// namedSID returns the session at our provider that a request names, or "".
+func (g *Gate) namedSID(q *request) string {
+	values, err := url.ParseQuery(q.target.Query)
+	if err != nil || len(values["iss"]) != 1 || len(values["sid"]) != 1 || values.Get("iss") != g.settings.Providers[0].Issuer {
+		return ""
+	}
+	return values.Get("sid")
+}
+
+// framed is an empty page that the provider may show in a frame.
+func (g *Gate) framed(cookies httpmsg.Fields) Verdict {
 	header := httpmsg.Fields{
 		{Name: "content-type", Value: "text/html; charset=utf-8"},
 		{Name: "cache-control", Value: "no-store"},
@@ -24,28 +59,7 @@ func (g *Gate) serveFrontchannelLogout(q *request) Verdict {
 		{Name: "referrer-policy", Value: "no-referrer"},
 		{Name: "x-content-type-options", Value: "nosniff"},
 	}
-	if g.endNamed(q) {
-		header = append(header, g.cleared(q)...)
-	}
-	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: []byte("<!doctype html><title>-</title>\n"), Reason: "frontchannel_logout"}}
-}
-
-// endNamed ends the session that a browser brings if it is the one that the
-// request names.
-func (g *Gate) endNamed(q *request) bool {
-	values, err := url.ParseQuery(q.target.Query)
-	if err != nil || len(values["iss"]) != 1 || len(values["sid"]) != 1 || values.Get("sid") == "" {
-		return false
-	}
-	o, _ := g.open(q)
-	if o == nil || o.session.Issuer != values.Get("iss") || o.session.SID != values.Get("sid") {
-		return false
-	}
-	if err := g.end(shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID)); err != nil {
-		g.tell(q.Request, EventEndingUnshared, "")
-	}
-	g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
-	return true
+	return Verdict{Respond: &Respond{Status: 200, Header: append(header, cookies...), Body: []byte("<!doctype html><title>-</title>\n"), Reason: "frontchannel_logout"}}
 }
 
 // originOf is the origin of an address that was checked.
@@ -113,7 +127,12 @@ func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
 	if t.SID != "" {
 		over = shared.KeyOf(shared.KindSID, issuer, t.SID)
 	}
-	if err := g.end(over, used); err != nil {
+	// The token counts as used once all who must know do: until then the
+	// provider may send it again.
+	if err := g.end(env, over); err != nil {
+		return g.refuseLogout(q, 503, "not_recorded")
+	}
+	if err := g.end(env, used); err != nil {
 		return g.refuseLogout(q, 503, "not_recorded")
 	}
 	g.log(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})

@@ -223,7 +223,7 @@ func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error
 		case turnAsk:
 			return g.ask(env, s, holder)
 		case turnUse:
-			return g.useRenewed(s, r)
+			return g.useRenewed(env, s, r)
 		case turnLater:
 			return nil, nil, &outage{again: r.At, cause: errProviderAway}
 		case turnLost:
@@ -232,7 +232,7 @@ func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error
 			return nil, nil, errReplaced
 		case turnReplay:
 			g.log(Event{Event: EventSessionReplayed, Provider: s.Provider})
-			g.endSession(s)
+			g.endSession(env, s)
 			return nil, nil, errEnded
 		}
 	}
@@ -241,17 +241,13 @@ func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error
 var errProviderAway = errors.New("provider away")
 
 // useRenewed takes the cookie that another worker got for a session.
-func (g *Gate) useRenewed(s *session.Session, r shared.Renewal) (*opened, []string, error) {
-	parts, err := g.jar.Split(g.renewals.NewCookie(s.ID, r))
-	if err != nil || parts[0] == "1." {
+func (g *Gate) useRenewed(env flow.Env, s *session.Session, r shared.Renewal) (*opened, []string, error) {
+	cookie := g.renewals.NewCookie(s.ID, r)
+	if cookie == "" {
 		return nil, nil, errReplaced // it had to make room
 	}
-	chunks := session.ChunksOf(parts)
-	o, err := g.find(&chunks)
-	if err == nil {
-		g.log(Event{Event: EventSessionGrace, Provider: s.Provider})
-	}
-	return o, parts, err
+	g.log(Event{Event: EventSessionGrace, Provider: s.Provider})
+	return g.take(env, session.CutParts(cookie))
 }
 
 // confirmable reports whether the provider can be asked about a session
@@ -266,7 +262,13 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 		n, err := g.confirm(env, s)
 		return g.conclude(env, s, n, err)
 	}
-	if !g.mark(s, holder, shared.Sent, g.settings.Providers[0].Timeout.Std()+claimFor) {
+	mine, err := g.claimAmongGates(env, s)
+	switch {
+	case err != nil:
+		return g.later(s, err)
+	case !mine:
+		return g.followGate(env, s, holder)
+	case !g.mark(s, holder, shared.Sent, g.settings.Providers[0].Timeout.Std()+claimFor):
 		return g.renew(env, s) // we were too slow, and another worker took over
 	}
 	t, err := g.provider.Refresh(env, s.RefreshToken)

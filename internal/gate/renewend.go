@@ -18,7 +18,7 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 		return nil, nil, err
 	case err != nil:
 		g.providerFailure("", err)
-		return g.notRenewed(s, err)
+		return g.notRenewed(env, s, err)
 	}
 	g.endings.Fresh(g.clock())
 	if g.ended(&opened{session: n, names: endingsOf(n)}) {
@@ -26,28 +26,41 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 		g.revoke(env, n)
 		return nil, nil, errEnded
 	}
-	parts, err := g.pack(n, "")
+	parts, err := g.keep(env, n, "")
 	if err != nil {
-		g.log(Event{Event: EventSessionRefused, Reason: "session_too_large", Provider: s.Provider})
-		g.endSession(s)
-		return nil, nil, errEnded
+		return g.unkept(env, s, n, err)
 	}
 	g.publish(s, parts)
+	g.tellGates(env, s, leftCookie, g.clock(), session.JoinParts(parts), g.settings.Session.Grace.Std()+time.Minute)
+	g.retire(env, s)
 	g.log(Event{Event: EventSessionRenewed, Provider: s.Provider})
-	chunks := session.ChunksOf(parts)
-	o, err := g.find(&chunks)
-	return o, parts, err
+	return g.take(env, parts)
+}
+
+// unkept goes on where a renewed session cannot be kept: it is too large by
+// now, or its store is away. Then it is a cookie until its next renewal, as its
+// refresh token must not be lost.
+func (g *Gate) unkept(env flow.Env, s, n *session.Session, err error) (*opened, []string, error) {
+	var out *outage
+	if errors.As(err, &out) {
+		if parts, err := g.pack(n, ""); err == nil {
+			g.publish(s, parts)
+			return g.take(env, parts)
+		}
+	}
+	g.log(Event{Event: EventSessionRefused, Reason: "session_too_large", Provider: s.Provider})
+	g.endSession(env, s)
+	return nil, nil, errEnded
 }
 
 // publish gives the other workers the new cookies of a session.
 func (g *Gate) publish(s *session.Session, parts []string) {
-	chunks := session.ChunksOf(parts)
 	now := g.clock()
 	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
 		if r.State != shared.Free && r.Base > s.Generation {
 			return false // it went on without us
 		}
-		*r = shared.Renewal{State: shared.Done, Base: s.Generation, Before: r.Before, At: now, Cookie: chunks.Join()}
+		*r = shared.Renewal{State: shared.Done, Base: s.Generation, Before: r.Before, At: now, Cookie: session.JoinParts(parts)}
 		return true
 	})
 	if err != nil {
@@ -75,20 +88,34 @@ func neverRenews(err error) bool {
 	return false
 }
 
-// notRenewed makes known that a session was not renewed, and for how long.
-func (g *Gate) notRenewed(s *session.Session, err error) (*opened, []string, error) {
+// notRenewed makes known that a session was not renewed.
+func (g *Gate) notRenewed(env flow.Env, s *session.Session, err error) (*opened, []string, error) {
 	var f *oidc.Failure
-	verified := errors.As(err, &f) && !f.Temporary && f.Step != "token refresh"
+	unverified := errors.As(err, &f) && !f.Temporary && f.Step != "token refresh"
 	switch {
-	case endsSession(err) || verified:
-		g.endSession(s)
+	case endsSession(err) || unverified:
+		g.endSession(env, s)
+		g.tellGates(env, s, leftEnded, g.clock(), "", g.settings.Session.Grace.Std())
 		return nil, nil, errEnded
 	case neverRenews(err):
-		g.endSession(s)
+		g.endSession(env, s)
 		return nil, nil, errUnrenewable
 	}
-	now, again := g.clock(), time.Time{}
-	_, changed := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
+	_, _, err = g.later(s, err)
+	var out *outage
+	if errors.As(err, &out) && s.RefreshToken != "" {
+		g.tellGates(env, s, leftFailed, out.again, "", max(time.Second, out.again.Sub(g.clock())))
+	}
+	return nil, nil, err
+}
+
+// later makes known that the provider could not be asked, with a pause that
+// grows each time.
+func (g *Gate) later(s *session.Session, cause error) (*opened, []string, error) {
+	now := g.clock()
+	again := now.Add(time.Second)
+	// Where it cannot be made known, others try as well.
+	_, _ = g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
 		if r.State != shared.Free && r.Base > s.Generation {
 			return false
 		}
@@ -97,10 +124,7 @@ func (g *Gate) notRenewed(s *session.Session, err error) (*opened, []string, err
 		again = r.At
 		return true
 	})
-	if changed != nil {
-		again = now.Add(time.Second)
-	}
-	return nil, nil, &outage{again: again, cause: err}
+	return nil, nil, &outage{again: again, cause: cause}
 }
 
 // lost goes on where a refresh token was sent and no answer came. It may have
@@ -120,13 +144,12 @@ func (g *Gate) lost(env flow.Env, s *session.Session, holder uint64, tries int) 
 	if s.AccessExpires > 0 {
 		n.Until = session.MomentOf(time.Unix(s.AccessExpires, 0))
 	}
-	parts, err := g.pack(&n, "")
+	parts, err := g.keep(env, &n, "")
 	if err != nil {
 		return nil, nil, errUnrenewable
 	}
 	g.publish(s, parts)
-	chunks := session.ChunksOf(parts)
-	o, err := g.find(&chunks)
+	o, parts, err := g.take(env, parts)
 	if errors.Is(err, session.ErrExpired) {
 		err = errUnrenewable
 	}
@@ -147,8 +170,9 @@ func (g *Gate) retake(s *session.Session, holder uint64) bool {
 }
 
 // endSession ends one session of ours.
-func (g *Gate) endSession(s *session.Session) {
-	if err := g.end(shared.KeyOf(shared.KindSession, s.Issuer, s.ID)); err != nil {
+func (g *Gate) endSession(env flow.Env, s *session.Session) {
+	g.forget(env, s)
+	if err := g.end(env, shared.KeyOf(shared.KindSession, s.Issuer, s.ID)); err != nil {
 		g.log(Event{Event: EventEndingUnshared, Provider: s.Provider})
 	}
 }
@@ -202,9 +226,20 @@ func (g *Gate) give(q *request, o *opened) httpmsg.Fields {
 	}
 	n := *o.session
 	n.Seen = session.MomentOf(q.began)
+	if n.Ticket() != nil {
+		g.touch(o, &n)
+		return nil
+	}
 	parts, err := g.pack(&n, q.ID())
 	if err != nil {
 		return nil // the one that the browser has stays good
 	}
 	return g.giveParts(q, parts)
+}
+
+// touch has the store keep the time of a session's last request.
+func (g *Gate) touch(o *opened, n *session.Session) {
+	g.store.touched[n.ID] = n
+	fresh := g.accept(n)
+	o.session, o.ends, o.reissue = n, fresh.ends, fresh.reissue
 }

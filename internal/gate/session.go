@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/session"
@@ -45,40 +46,37 @@ func (g *Gate) open(q *request) (*opened, error) {
 	if err == nil {
 		o, err = g.find(&chunks)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errTicket) {
 		g.tell(q.Request, EventSessionRefused, sessionReason(err))
 	}
 	return o, err
 }
 
-// find returns the session that a cookie stands for.
-func (g *Gate) find(c *session.Chunks) (o *opened, err error) {
+// find returns the session that a cookie stands for. It fails with errTicket
+// where the session has yet to be fetched.
+func (g *Gate) find(c *session.Chunks) (*opened, error) {
 	now := g.now()
 	g.endings.Fresh(now)
-	o, hit := g.cache.Get(c)
-	if !hit {
-		if o, err = g.unseal(c, now); err != nil {
+	if o, hit := g.cache.Get(c); hit {
+		if err := g.check(o, now); err != nil {
+			g.cache.Forget(c)
 			return nil, err
 		}
+		return o, nil
 	}
-	if err := g.check(o, now); err != nil {
-		if hit {
-			g.cache.Forget(c)
-		}
-		return nil, err
+	if c.IsTicket() && g.store != nil {
+		return nil, errTicket
 	}
-	if !hit {
-		g.cache.Put(c, o, o.size())
-		g.arrived(o.session)
-	}
-	return o, nil
-}
-
-func (g *Gate) unseal(c *session.Chunks, now time.Time) (*opened, error) {
 	s, err := g.keys.OpenSession(c.Join(), now, g.settings.Session.Lifetime.Std())
 	if err != nil {
 		return nil, err
 	}
+	return g.admit(c, s)
+}
+
+// admit looks at a session that opened and was not seen before, and remembers
+// it if it is good.
+func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
 	p := &g.settings.Providers[0]
 	if s.Provider != p.Name || s.Issuer != p.Issuer || s.ClientID != p.ClientID {
 		return nil, errForeign
@@ -86,7 +84,13 @@ func (g *Gate) unseal(c *session.Chunks, now time.Time) (*opened, error) {
 	if s.Begun.Time().Before(g.settings.Session.NotBefore.Time) {
 		return nil, errNotBefore
 	}
-	return g.accept(s), nil
+	o := g.accept(s)
+	if err := g.check(o, g.now()); err != nil {
+		return nil, err
+	}
+	g.cache.Put(c, o, o.size())
+	g.arrived(s)
+	return o, nil
 }
 
 // accept reckons what follows from a session.
@@ -163,8 +167,12 @@ func sessionReason(err error) string {
 
 // settle puts a new session into the browser's cookies and sends it to where
 // it wanted to go.
-func (g *Gate) settle(q *request, s *session.Session, to string) Verdict {
-	parts, err := g.pack(s, q.ID())
+func (g *Gate) settle(env flow.Env, q *request, s *session.Session, to string) Verdict {
+	parts, err := g.keep(env, s, q.ID())
+	var out *outage
+	if errors.As(err, &out) {
+		return g.unavailable(q, out)
+	}
 	if err != nil {
 		return g.tooLarge(q, err)
 	}

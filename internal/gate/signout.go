@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -44,25 +45,33 @@ func (g *Gate) serveSignOut(q *request) (Verdict, Flow) {
 // settings want it, at the provider; and clears its cookies, also where the
 // session cannot be read.
 func (g *Gate) signOut(q *request, rd string) (Verdict, Flow) {
-	o, _ := g.open(q)
+	o, err := g.open(q)
 	g.tell(q.Request, EventSignedOut, "")
-	if o == nil {
-		return g.leave(q, rd), nil
-	}
-	names := []shared.Key{shared.KeyOf(shared.KindSession, o.session.Issuer, o.session.ID)}
-	if g.settings.SignOut.AtProvider && o.session.SID != "" {
-		// Its sessions on other hosts of ours end with it.
-		names = append(names, shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID))
-	}
-	if err := g.end(names...); err != nil {
-		g.tell(q.Request, EventEndingUnshared, "")
-	}
-	if !g.settings.SignOut.AtProvider && !g.revokes(o.session) {
+	if o == nil && !errors.Is(err, errTicket) {
 		return g.leave(q, rd), nil
 	}
 	return Verdict{}, func(env flow.Env) Verdict {
+		if o == nil {
+			if o, err = g.fetchFor(env, q); err != nil {
+				return g.leave(q, rd)
+			}
+		}
+		g.endOwn(env, q, o.session)
 		g.revoke(env, o.session)
 		return g.leaveProvider(env, q, o.session, rd)
+	}
+}
+
+// endOwn ends the session of a person who signs out.
+func (g *Gate) endOwn(env flow.Env, q *request, s *session.Session) {
+	names := []shared.Key{shared.KeyOf(shared.KindSession, s.Issuer, s.ID)}
+	if g.settings.SignOut.AtProvider && s.SID != "" {
+		// Its sessions on other hosts of ours end with it.
+		names = append(names, shared.KeyOf(shared.KindSID, s.Issuer, s.SID))
+	}
+	g.forget(env, s)
+	if err := g.end(env, names...); err != nil {
+		g.tell(q.Request, EventEndingUnshared, "")
 	}
 }
 

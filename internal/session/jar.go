@@ -33,7 +33,15 @@ type Chunks struct {
 // Empty reports whether the request carried no session cookie.
 func (c *Chunks) Empty() bool { return c.n == 0 }
 
-// Join returns the sealed value.
+// ticketMark begins the one cookie of a session that is kept elsewhere, in the
+// place of the number of cookies.
+const ticketMark = 't'
+
+// IsTicket reports whether the value is a ticket for a session that is kept
+// elsewhere.
+func (c *Chunks) IsTicket() bool { return c.n == 1 && c.parts[0][0] == ticketMark }
+
+// Join returns the sealed value, or the ticket.
 func (c *Chunks) Join() string {
 	if c.n == 0 {
 		return ""
@@ -45,6 +53,18 @@ func (c *Chunks) Join() string {
 func ChunksOf(parts []string) (c Chunks) {
 	c.n = copy(c.parts[:], parts)
 	return c
+}
+
+// JoinParts returns the values of a session's cookies as one text, and
+// CutParts takes it apart again.
+func JoinParts(parts []string) string { return strings.Join(parts, "") }
+
+// CutParts returns the values that JoinParts joined.
+func CutParts(text string) (parts []string) {
+	for len(text) > ChunkBytes {
+		parts, text = append(parts, text[:ChunkBytes]), text[ChunkBytes:]
+	}
+	return append(parts, text)
 }
 
 // Jar knows the names of a session's cookies: the name itself, and the name
@@ -120,10 +140,15 @@ func (r *Reader) Chunks() (c Chunks, err error) {
 		return c, ErrTossed
 	}
 	first := r.parts[0]
-	if len(first) < 3 || first[1] != '.' || first[0] < '1' || first[0] > '0'+MaxChunks {
+	n := 1
+	switch {
+	case len(first) < 3 || first[1] != '.':
+		return c, ErrChunks
+	case first[0] >= '1' && first[0] <= '0'+MaxChunks:
+		n = int(first[0] - '0')
+	case first[0] != ticketMark:
 		return c, ErrChunks
 	}
-	n := int(first[0] - '0')
 	for i, part := range r.parts[:n] {
 		if part == "" || i < n-1 && len(part) != ChunkBytes {
 			return c, ErrChunks

@@ -43,8 +43,12 @@ type Session struct {
 	IDToken       string `json:"it,omitempty"`
 	RefreshToken  string `json:"rt,omitempty"`
 
-	keyID string // of the key that it was sealed with
+	keyID  string  // of the key that it was sealed with
+	ticket *Stored // where it is kept in a store
 }
+
+// Ticket returns the ticket of a session that is kept in a store, or nil.
+func (s *Session) Ticket() *Stored { return s.ticket }
 
 // KeyID returns the id of the key that an opened session was sealed with.
 func (s *Session) KeyID() string { return s.keyID }

@@ -193,6 +193,25 @@ func (e *Endings) Add(now time.Time, list ...Ending) error {
 	return nil
 }
 
+// Raise raises the floor: what was ended before a time may not be known.
+func (e *Endings) Raise(now time.Time) {
+	e.Sync(now)
+	to := e.head
+	to.floor = now.Truncate(time.Millisecond)
+	e.advance(to)
+	e.Sync(now)
+	e.signal.Raise()
+}
+
+// EncodeEndings returns endings as they travel to other gates.
+func EncodeEndings(list []Ending) []byte { return encodeSegment(0, list) }
+
+// DecodeEndings reads what EncodeEndings returned, or says that it is not that.
+func DecodeEndings(b []byte) ([]Ending, bool) {
+	_, list, ok := decodeSegment(b)
+	return list, ok
+}
+
 // append writes as many endings as fit into the journal's last segment, and
 // returns how many.
 func (e *Endings) append(list []Ending, now time.Time) (written int) {
