@@ -36,7 +36,8 @@ func NewEmbedded(t testing.TB, origins ...string) *Embedded {
 		client.PostLogoutRedirectURIs = append(client.PostLogoutRedirectURIs, origin+"/oauth2/signed_out")
 	}
 	e := &Embedded{Provider: &Provider{
-		Name: "idp", Issuer: "http://localhost:" + port, userField: "username", passwordField: "password",
+		Name: "idp", Issuer: "http://localhost:" + port, scopes: []string{"openid", "profile", "email", "groups"},
+		userField: "username", passwordField: "password",
 	}}
 	if e.IDP, err = idp.New(idp.Config{
 		Issuer: e.Issuer, Clients: []idp.Client{client}, Users: []idp.User{embeddedUser(Alice), embeddedUser(Bob)},

@@ -106,11 +106,15 @@ type Settings = map[string]any
 // NewSettings are those of the first journey: one provider, cookies over plain
 // http on localhost, identity headers, two open routes.
 func NewSettings(p *Provider) Settings {
+	scopes := p.scopes
+	if scopes == nil {
+		scopes = []string{"openid", "profile", "email"}
+	}
 	return Settings{
 		"providers": []Settings{{
 			"name": p.Name, "type": "oidc", "issuer": p.Issuer, "insecure_issuer": true, "cluster": "idp",
 			"client_id": ClientID, "client_secret": Settings{"env": "SHOP_CLIENT_SECRET"},
-			"scopes": []string{"openid", "profile", "email"},
+			"scopes": scopes,
 			"claims": Settings{"user": "preferred_username", "email": "email", "groups": "groups"},
 		}},
 		"hosts":                 []string{"localhost:*"},

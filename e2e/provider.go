@@ -36,7 +36,8 @@ type Provider struct {
 	Name   string
 	Issuer string
 
-	userField, passwordField string // of its login form
+	scopes                   []string // to ask for; NewSettings has the usual ones
+	userField, passwordField string   // of its login form
 	release                  func()
 }
 

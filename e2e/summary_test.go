@@ -50,8 +50,8 @@ func (s *summary) print() {
 }
 
 var (
-	failedTest = regexp.MustCompile(`^\s*--- FAIL: (.*)`)
-	passedTest = regexp.MustCompile(`^\s*(--- PASS|=== )`)
+	testEnds   = regexp.MustCompile(`^\s*--- (PASS|FAIL): (\S+)`)
+	testSpeaks = regexp.MustCompile(`^=== \S+\s+(\S+)`) // with -v: whose lines follow
 	reasonLine = regexp.MustCompile(`^\s+[a-z0-9_]+\.go:\d+: (.*)`)
 )
 
@@ -61,8 +61,11 @@ const (
 	reasonBytes = 400
 )
 
+// read takes a test's reasons from after the line with its result; with -v
+// they come before it.
 func (s *summary) read(from io.Reader, to io.Writer) {
-	reasons := 0
+	told := map[string][]string{}
+	speaker, failed := "", false
 	for in := bufio.NewReader(from); ; {
 		line, err := in.ReadString('\n')
 		_, _ = io.WriteString(to, line)
@@ -70,13 +73,17 @@ func (s *summary) read(from io.Reader, to io.Writer) {
 			return
 		}
 		text := strings.TrimRight(line, "\n")
-		switch {
-		case failedTest.MatchString(text):
-			s.lines, reasons = append(s.lines, cut(text)), 0
-		case passedTest.MatchString(text):
-			reasons = reasonsEach // whatever follows is not a failure's
-		case len(s.lines) > 0 && reasons < reasonsEach && reasonLine.MatchString(text) && !strings.Contains(text, lastLines):
-			s.lines, reasons = append(s.lines, cut(text)), reasons+1
+		if m := testEnds.FindStringSubmatch(text); m != nil {
+			if speaker, failed = m[2], m[1] == "FAIL"; failed {
+				s.lines = append(append(s.lines, text), told[speaker]...)
+			}
+		} else if m := testSpeaks.FindStringSubmatch(text); m != nil {
+			speaker, failed = m[1], false
+		} else if reasonLine.MatchString(text) && !strings.Contains(text, lastLines) && len(told[speaker]) < reasonsEach {
+			told[speaker] = append(told[speaker], cut(text))
+			if failed {
+				s.lines = append(s.lines, cut(text))
+			}
 		}
 	}
 }
@@ -89,23 +96,39 @@ func cut(text string) string {
 }
 
 func TestSummarySaysWhatFailed(t *testing.T) {
-	s := &summary{}
-	output := `--- FAIL: TestGate (1.00s)
-    --- FAIL: TestGate/one_refresh (0.50s)
-        renewal_test.go:10: 2 refreshes at the provider, want 1
-    envoy.go:10: ` + lastLines + ` 1.40.0:
-        [info] lots
-    --- PASS: TestGate/another (0.10s)
-        ending_test.go:5: only told
-FAIL
-`
-	var copied strings.Builder
-	s.read(strings.NewReader(output), &copied)
 	want := []string{
 		"--- FAIL: TestGate (1.00s)",
 		"    --- FAIL: TestGate/one_refresh (0.50s)",
 		"        renewal_test.go:10: 2 refreshes at the provider, want 1",
 	}
+	checkSummary(t, want, `--- FAIL: TestGate (1.00s)
+    --- FAIL: TestGate/one_refresh (0.50s)
+        renewal_test.go:10: 2 refreshes at the provider, want 1
+    envoy.go:10: `+lastLines+` 1.40.0:
+        [info] lots
+    --- PASS: TestGate/another (0.10s)
+        ending_test.go:5: only told
+FAIL
+`)
+	checkSummary(t, []string{want[0], want[1], "    renewal_test.go:10: 2 refreshes at the provider, want 1"}, `=== RUN   TestGate
+=== RUN   TestGate/another
+    ending_test.go:5: only told
+=== RUN   TestGate/one_refresh
+    renewal_test.go:10: 2 refreshes at the provider, want 1
+=== NAME  TestGate
+    envoy.go:10: `+lastLines+` 1.40.0:
+--- FAIL: TestGate (1.00s)
+    --- FAIL: TestGate/one_refresh (0.50s)
+    --- PASS: TestGate/another (0.10s)
+FAIL
+`)
+}
+
+func checkSummary(t *testing.T, want []string, output string) {
+	t.Helper()
+	var s summary
+	var copied strings.Builder
+	s.read(strings.NewReader(output), &copied)
 	if diff := cmp.Diff(want, s.lines); diff != "" {
 		t.Error(diff)
 	}
