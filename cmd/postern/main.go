@@ -1,5 +1,5 @@
 // Command postern is what one needs beside postern.wasm: it runs the demo,
-// checks settings before a proxy loads them, and says its version.
+// makes keys, checks settings before a proxy loads them, and says its version.
 //
 // It exits with 0 when all is well, with 1 when what it looked at is not, and
 // with 2 when it was called wrongly.
@@ -69,7 +69,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemo(), newEnvoy(), newValidate(), newVersion())
+	root.AddCommand(newDemo(), newEnvoy(), newKeygen(), newValidate(), newVersion())
 	return root
 }
 
