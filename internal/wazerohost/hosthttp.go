@@ -258,7 +258,7 @@ func proxyContinueStream(v *vm, p args) status {
 	return statusOK
 }
 
-// proxyCloseStream resets the stream.
+// proxyCloseStream resets the stream, whichever direction is named.
 func proxyCloseStream(v *vm, p args) status {
 	if p.u32(0) >= streamTypes {
 		return statusBadArgument
@@ -268,6 +268,11 @@ func proxyCloseStream(v *vm, p args) status {
 		v.host.misuse("close_stream outside of a stream")
 		return statusOK
 	}
+	if s.closing || s.gone {
+		// Envoy frees the stream for the first and follows it for the second.
+		v.host.misuse("close_stream twice, or after the stream's end")
+	}
+	s.closing = true
 	v.deferCall(s.reset)
 	return statusOK
 }

@@ -84,6 +84,7 @@ type Stream struct {
 
 	replyQueued bool // send_local_response was called
 	replied     bool
+	closing     bool // close_stream was called
 	gone        bool // ended, one way or another
 	failed      bool // the VM died under it
 

@@ -300,6 +300,14 @@ func TestCloseStreamCutsTheStream(t *testing.T) {
 	r.wantLog("gone: ", "delete: log 2 gone -> 0")
 }
 
+func TestToCloseBothDirectionsIsMisuse(t *testing.T) {
+	r := newRig(t, "configure: quiet tick 5; return 1\ntick: quiet effective last; quiet close 0; quiet close 1; quiet tick 0")
+	s := r.get()
+	r.Tick()
+	wantKind(t, s, Reset)
+	r.wantMisuse("close_stream twice, or after the stream's end")
+}
+
 func TestAStreamEndsWithLogDoneDelete(t *testing.T) {
 	r := newRig(t, "log: get 0 :path; get 2 :status\ndone: log 2 done; return 1\ndelete: log 2 delete; effective last")
 	s := r.get()
