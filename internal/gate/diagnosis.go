@@ -154,17 +154,16 @@ func (g *Gate) tooLarge(q *request, err error) Verdict {
 	if !errors.As(err, &e) {
 		return g.internal(q)
 	}
-	dropped := e.Dropped
 	g.log(Event{
 		Event: EventLoginRefused, Reason: reason, Provider: g.provider.Name(),
-		Bytes: e.Bytes, Dropped: dropped, RequestID: q.ID(),
+		Bytes: e.Bytes, Dropped: e.Dropped, RequestID: q.ID(),
 	})
 	figures := []page.Figure{
 		{Key: "bytes_needed", Value: strconv.Itoa(e.Bytes)},
 		{Key: "bytes_allowed", Value: strconv.Itoa(g.settings.Session.MaxBytes)},
 	}
-	if len(dropped) > 0 {
-		figures = append(figures, page.Figure{Key: "left_out", Value: strings.Join(dropped, ", ")})
+	if len(e.Dropped) > 0 {
+		figures = append(figures, page.Figure{Key: "left_out", Value: strings.Join(e.Dropped, ", ")})
 	}
 	return g.fail(q, failure{status: 500, reason: reason, final: true, figures: figures})
 }
