@@ -33,19 +33,28 @@ func every() map[string]rendered {
 	const id = "7f2c1f0e-53a1-4c61-9d0c-6a1a3c5d9b20"
 	const retry = "/oauth2/start?rd=%2Fbasket"
 	return map[string]rendered{
-		"sign_in":          render(SignIn(SignInPage{Title: "Example Shop", Choices: choices("Company login")})),
-		"sign_in_several":  render(SignIn(SignInPage{Title: "Example Shop", Destination: "orders.example.com", Choices: choices("Company login", "GitHub", "Google")})),
-		"sign_in_logo":     render(SignIn(SignInPage{Title: "Example Shop", Logo: "https://example.com/logo.svg", Choices: choices("Company login")})),
-		"sign_in_none":     render(SignIn(SignInPage{})),
-		"sign_out":         render(SignOut(SignOutPage{Title: "Example Shop", Action: "/oauth2/sign_out?rd=%2F"})),
-		"signed_out":       render(SignedOut(SignedOutPage{Title: "Example Shop", SignIn: "/oauth2/start?rd=%2F"})),
-		"onward":           render(Onward(OnwardPage{Title: "Example Shop", URL: "https://id.example.com/logout?client_id=shop"})),
-		"error_expired":    render(Error(ErrorPage{Title: "Example Shop", Status: 400, Reason: "state_expired", RequestID: id, Retry: retry})),
-		"error_cookie":     render(Error(ErrorPage{Status: 403, Reason: "binding_missing", RequestID: id, Retry: retry})),
-		"error_forbidden":  render(Error(ErrorPage{Title: "Example Shop", Status: 403, RequestID: id})),
-		"error_away":       render(Error(ErrorPage{Title: "Example Shop", Status: 503, Reason: "no_answer", RequestID: id, Retry: retry})),
-		"error_too_large":  render(Error(ErrorPage{Title: "Example Shop", Status: 500, Reason: "session_too_large", RequestID: id})),
-		"error_of_no_name": render(Error(ErrorPage{Status: 418})),
+		"sign_in":         render(SignIn(SignInPage{Title: "Example Shop", Choices: choices("Company login")})),
+		"sign_in_several": render(SignIn(SignInPage{Title: "Example Shop", Destination: "orders.example.com", Choices: choices("Company login", "GitHub", "Google")})),
+		"sign_in_logo":    render(SignIn(SignInPage{Title: "Example Shop", Logo: "https://example.com/logo.svg", Choices: choices("Company login")})),
+		"sign_in_none":    render(SignIn(SignInPage{})),
+		"sign_out":        render(SignOut(SignOutPage{Title: "Example Shop", Action: "/oauth2/sign_out?rd=%2F"})),
+		"signed_out":      render(SignedOut(SignedOutPage{Title: "Example Shop", SignIn: "/oauth2/start?rd=%2F"})),
+		"onward":          render(Onward(OnwardPage{Title: "Example Shop", URL: "https://id.example.com/logout?client_id=shop"})),
+		"error_expired":   render(Error(ErrorPage{Title: "Example Shop", Status: 400, Reason: "state_expired", RequestID: id, Retry: retry})),
+		"error_cookie":    render(Error(ErrorPage{Status: 403, Reason: "binding_missing", RequestID: id, Retry: retry})),
+		"error_forbidden": render(Error(ErrorPage{Title: "Example Shop", Status: 403, RequestID: id})),
+		"error_away":      render(Error(ErrorPage{Title: "Example Shop", Status: 503, Reason: "no_answer", RequestID: id, Retry: retry})),
+		"error_too_large": render(Error(ErrorPage{Title: "Example Shop", Status: 500, Reason: "session_too_large", RequestID: id, Figures: []Figure{
+			{Key: "bytes_needed", Value: "15324"}, {Key: "bytes_allowed", Value: "12288"}, {Key: "left_out", Value: "refresh_token, access_token"}}})),
+		"error_ended":       render(Error(ErrorPage{Title: "Example Shop", Status: 401, Reason: "session_ended", RequestID: id, Retry: retry})),
+		"error_unavailable": render(Error(ErrorPage{Title: "Example Shop", Status: 503, Reason: "renewal_unavailable", RequestID: id, Retry: "/basket"})),
+		"error_ticket":      render(Error(ErrorPage{Title: "Example Shop", Status: 403, Reason: "ticket_refused", RequestID: id, Retry: retry})),
+		"error_plain_http":  render(Error(ErrorPage{Title: "Example Shop", Status: 403, Reason: "binding_missing", Cause: "plain_http", RequestID: id, Retry: retry})),
+		"error_loop": render(Error(ErrorPage{Title: "Example Shop", Status: 403, Reason: "login_loop", Cause: "no_cookie", RequestID: id, Retry: retry, Figures: []Figure{
+			{Key: "rounds", Value: "2"}, {Key: "seconds", Value: "7"}, {Key: "cookie", Value: "__Secure-postern; Path=/; Domain=shop.example.com; Secure; SameSite=lax"},
+			{Key: "bytes_set", Value: "5120"}, {Key: "cookies_received", Value: "0"}, {Key: "bytes_received", Value: "0"}}})),
+		"signed_out_everywhere": render(SignedOut(SignedOutPage{Title: "Example Shop", SignIn: "/oauth2/start?rd=%2F", AtProvider: true})),
+		"error_of_no_name":      render(Error(ErrorPage{Status: 418})),
 	}
 }
 
