@@ -57,7 +57,7 @@ var english = language{
 		"binding_differs": {"This sign-in began elsewhere", "It was started in another browser or window, so it cannot be finished in this one.", "Try again here, or go back to the window where you started."},
 		"ticket_refused":  {"This sign-in cannot be finished here", "The address that was to finish it is too old, was used before, or belongs to another sign-in.", "Start again from the page you wanted."},
 
-		"binding_missing:plain_http":        {"Your browser did not send our cookie", "It goes over https only, and this site seems to be open by plain http.", "Open this site by https. If you did, tell whoever looks after it: the proxy does not see that it was https."},
+		"binding_missing:plain_http":        {"Your browser did not send our cookie", "It goes over https only, and this page seems to have been opened by plain http.", "Open this site by https. If you did, tell whoever looks after it: the proxy does not see that it was https."},
 		"binding_missing:cookie_sent_twice": {"Your browser sent our cookie twice", "One of the two was put there by another site, and neither can be trusted.", "Delete the cookies of this site and try again."},
 		"binding_missing:does_not_open":     {"Our cookie cannot be read", "It is too old, or it was made by a gate with another key.", "Try again. If it stays like this, tell whoever looks after this site."},
 

@@ -146,7 +146,11 @@ func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
 	if details != "" {
 		details = fill(detailsHTML, nil, parts{"details": details})
 	}
-	retry := action(p.Retry, t.tryAgain)
+	name := t.tryAgain
+	if p.Status == 401 {
+		name = t.signIn
+	}
+	retry := action(p.Retry, name)
 	content := fill(errorHTML, texts{"lead": e.detail, "advice": e.advice}, parts{"retry": retry, "details": details})
 	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: stopMark}, content), headers()
 }
