@@ -80,16 +80,18 @@ func (r *Renewals) Change(sessionID string, now time.Time, f func(*Renewal) bool
 		renewal := Renewal{}
 		if i >= 0 {
 			renewal = places[i].Renewal
-			renewal.place = slot + "/" + strconv.Itoa(i)
 		}
-		if !f(&renewal) {
-			return renewal, nil
-		}
-		if i < 0 {
+		changed := f(&renewal)
+		if changed && i < 0 {
 			if i = vacant(&places, now); i < 0 {
 				return Renewal{}, ErrBusy
 			}
+		}
+		if i >= 0 {
 			renewal.place = slot + "/" + strconv.Itoa(i)
+		}
+		if !changed {
+			return renewal, nil
 		}
 		if renewal.State == Done && renewal.Cookie != "" && !r.keepCookie(id, &renewal) {
 			continue

@@ -359,3 +359,17 @@ func TestALaterEndingOfTheSamePersonCountsAndAnEarlierOneDoesNot(t *testing.T) {
 		}
 	}
 }
+
+func TestARenewalThatIsWrittenAnewIsFoundWithItsCookie(t *testing.T) {
+	memory := NewLocal()
+	r := NewRenewals(sealer(t, memory))
+	change(t, r, "session", start, claim(1, start))
+	change(t, r, "session", start, func(r *Renewal) bool {
+		*r = Renewal{State: Done, Cookie: "cookie", At: start}
+		return true
+	})
+	other := NewRenewals(sealer(t, memory))
+	if got := other.NewCookie("session", other.Look("session")); got != "cookie" {
+		t.Errorf("found %q", got)
+	}
+}
