@@ -249,7 +249,8 @@ func (g *Gate) fetchFor(env flow.Env, q *request) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.fetch(env, &chunks)
+	o, err := g.fetch(env, &chunks)
+	return g.brought(o), err
 }
 
 // carry carries a decision through to its verdict.

@@ -183,13 +183,16 @@ func (g *Gate) arrived(s *session.Session) {
 	if s.Generation == 0 {
 		return
 	}
+	now := g.clock()
 	first := func(r *shared.Renewal) bool {
-		arrived := r.State == shared.Done && r.Base+1 == s.Generation && !r.Seen
-		r.Seen = r.Seen || arrived
-		return arrived
+		if r.State != shared.Done || r.Base+1 != s.Generation || r.Seen {
+			return false
+		}
+		r.Seen, r.At = true, now
+		return true
 	}
 	// That it could not be noted leaves the grace longer, for a while.
-	_, _ = g.renewals.Change(s.ID, g.clock(), first)
+	_, _ = g.renewals.Change(s.ID, now, first)
 }
 
 // current reports whether a generation of a session is still the latest, as

@@ -22,6 +22,7 @@ type opened struct {
 	names    []shared.Key
 	version  uint64 // of the endings among which it was not
 	anew     bool   // it must be confirmed before it is good for anything
+	brought  bool   // by a browser, and not only made here
 }
 
 // Reasons for which a session that opens is not accepted.
@@ -49,7 +50,17 @@ func (g *Gate) open(q *request) (*opened, error) {
 	if err != nil && !errors.Is(err, errTicket) {
 		g.tell(q.Request, EventSessionRefused, sessionReason(err))
 	}
-	return o, err
+	return g.brought(o), err
+}
+
+// brought notes that a browser has a session, which may be a renewed one that
+// was only made here so far.
+func (g *Gate) brought(o *opened) *opened {
+	if o != nil && !o.brought {
+		o.brought = true
+		g.arrived(o.session)
+	}
+	return o
 }
 
 // find returns the session that a cookie stands for. It fails with errTicket
@@ -89,7 +100,6 @@ func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
 		return nil, err
 	}
 	g.cache.Put(c, o, o.size())
-	g.arrived(s)
 	return o, nil
 }
 

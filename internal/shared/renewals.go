@@ -28,7 +28,7 @@ type Renewal struct {
 	Base   int       // the generation that is renewed; Done gives the next one
 	Before time.Time // when that generation was made by a renewal; zero if it was not, or nobody knows
 	Holder uint64    // who claimed it
-	At     time.Time // Claimed and Sent: when it is overdue; Done: since when; Failed: when to try again
+	At     time.Time // Claimed and Sent: when it is overdue; Done: since when, or since when Seen; Failed: when to try again
 	Tries  int       // Failed: how often in a row; Sent: how often before
 	Seen   bool      // Done: the new cookie has come back
 	Cookie string    // Done: the new cookie's value, where it was just set or asked for
