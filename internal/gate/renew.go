@@ -39,6 +39,8 @@ func (g *Gate) renewalOf(s *session.Session) (due time.Time) {
 	}
 	expires := time.Unix(s.AccessExpires, 0)
 	switch {
+	case s.Until != 0 && s.RefreshToken == "" && s.AccessToken == "":
+		return time.Time{} // its refresh token was lost; it just lasts until then
 	case s.RefreshToken != "":
 		// Ahead of time, so that the outage of a moment does no harm.
 		expires = expires.Add(-min(time.Minute, expires.Sub(s.Confirmed.Time())/5))
