@@ -167,6 +167,8 @@ func (g *Gate) takeTurn(r *shared.Renewal, s *session.Session, holder uint64, no
 		return overdue(r, holder, now)
 	case r.State == shared.Done && behind == 1 && (!r.Seen || late(r.At)), r.State == shared.Done && behind == 2 && late(r.Before):
 		return turnUse
+	case r.State == shared.Failed && behind == 1 && late(r.Before):
+		return turnLater
 	case r.State != shared.Done && behind == 1 && late(r.Before):
 		return turnWait
 	case behind == 1:
