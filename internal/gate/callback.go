@@ -94,12 +94,18 @@ func (g *Gate) unbound(q *request, l *session.Login, f failure) (Verdict, Flow) 
 	return g.refuseLogin(q, f), nil
 }
 
-// race is how far apart the bindings of tabs that were opened at once are made.
-const race = 10 * time.Second
+const (
+	// race is how far apart the bindings of tabs that were opened at once are
+	// made.
+	race = 10 * time.Second
+	// maxRestarts is how often a login is begun anew: answers to tabs overtake
+	// each other, so that a binding that has won may lose again.
+	maxRestarts = 4
+)
 
 // foreign answers a login whose binding is not the browser's. Tabs that are
 // opened at once in a new browser are each given a binding, and the last one
-// wins: such a login is begun anew, once, under the binding that won. The
+// wins: such a login is begun anew under the binding that won. The
 // person signs in as themselves, so it does no harm that somebody else may
 // have begun it.
 func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failure) (Verdict, Flow) {
@@ -107,7 +113,7 @@ func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failu
 		return g.unbound(q, l, f)
 	}
 	apart := time.Duration(b.Made-l.BoundAt) * time.Second
-	if l.Attempt > 0 || apart > race || apart < -race {
+	if l.Attempt >= maxRestarts || apart > race || apart < -race {
 		return g.refuseLogin(q, f), nil
 	}
 	g.tell(q.Request, EventLoginRestarted, f.forLog())
