@@ -76,14 +76,23 @@ type renewal struct {
 }
 
 // renewed waits for the renewal of a session and returns the session to use,
-// and the cookies to give the browser, if any.
+// and the cookies to give the browser, if any. A session that can be used as it
+// is waits for a short time only; its renewal goes on by itself.
 func (g *Gate) renewed(env flow.Env, o *opened) (*opened, []string, error) {
+	limit := renewalLimit
+	if g.servable(o, g.now()) {
+		if !g.provider.Known() {
+			return o, nil, nil
+		}
+		limit = patience
+	}
 	r := g.join(env, o.session)
-	for !r.ended {
-		if err := env.Wait(&r.over, renewalLimit); err != nil && !r.ended {
-			if errors.Is(err, flow.ErrCanceled) {
-				return nil, nil, err
-			}
+	for end := env.Now().Add(limit); !r.ended; {
+		err := env.Wait(&r.over, end.Sub(env.Now()))
+		if errors.Is(err, flow.ErrCanceled) {
+			return nil, nil, err
+		}
+		if err != nil && !r.ended {
 			return g.unrenewed(o, &outage{again: env.Now(), cause: err})
 		}
 	}
@@ -93,18 +102,27 @@ func (g *Gate) renewed(env flow.Env, o *opened) (*opened, []string, error) {
 	return r.opened, r.parts, nil
 }
 
-// renewalLimit is how long a request waits for a renewal: longer than any
-// renewal takes by its own limits.
-const renewalLimit = 5 * time.Minute
+const (
+	// patience is how long a request waits for a renewal that it could do
+	// without.
+	patience = 2 * time.Second
+	// renewalLimit is how long one waits that could not: longer than any
+	// renewal takes by its own limits.
+	renewalLimit = 5 * time.Minute
+)
 
-// unrenewed returns what can be made of a session that was not renewed.
+// unrenewed returns what can be made of a session that was not renewed: it may
+// be used until its access token expires, or until the renewal is tried again.
 func (g *Gate) unrenewed(o *opened, err error) (*opened, []string, error) {
 	var out *outage
-	if errors.As(err, &out) && g.servable(o, g.now()) {
-		o.renew = out.again
-		return o, nil, nil
+	if !errors.As(err, &out) || !g.servable(o, g.now()) {
+		return nil, nil, err
 	}
-	return nil, nil, err
+	o.renew = out.again
+	if expires := o.session.AccessExpires; expires > 0 && out.again.After(time.Unix(expires, 0)) {
+		o.renew = time.Unix(expires, 0)
+	}
+	return o, nil, nil
 }
 
 // join returns the renewal of a session that is under way in this worker, and

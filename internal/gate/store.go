@@ -237,8 +237,15 @@ func (g *Gate) claimAmongGates(env flow.Env, s *session.Session) (bool, error) {
 	if g.store == nil {
 		return true, nil
 	}
-	now := strconv.FormatInt(g.clock().UnixMilli(), 10)
-	won, err := g.store.client.SetNX(env, g.store.name("sent", s, s.Generation), now, sentFor)
+	name, ours := g.store.name("sent", s, s.Generation), hex.EncodeToString(g.endings.Process())
+	won, err := g.store.client.SetNX(env, name, ours, sentFor)
+	if err == nil && !won {
+		// It may be our own, of an attempt that had no answer: in this process
+		// the renewal is ours alone.
+		var whose string
+		whose, _, err = g.store.client.Get(env, name)
+		won = whose == ours
+	}
 	if err == nil {
 		return won, nil
 	}
@@ -258,7 +265,7 @@ func (g *Gate) followGate(env flow.Env, s *session.Session, holder uint64) (*ope
 		value, found, err := st.client.Get(env, st.name("renewed", s, s.Generation))
 		if err != nil {
 			g.storeFailure(err)
-			return nil, nil, &outage{again: g.clock().Add(time.Second), cause: errStore}
+			return g.later(s, errStore)
 		}
 		if found {
 			return g.takeLeft(env, s, value)

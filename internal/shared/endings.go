@@ -3,6 +3,7 @@ package shared
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"io"
 	"time"
 )
 
@@ -59,6 +60,7 @@ const (
 // head is the journal's own record.
 type head struct {
 	since      time.Time // when the memory began
+	process    [8]byte   // random, for the process that it is of
 	length     uint64    // endings ever written
 	floor      time.Time // sessions confirmed before this must be confirmed anew
 	tokenFloor time.Time // logout tokens issued before this are refused
@@ -92,6 +94,9 @@ func (e *Endings) Floor() time.Time { return later(e.head.floor, e.blind) }
 // issued to be refused: whether it was used may have been forgotten.
 func (e *Endings) TokenFloor() time.Time { return later(e.head.tokenFloor, e.blind) }
 
+// Process returns what tells this process from all others.
+func (e *Endings) Process() []byte { return e.head.process[:] }
+
 // Since returns when the memory began: what was ended before is not known.
 func (e *Endings) Since() time.Time { return e.head.since }
 
@@ -121,11 +126,19 @@ func (e *Endings) Sync(now time.Time) {
 // said is not known.
 func (e *Endings) restart(cas uint32, lost bool, now time.Time) head {
 	h := head{since: now.Truncate(time.Millisecond)}
+	if _, err := io.ReadFull(e.Random, h.process[:]); err != nil {
+		return h
+	}
 	if lost {
 		h.floor, h.tokenFloor = h.since, h.since
 		e.lose(now)
 	}
-	e.write(headSlot, h.encode(), cas) // if another was first, its head is read the next time
+	if !e.write(headSlot, h.encode(), cas) {
+		plain, _, _ := e.read(headSlot) // another was first
+		if first, ok := decodeHead(plain); ok {
+			return first
+		}
+	}
 	return h
 }
 

@@ -13,12 +13,12 @@ const headSlot = "endings"
 func segmentSlot(i uint64) string { return headSlot + "/" + strconv.FormatUint(i, 10) }
 
 const (
-	headBytes   = 4 * 8
+	headBytes   = 5 * 8
 	endingBytes = len(Key{}) + 8
 )
 
 func (h *head) encode() []byte {
-	b := appendTime(nil, h.since)
+	b := append(appendTime(nil, h.since), h.process[:]...)
 	b = binary.BigEndian.AppendUint64(b, h.length)
 	return appendTime(appendTime(b, h.floor), h.tokenFloor)
 }
@@ -28,8 +28,8 @@ func decodeHead(b []byte) (h head, ok bool) {
 		return h, false
 	}
 	return head{
-		since: readTime(b), length: binary.BigEndian.Uint64(b[8:]),
-		floor: readTime(b[16:]), tokenFloor: readTime(b[24:]),
+		since: readTime(b), process: [8]byte(b[8:]), length: binary.BigEndian.Uint64(b[16:]),
+		floor: readTime(b[24:]), tokenFloor: readTime(b[32:]),
 	}, true
 }
 
