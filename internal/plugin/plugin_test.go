@@ -39,6 +39,12 @@ func key() []byte {
 func started(t *testing.T, settings string) (*abitest.Host, abi.Callbacks) {
 	t.Helper()
 	h, run := abitest.New(t)
+	start(t, h, run, settings)
+	return h, run
+}
+
+func start(t *testing.T, h *abitest.Host, run abi.Callbacks, settings string) {
+	t.Helper()
 	t.Setenv("POSTERN_KEY", base64.StdEncoding.EncodeToString(key()))
 	abi.SetVMContext(NewVM())
 	h.Buffers[abi.PluginConfigurationBuffer] = []byte(settings)
@@ -46,7 +52,6 @@ func started(t *testing.T, settings string) (*abitest.Host, abi.Callbacks) {
 	if !run.VMStart(1, 0) || !run.Configure(1, len(settings)) {
 		t.Fatalf("the plugin did not start: %v", h.Lines)
 	}
-	return h, run
 }
 
 func get(path string, more ...[2]string) [][2]string {
