@@ -172,7 +172,7 @@ func (g *Gate) startURL(rd string) string {
 // serveUserinfo tells a signed-in browser who it is: the claims that the
 // settings name, never a token.
 func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
-	return g.withSession(q, false, func(o *opened, err error) (Verdict, Flow) {
+	return g.withSession(q, func(o *opened, err error) (Verdict, Flow) {
 		var out *outage
 		switch {
 		case errors.As(err, &out):

@@ -188,18 +188,28 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	if own {
 		return g.serve(&q)
 	}
-	return g.withSession(&q, need.Anyone, func(o *opened, err error) (Verdict, Flow) { return g.decide(&q, need, o, err) })
+	o, err := g.open(&q)
+	if !g.waits(o, err, need.Anyone) {
+		return g.decide(&q, need, o, err)
+	}
+	return Verdict{}, g.afterWait(&q, o, err, need.Anyone, func(o *opened, err error) (Verdict, Flow) {
+		return g.decide(&q, need, o, err)
+	})
 }
 
-// withSession goes on with the session that a request brings; or with nil, and
-// the error that says why its cookies did not do. A session that is due is
-// renewed before; where one is not needed, only if it could not be used without.
-func (g *Gate) withSession(q *request, optional bool, then func(*opened, error) (Verdict, Flow)) (Verdict, Flow) {
+// withSession goes on with the session that a request brings, or with nil and
+// the error that says why its cookies did not do.
+func (g *Gate) withSession(q *request, then func(*opened, error) (Verdict, Flow)) (Verdict, Flow) {
 	o, err := g.open(q)
-	if !g.waits(o, err, optional) {
+	if !g.waits(o, err, false) {
 		return then(o, err)
 	}
-	return Verdict{}, func(env flow.Env) Verdict {
+	return Verdict{}, g.afterWait(q, o, err, false, then)
+}
+
+// afterWait goes on once all that a session waits for is done.
+func (g *Gate) afterWait(q *request, o *opened, err error, optional bool, then func(*opened, error) (Verdict, Flow)) Flow {
+	return func(env flow.Env) Verdict {
 		o, err := g.await(env, q, o, err, optional)
 		if errors.Is(err, flow.ErrCanceled) {
 			return Verdict{} // nobody is there to be answered
@@ -208,7 +218,9 @@ func (g *Gate) withSession(q *request, optional bool, then func(*opened, error) 
 	}
 }
 
-// waits reports whether the network is needed before a session can be used.
+// waits reports whether the network is needed before a session can be used: it
+// is in the store, or due for renewal. Where a session is optional, only one
+// that could not be used without is renewed.
 func (g *Gate) waits(o *opened, err error, optional bool) bool {
 	switch {
 	case o == nil:
@@ -390,7 +402,7 @@ func (g *Gate) forward(q *request, o *opened) Verdict {
 		f.Response = func() httpmsg.Fields { return g.give(q, o) }
 	}
 	if g.settings.Session.CloseStreams {
-		f.Watch = &Watch{o}
+		f.Watch = &o.watch
 	}
 	return Verdict{Forward: f}
 }
