@@ -22,6 +22,7 @@ type opened struct {
 	names    []shared.Key
 	version  uint64 // of the endings among which it was not
 	anew     bool   // it must be confirmed before it is good for anything
+	watch    Watch
 	brought  bool   // by a browser, and not only made here
 }
 
