@@ -102,8 +102,11 @@ func TestABodyThatDoesNotComeIsTheHostsFaultUntilOneCame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, p := plain(t)
-			p.bodies = test.came
-			h.Effective = 9
+			if test.came {
+				other, _ := awaiting(p, (&reader{}).then, false)
+				other.OnHttpRequestBody(1, false)
+				other.OnHttpStreamDone()
+			}
 			r := &reader{}
 			s := &stream{plugin: p, id: 1} // a context that lives
 			s.awaitBody(&httpmsg.Request{}, &gate.Body{Limit: 8, Then: r.then}, false)
@@ -177,6 +180,9 @@ func TestAClientThatLeavesIsNotReadOn(t *testing.T) {
 	r := &reader{}
 	s, _ := awaiting(p, r.then, false)
 	s.OnHttpStreamDone()
+	if len(p.reading) != 0 {
+		t.Error("it still waits")
+	}
 	h.Time = h.Time.Add(time.Minute)
 	p.OnTick()
 	if r.times != 0 || len(h.Responses) != 0 {

@@ -56,7 +56,6 @@ type plugin struct {
 	counters counters
 	now      time.Time
 	period   time.Duration // of the ticks
-	ticked   bool
 
 	reading map[uint32]*stream // streams that wait for their body
 	bodies  bool               // the host lets bodies through: one came
@@ -119,7 +118,6 @@ func (p *plugin) exact() time.Time {
 // OnTick implements types.PluginContext.
 func (p *plugin) OnTick() {
 	p.exact()
-	p.ticked = true
 	defer func() { p.setTick(p.wantedTick()) }()
 	p.cutStreams()
 	p.endReading()
@@ -142,7 +140,7 @@ func (p *plugin) wantedTick() time.Duration {
 // tick makes it slower again: each change begins the period anew, and many of
 // them would put the next tick off for ever.
 func (p *plugin) hastenTick() {
-	if wanted := p.wantedTick(); p.ticked && wanted < p.period {
+	if wanted := p.wantedTick(); wanted < p.period {
 		p.setTick(wanted)
 	}
 }
