@@ -127,6 +127,7 @@ func (w *world) claimed(id string, state shared.State, within time.Duration) {
 
 func TestAWorkerThatDiesBeforeItAsksIsReplacedByAnother(t *testing.T) {
 	w, cookie := due(t, 2, parts{})
+	w.advance(time.Minute) // the access token is no good any more
 	w.claimed("session-of-alice", shared.Claimed, claimFor)
 	v := w.get(w.workers[1], "/page", cookie)
 	w.advance(claimFor - time.Millisecond)
@@ -136,6 +137,31 @@ func TestAWorkerThatDiesBeforeItAsksIsReplacedByAnother(t *testing.T) {
 	w.advance(poll)
 	w.reply(w.call("/token"), 200, w.renewedTo(2))
 	v.want("forwarded alice")
+}
+
+func TestARequestThatCanDoWithoutARenewalWaitsForItBrieflyOnly(t *testing.T) {
+	w, cookie := due(t, 2, parts{})
+	first := w.get(w.workers[0], "/page", cookie)
+	other := w.get(w.workers[1], "/page", cookie)
+	w.advance(patience - time.Millisecond)
+	if !first.waits() || !other.waits() {
+		t.Errorf("it goes on at once: %s, %s", first.outcome(), other.outcome())
+	}
+	w.advance(time.Millisecond)
+	if first.want("forwarded alice").cookie() != "" || other.want("forwarded alice").cookie() != "" {
+		t.Error("the browser is given a cookie")
+	}
+	w.reply(w.call("/token"), 200, w.renewedTo(2))
+	w.advance(poll)
+	for _, k := range w.workers {
+		late := w.get(k, "/page", cookie).want("forwarded alice")
+		if late.cookie() == "" || late.told("x-auth-request-groups") != "staff" {
+			t.Error("the renewal did not go on by itself")
+		}
+	}
+	if w.asked["/token"] != 1 {
+		t.Errorf("the provider was asked %d times", w.asked["/token"])
+	}
 }
 
 func TestARefreshTokenWhoseFateIsUnknownIsNotSentAgain(t *testing.T) {
