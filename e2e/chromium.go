@@ -54,6 +54,17 @@ func NewChromium(t testing.TB) *Chromium {
 	return &Chromium{t: t, ctx: ctx}
 }
 
+// Tab is another tab of the same browser, empty.
+func (c *Chromium) Tab() *Chromium {
+	c.t.Helper()
+	ctx, closeTab := chromedp.NewContext(c.ctx)
+	c.t.Cleanup(closeTab)
+	if err := chromedp.Do(ctx); err != nil {
+		c.t.Fatalf("e2e: chromium: %v", err)
+	}
+	return &Chromium{t: c.t, ctx: ctx}
+}
+
 // Run carries out steps, within the limit for them.
 func (c *Chromium) Run(what string, steps ...chromedp.Action[chromedp.Void]) {
 	c.t.Helper()

@@ -19,9 +19,10 @@ const deepPage = "/shop/cart?item=1&item=2&q=a%2Fb%20c&empty="
 // the module anew, for seconds.
 func TestGateWithKeycloak(t *testing.T) {
 	ForEachEnvoy(t, func(t *testing.T, version string) {
-		g := StartGate(t, Keycloak(t), EnvoySetup{Version: version, Workers: 2})
+		g := StartGate(t, Keycloak(t), EnvoySetup{Version: version, Workers: 2, AllowHeadersStop: true})
 		t.Run("a strict browser's journey", func(t *testing.T) { testJourney(t, g, Alice) })
 		t.Run("chromium's journey", func(t *testing.T) { testChromiumJourney(t, g, Bob) })
+		t.Run("keycloak ends sessions by the back channel", func(t *testing.T) { testBackChannel(t, g) })
 		if version == EnvoyVersions[0] {
 			t.Run("fifty tabs", func(t *testing.T) { testTabs(t, g, NewBrowser()) })
 		}
@@ -31,12 +32,15 @@ func TestGateWithKeycloak(t *testing.T) {
 
 func TestGateWithOIDCProvider(t *testing.T) {
 	ForEachEnvoy(t, func(t *testing.T, version string) {
-		g := StartGate(t, OIDCProvider(t), EnvoySetup{Version: version, Workers: 2})
+		tap := NewTap(t, OIDCProvider(t))
+		g := StartGate(t, OIDCProvider(t), EnvoySetup{Version: version, Workers: 2, IDP: tap.Addr()})
 		t.Run("a strict browser's journey", func(t *testing.T) { testJourney(t, g, Bob) })
 		if version == EnvoyVersions[0] {
 			t.Run("chromium's journey", func(t *testing.T) { testChromiumJourney(t, g, Alice) })
 		}
 		t.Run("a forged identity never reaches the application", func(t *testing.T) { testForgery(t, g) })
+		t.Run("200 requests at once with an expired access token make one refresh", func(t *testing.T) { testOneRefresh(t, g, tap, 2) })
+		t.Run("an envoy that keeps bodies back has no back channel", func(t *testing.T) { testNoBackChannel(t, g) })
 		t.Run("only navigation is sent to sign in", func(t *testing.T) { testNavigation(t, g) })
 		t.Run("fifty tabs of a browser that was never here", func(t *testing.T) { testTabs(t, g, NewBrowser()) })
 		t.Run("a tab whose binding another tab's has replaced", func(t *testing.T) { testReplacedBinding(t, g) })

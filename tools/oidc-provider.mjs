@@ -50,8 +50,7 @@ const provider = new Provider(issuer, {
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: (ctx, xsrfForm) => {
-        ctx.body = page(`${xsrfForm}<input form="op.logoutForm" type="hidden" name="logout" value="yes">
-<button form="op.logoutForm" type="submit">Sign out</button>`);
+        ctx.body = page(xsrfForm.replace('</form>', '<input type="hidden" name="logout" value="yes"><button>Sign out</button></form>'));
       },
     },
   },
