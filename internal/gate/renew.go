@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/flow"
@@ -352,13 +353,21 @@ func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*sess
 		n.RefreshToken = t.Refresh
 	}
 	err := g.reclaim(env, n, t)
-	if oidc.Temporary(err) {
+	if oidc.Temporary(err) || unforeseen(err) {
 		// The old refresh token is used up, so the new one must not be lost.
 		// What the person was known as holds until the next renewal.
 		g.providerFailure("", err)
 		return n, nil
 	}
 	return n, err
+}
+
+// unforeseen reports whether a provider answered with a status that says
+// nothing of the person, as a gateway answers 404 while the provider behind it
+// is being deployed. 401 and 403 refuse the token.
+func unforeseen(err error) bool {
+	reason := oidc.Reason(err)
+	return strings.HasPrefix(reason, "status_") && reason != "status_401" && reason != "status_403"
 }
 
 // reclaim verifies the new ID token of a renewed session and reads the claims
