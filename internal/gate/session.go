@@ -23,7 +23,7 @@ type opened struct {
 	version  uint64 // of the endings among which it was not
 	anew     bool   // it must be confirmed before it is good for anything
 	watch    Watch
-	brought  bool   // by a browser, and not only made here
+	brought  bool // by a browser, and not only made here
 }
 
 // Reasons for which a session that opens is not accepted.
