@@ -197,15 +197,17 @@ func (g *Gate) arrived(s *session.Session) {
 
 // current reports whether a generation of a session is still the latest, as
 // far as anybody knows, so that the browser may be given it: a slow answer must
-// not put an older one back over a newer one.
-func (g *Gate) current(s *session.Session) bool {
+// not put an older one back over a newer one. The request came with it at the
+// given time.
+func (g *Gate) current(s *session.Session, since time.Time) bool {
 	g.endings.Fresh(g.clock())
 	if g.ended(&opened{session: s, names: endingsOf(s)}) {
 		return false
 	}
 	switch r := g.renewals.Look(s.ID); r.State {
 	case shared.Free:
-		return s.Generation == 0
+		// A renewal that nobody remembers was not made just now.
+		return g.clock().Sub(since) <= g.settings.Session.Grace.Std()
 	case shared.Done:
 		return s.Generation > r.Base
 	default:
@@ -221,7 +223,7 @@ func (o *opened) reissuable(now time.Time) bool { return !o.reissue.IsZero() && 
 // it is to have some. It is for when the answer is there: by then there may be
 // newer ones.
 func (g *Gate) give(q *request, o *opened) httpmsg.Fields {
-	if q.renewed == nil && !o.reissuable(g.now()) || !g.current(o.session) {
+	if q.renewed == nil && !o.reissuable(g.now()) || !g.current(o.session, q.began) {
 		return nil
 	}
 	if q.renewed != nil {
