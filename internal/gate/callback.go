@@ -86,12 +86,25 @@ func (g *Gate) serveCallback(q *request) (Verdict, Flow) {
 // another tab was faster, the person goes where they wanted to; nothing about
 // the session changes. A login of another host is for that host to look at.
 func (g *Gate) unbound(q *request, l *session.Login, f failure) (Verdict, Flow) {
-	o, _ := g.open(q)
-	if o != nil || l.App != nil && f.reason == "state_used" {
-		g.tell(q.Request, EventLoginRefused, f.forLog())
-		return redirect(g.returnTo(q, l.Destination()), "session_kept", nil), nil
+	return g.signedIn(q, func(is bool) (Verdict, Flow) {
+		if is || l.App != nil && f.reason == "state_used" {
+			g.tell(q.Request, EventLoginRefused, f.forLog())
+			return redirect(g.returnTo(q, l.Destination()), "session_kept", nil), nil
+		}
+		return g.refuseLogin(q, f), nil
+	})
+}
+
+// signedIn goes on with whether the browser has a session, wherever that is kept.
+func (g *Gate) signedIn(q *request, then func(bool) (Verdict, Flow)) (Verdict, Flow) {
+	o, err := g.open(q)
+	if !errors.Is(err, errTicket) {
+		return then(o != nil)
 	}
-	return g.refuseLogin(q, f), nil
+	return Verdict{}, func(env flow.Env) Verdict {
+		o, _ := g.fetchFor(env, q)
+		return carry(env)(then(o != nil))
+	}
 }
 
 const (
@@ -109,15 +122,17 @@ const (
 // person signs in as themselves, so it does no harm that somebody else may
 // have begun it.
 func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failure) (Verdict, Flow) {
-	if o, _ := g.open(q); o != nil {
-		return g.unbound(q, l, f)
-	}
 	apart := time.Duration(b.Made-l.BoundAt) * time.Second
 	if l.Attempt >= maxRestarts || apart > race || apart < -race {
-		return g.refuseLogin(q, f), nil
+		return g.unbound(q, l, f)
 	}
-	g.tell(q.Request, EventLoginRestarted, f.forLog())
-	return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1})
+	return g.signedIn(q, func(is bool) (Verdict, Flow) {
+		if is {
+			return g.unbound(q, l, f)
+		}
+		g.tell(q.Request, EventLoginRestarted, f.forLog())
+		return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1})
+	})
 }
 
 // finish looks at what the provider answered, and turns the code into a session
@@ -163,7 +178,7 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 	if g.used.has(a.app.ID) {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_used", retry: g.startURL(a.to)})
 	}
-	settled, why := g.unfollowed(q, a.binding)
+	settled, why := g.unfollowed(env, q, a.binding)
 	if len(settled) >= loopRounds-1 {
 		return g.suspect(q, &a, settled, why)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/session"
@@ -24,7 +25,7 @@ const (
 // none came back, and what is wrong with what came instead. Tabs that come back
 // together, long after the session's end, are none: each brings what the one
 // before it was given.
-func (g *Gate) unfollowed(q *request, b *session.Binding) (settled []int64, why error) {
+func (g *Gate) unfollowed(env flow.Env, q *request, b *session.Binding) (settled []int64, why error) {
 	now := g.now()
 	for _, at := range b.Settled {
 		if now.Sub(time.Unix(at, 0)) < loopWindow {
@@ -35,8 +36,12 @@ func (g *Gate) unfollowed(q *request, b *session.Binding) (settled []int64, why 
 		return nil, nil
 	}
 	o, err := g.open(q)
-	if o != nil {
-		return nil, nil
+	if errors.Is(err, errTicket) {
+		o, err = g.fetchFor(env, q)
+	}
+	var out *outage
+	if o != nil || errors.As(err, &out) {
+		return nil, nil // while the store is away, nobody knows
 	}
 	return settled, err
 }

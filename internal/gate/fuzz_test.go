@@ -21,6 +21,8 @@ func FuzzHandle(f *testing.F) {
 	f.Add("POST", "app.example.com", "/oauth2/sign_out?rd=//evil.example", "*/*", "__Host-postern=2.x; __Host-postern-1=y")
 	f.Add("GET", "evil.example", "/public/%2e%2e/admin", "", "a=b")
 	f.Add("GET", "app.example.com:443", "/public/../x;y", "text/html;q=0", "__Host-postern=1.a.b.c.d.e")
+	f.Add("GET", "app.example.com", "/oauth2/ticket?ticket=a.b.c.d.e", "text/html", "__Host-postern-login=x")
+	f.Add("GET", "app.example.com", "/oauth2/start?request=a..c.d.e", "text/html", "")
 	g := fuzzGate(f)
 	f.Fuzz(func(t *testing.T, method, host, target, accept, cookie string) {
 		v, rest := g.Handle(&httpmsg.Request{Method: method, Scheme: "http", Authority: host, Target: target, Header: httpmsg.Fields{
