@@ -10,25 +10,31 @@ import (
 const maxCounters = 64
 
 // counters are the counters of events, made known to the host as they are
-// first needed.
-type counters map[string]abi.Metric
+// first needed; nil stands for one that the host would not have.
+type counters map[string]*abi.Metric
 
 // count adds one to an event's counter.
 func (c counters) count(event string) {
 	counter, known := c[event]
-	if !known {
-		if len(c) >= maxCounters {
-			return
-		}
-		var err error
-		if counter, err = abi.DefineCounter("postern_" + event + "_total"); err != nil {
-			abi.Log(abi.LevelError, "postern: "+err.Error())
-		}
+	if !known && len(c) < maxCounters {
+		counter = define("postern_" + event + "_total")
 		c[event] = counter
+	}
+	if counter == nil {
+		return
 	}
 	if err := counter.Increment(1); err != nil {
 		abi.Log(abi.LevelError, "postern: "+err.Error())
 	}
+}
+
+func define(name string) *abi.Metric {
+	counter, err := abi.DefineCounter(name)
+	if err != nil {
+		abi.Log(abi.LevelError, "postern: "+err.Error())
+		return nil
+	}
+	return &counter
 }
 
 // tell logs an event and counts it.

@@ -103,3 +103,32 @@ func TestNamesOfEventsThatAreCountedAreBounded(t *testing.T) {
 		t.Errorf("%d counters", len(h.Metrics))
 	}
 }
+
+// metricless is a host that takes no new metric.
+type metricless struct{ *abitest.Host }
+
+func (metricless) DefineMetric(bool, string) (uint32, abi.Status) {
+	return 0, abi.StatusInternalFailure
+}
+
+func TestAnEventThatTheHostDoesNotCountIsNotCountedAsAnother(t *testing.T) {
+	h, _ := abitest.New(t)
+	if _, err := abi.DefineCounter("another"); err != nil {
+		t.Fatal(err)
+	}
+	_, restore := abi.UseHost(metricless{h})
+	defer restore()
+	p := &plugin{counters: counters{}}
+	for range 3 {
+		p.tell(gate.Event{Event: "e"})
+	}
+	failures := 0
+	for _, line := range h.Lines {
+		if strings.HasPrefix(line, "error ") {
+			failures++
+		}
+	}
+	if h.Metrics["another"] != 0 || failures != 1 {
+		t.Errorf("metrics %v, log %q", h.Metrics, h.Lines)
+	}
+}
