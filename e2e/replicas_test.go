@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// replicas are two Envoys of four workers each with a Redis between them.
+type replicas struct {
+	provider *Embedded
+	tap      *Tap
+	redis    *Redis
+	gates    [2]*Gate
+}
+
+// reachLimit is how long the other Envoy may take to learn of an end: its
+// interval is half a second.
+const reachLimit = 2 * time.Second
+
+func startReplicas(t *testing.T, store Settings) *replicas {
+	t.Helper()
+	p := NewEmbedded(t)
+	r := &replicas{provider: p, tap: NewTap(t, p.Provider), redis: StartRedis(t)}
+	secrets := NewSecrets()
+	for i := range r.gates {
+		setup := EnvoySetup{Workers: 4, Host: loopbackClient, IDP: r.tap.Addr(), Env: secrets, AllowHeadersStop: true}
+		join := r.redis.Join(&setup, store)
+		r.gates[i] = launchGate(t, p.Provider, setup, hosts(loopbackClient+":*"), join)
+	}
+	for _, g := range r.gates {
+		g.wait(t)
+	}
+	return r
+}
+
+func TestReplicasWithRedis(t *testing.T) {
+	for name, store := range map[string]Settings{
+		"sessions in cookies": {"stale": "2s"},
+		"sessions in redis":   {"stale": "2s", "sessions": true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startReplicas(t, store)
+			t.Run("200 requests at once over both make one refresh, 3 times", func(t *testing.T) { testOneRefreshOverReplicas(t, r, 3) })
+			t.Run("signing out at one is signing out at the other", func(t *testing.T) { testSignOutReaches(t, r) })
+			t.Run("a back-channel logout at one ends the session at the other", func(t *testing.T) { testBackChannelReaches(t, r) })
+			t.Run("redis is stopped and started under load", func(t *testing.T) { testRedisAway(t, r) })
+			if store["sessions"] == true {
+				t.Run("the browser holds a small ticket", func(t *testing.T) { testTicketIsSmall(t, r) })
+			}
+			for _, g := range r.gates {
+				checkLog(t, g)
+			}
+		})
+	}
+}
+
+func testOneRefreshOverReplicas(t *testing.T, r *replicas, rounds int) {
+	for round, b := range expiredSessions(t, r.gates[0], r.tap, rounds) {
+		before := r.tap.Count(refreshes)
+		var bursts []*Burst
+		for _, g := range r.gates {
+			bursts = append(bursts, b.Burst(g.URL("/shop")))
+		}
+		for _, burst := range bursts {
+			burst.Send(atOnce / len(bursts))
+		}
+		for i, burst := range bursts {
+			if err := checkServed(must(burst.Wait())(t), atOnce/len(bursts), Alice); err != nil {
+				t.Errorf("round %d, envoy %d: %v", round+1, i+1, err)
+			}
+		}
+		if n := r.tap.Count(refreshes) - before; n != 1 {
+			t.Errorf("round %d: %d refreshes, want 1", round+1, n)
+		}
+	}
+	if n := r.provider.IDP.Count("refused:invalid_grant"); n != 0 {
+		t.Errorf("the provider refused %d grants", n)
+	}
+}
+
+// checkReaches waits until every worker of a gate refuses a session.
+func checkReaches(t *testing.T, g *Gate, workers []*http.Transport, cookies http.Header, begun time.Time) {
+	t.Helper()
+	for _, worker := range workers {
+		Eventually(t, reachLimit, func() error {
+			page, err := NewBrowser().Over(worker).Get(g.URL("/shop"), cookies)
+			if err != nil {
+				return err
+			}
+			return anonymous(g, page)
+		})
+	}
+	t.Logf("the other Envoy's %d workers refused the session within %v", len(workers), time.Since(begun).Round(time.Millisecond))
+}
+
+func testSignOutReaches(t *testing.T, r *replicas) {
+	here, there, b := r.gates[0], r.gates[1], NewBrowser()
+	must(here.SignIn(b, "/shop", Alice))(t)
+	cookies, workers := copied(b, here.URL("/shop")), there.Workers(t)
+	checkEverywhere(t, there, workers, cookies, servedTo(Alice))
+	begun := time.Now()
+	must(b.Get(here.URL("/oauth2/sign_out")))(t)
+	checkEverywhere(t, here, here.Workers(t), cookies, here.anonymous)
+	checkReaches(t, there, workers, cookies, begun)
+}
+
+func testBackChannelReaches(t *testing.T, r *replicas) {
+	here, there, b := r.gates[0], r.gates[1], NewBrowser()
+	must(here.SignIn(b, "/shop", Bob))(t)
+	cookies, workers := copied(b, here.URL("/shop")), there.Workers(t)
+	checkEverywhere(t, there, workers, cookies, servedTo(Bob))
+	begun := time.Now()
+	for _, token := range must(r.provider.IDP.LogoutTokens(Bob.Name))(t) {
+		form := url.Values{"logout_token": {token.Raw}}.Encode()
+		if page := must(NewBrowser().Do(http.MethodPost, here.URL(backChannel), form))(t); page.Status != http.StatusOK && page.Status != http.StatusNoContent {
+			t.Fatalf("the back channel answered %d", page.Status)
+		}
+	}
+	checkEverywhere(t, here, here.Workers(t), cookies, here.anonymous)
+	checkReaches(t, there, workers, cookies, begun)
+}
+
+// crowd keeps asking with sessions, at both gates in turn, and notes what came.
+type crowd struct {
+	stop    chan struct{}
+	group   sync.WaitGroup
+	served  atomic.Int64
+	refused atomic.Int64 // 503
+	wrong   atomic.Pointer[string]
+}
+
+// watch has one session ask until the crowd is dismissed. Each answer must be
+// 503, or one that allowed says yes to. Headers replace what the browser sends.
+func (c *crowd) watch(r *replicas, b *Browser, allowed func(g *Gate, p *Page) error, headers ...http.Header) {
+	c.group.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-c.stop:
+				return
+			default:
+			}
+			g := r.gates[i%len(r.gates)]
+			page, err := b.Get(g.URL("/shop"), headers...)
+			if err == nil && page.Status == http.StatusServiceUnavailable {
+				c.refused.Add(1)
+				continue
+			}
+			if err == nil {
+				err = allowed(g, page)
+			}
+			if err != nil {
+				text := err.Error()
+				c.wrong.CompareAndSwap(nil, &text)
+				return
+			}
+			c.served.Add(1)
+		}
+	})
+}
+
+// testRedisAway has sessions in use, and ended ones tried, while Redis is
+// stopped and started again: the former are never lost, the latter never let in.
+func testRedisAway(t *testing.T, r *replicas) {
+	alive := make([]*Browser, 4)
+	c := &crowd{stop: make(chan struct{})}
+	dismiss := sync.OnceFunc(func() { close(c.stop); c.group.Wait() })
+	defer dismiss()
+	for i := range alive {
+		alive[i] = NewBrowser()
+		must(r.gates[i%2].SignIn(alive[i], "/shop", Alice))(t)
+		c.watch(r, alive[i], func(_ *Gate, p *Page) error { return servedTo(Alice)(p) })
+	}
+	for i := range r.gates {
+		b := NewBrowser()
+		must(r.gates[i].SignIn(b, "/shop", Bob))(t)
+		cookies := copied(b, r.gates[0].URL("/shop"))
+		must(b.Get(r.gates[i].URL("/oauth2/sign_out")))(t)
+		for _, g := range r.gates {
+			checkReaches(t, g, g.Workers(t), cookies, time.Now())
+		}
+		c.watch(r, NewBrowser(), anonymous, cookies)
+	}
+	r.redis.Stop(t)
+	Eventually(t, 20*time.Second, func() error { // until it has been away for too long
+		if n := c.refused.Load(); n < 20 {
+			return fmt.Errorf("%d requests were refused while redis was away", n)
+		}
+		return nil
+	})
+	r.redis.Start(t)
+	for _, g := range r.gates {
+		for _, worker := range g.Workers(t) {
+			Eventually(t, 20*time.Second, func() error {
+				page, err := alive[0].Over(worker).Get(g.URL("/shop"))
+				if err != nil {
+					return err
+				}
+				return servedTo(Alice)(page)
+			})
+		}
+	}
+	dismiss()
+	if wrong := c.wrong.Load(); wrong != nil {
+		t.Error(*wrong)
+	}
+	t.Logf("%d answers, %d times 503", c.served.Load(), c.refused.Load())
+}
+
+func testTicketIsSmall(t *testing.T, r *replicas) {
+	b := NewBrowser()
+	must(r.gates[0].SignIn(b, "/shop", Alice))(t)
+	for _, c := range b.Jar.For(address(t, r.gates[0].URL("/"))) {
+		if n := len(c.Name) + len(c.Value); c.Name == SessionCookie && n >= 200 {
+			t.Errorf("the session's cookie has %d bytes", n)
+		}
+	}
+}
