@@ -15,22 +15,26 @@ func endingsOf(s *session.Session) []shared.Key {
 		shared.KeyOf(shared.KindSubject, s.Issuer, s.Subject),
 	}
 	if s.SID != "" {
-		names = append(names, shared.KeyOf(shared.KindSID, s.Issuer, s.SID))
+		names = append(names, shared.KeyOf(shared.KindSID, s.Issuer, s.SID), shared.KeyOf(shared.KindSignOut, s.Issuer, s.SID))
 	}
 	return names
 }
 
-// ended reports whether a session was ended. Ending a person's sessions ends
-// those that had begun by then: a new login after a logout works.
+// ended reports whether a session was ended.
 func (g *Gate) ended(o *opened) bool {
 	for _, name := range o.names {
 		at, ended := g.endings.Ended(name)
-		if ended && (shared.Kind(name[0]) != shared.KindSubject || !o.session.Begun.Time().After(at)) {
+		if ended && (!endsByTime(shared.Kind(name[0])) || !o.session.Begun.Time().After(at)) {
 			return true
 		}
 	}
 	return false
 }
+
+// endsByTime reports whether what ends a session of the kind ends only those
+// that had begun by then, so that a new login works: of a person who was logged
+// out, or who signed out here while their session at the provider went on.
+func endsByTime(k shared.Kind) bool { return k == shared.KindSubject || k == shared.KindSignOut }
 
 // floor is the time before which a session must have been confirmed by the
 // provider to be confirmed anew: what was ended before it is not known.

@@ -66,8 +66,9 @@ func (g *Gate) signOut(q *request, rd string) (Verdict, Flow) {
 func (g *Gate) endOwn(env flow.Env, q *request, s *session.Session) {
 	names := []shared.Key{shared.KeyOf(shared.KindSession, s.Issuer, s.ID)}
 	if g.settings.SignOut.AtProvider && s.SID != "" {
-		// Its sessions on other hosts of ours end with it.
-		names = append(names, shared.KeyOf(shared.KindSID, s.Issuer, s.SID))
+		// Its sessions on other hosts of ours end with it. The one at the provider
+		// may go on all the same, and then begins others.
+		names = append(names, shared.KeyOf(shared.KindSignOut, s.Issuer, s.SID))
 	}
 	g.forget(env, s)
 	if err := g.end(env, names...); err != nil {

@@ -15,6 +15,7 @@ const (
 	KindSession Kind = iota + 1 // one session of ours
 	KindSID                     // all sessions of one session at the provider
 	KindSubject                 // all sessions of a person that began before
+	KindSignOut                 // all sessions of one session at the provider that began before
 	KindToken                   // a logout token, which is good once
 )
 
