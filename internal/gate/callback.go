@@ -194,6 +194,8 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 
 // redeem exchanges a code and verifies all that comes back.
 func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof) (*session.Session, error) {
+	// Before the provider is asked: a logout that comes meanwhile ends it too.
+	p, now := &g.settings.Providers[0], env.Now()
 	t, err := g.provider.Exchange(env, code, g.redirectURI(q), proof.Verifier)
 	if err != nil {
 		return nil, err
@@ -210,7 +212,6 @@ func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof
 	if _, err := io.ReadFull(g.random, random[:]); err != nil {
 		return nil, err
 	}
-	p, now := &g.settings.Providers[0], env.Now()
 	s := &session.Session{
 		ID:       base64.RawURLEncoding.EncodeToString(random[:]),
 		Provider: p.Name, Issuer: p.Issuer, ClientID: p.ClientID,
