@@ -187,6 +187,8 @@ func (r *Redis) Settings() *config.Webdis {
 
 // Command posts one command, and returns what came back.
 func (r *Redis) Command(ctx context.Context, password, words string) (status int, answer string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.Addr+"/", strings.NewReader(words))
 	if err != nil {
 		return 0, "", err

@@ -2,9 +2,13 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,7 +127,7 @@ func TestWebdisAllowsNothingElse(t *testing.T) {
 	} {
 		status, answer, err := r.Command(t.Context(), r.Password, command)
 		if err != nil || status != http.StatusForbidden && !strings.Contains(answer, "[false,") {
-			t.Errorf("%s: %d %s, %v", command, status, answer, err)
+			t.Fatalf("%s: %d %s, %v", command, status, answer, err)
 		}
 	}
 	for _, command := range []string{"GET/other:key", "SET/other:key/v", "LRANGE/posternity/0/1"} {
@@ -223,7 +227,61 @@ func TestAnAnswerForSomebodyWhoLeftIsNotTaken(t *testing.T) {
 		t.Errorf("got %q, %v", o.value, o.err)
 	}
 	t.Logf("the outcome here: %q, %v", o.value, o.err)
-	if value, _, err := patient.Get(r.Env(), "ours"); value != "ours" || err != nil {
-		t.Errorf("afterwards: %q, %v", value, err)
+	Eventually(t, 10*time.Second, func() error { // the answer that was not waited for may meet the next call
+		value, _, err := patient.Get(r.Env(), "ours")
+		if err == nil && value != "ours" {
+			t.Errorf("afterwards: %q", value)
+		}
+		return err
+	})
+}
+
+func TestAStallOfRedisPassesAndNobodyGetsAnothersAnswer(t *testing.T) {
+	straight := StartRedis(t)
+	r := straight.Behind(StartEnvoy(t, EnvoySetup{App: straight.Addr, Workers: 2}))
+	settings := r.Settings()
+	var keys []string
+	for i := range 8 {
+		keys = append(keys, "k"+strconv.Itoa(i))
+		if err := webdis.New(settings).Set(r.Env(), keys[i], keys[i], time.Minute); err != nil {
+			t.Fatal(err)
+		}
 	}
+	// ask has every key asked for by a client of its own, all at once, and
+	// returns how many answers came.
+	ask := func(timeout, times int) (answers int64) {
+		settings.Timeout = config.Duration(time.Duration(timeout) * time.Millisecond)
+		var wg sync.WaitGroup
+		var n atomic.Int64
+		for _, key := range keys {
+			c := webdis.New(settings)
+			wg.Go(func() {
+				for range times {
+					value, _, err := c.Get(r.Env(), key)
+					switch {
+					case err == nil && value == key:
+						n.Add(1)
+					case !errors.Is(err, webdis.ErrAway):
+						t.Errorf("for %s: %q, %v", key, value, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		return n.Load()
+	}
+	if n := ask(5000, 10); n != 80 {
+		t.Errorf("before: %d answers of 80", n)
+	}
+	thaw := straight.Freeze(t)
+	if n := ask(100, 3); n != 0 {
+		t.Errorf("%d answers from a frozen Redis", n)
+	}
+	thaw()
+	Eventually(t, 10*time.Second, func() error {
+		if n := ask(1000, 10); n != 80 {
+			return fmt.Errorf("%d answers of 80", n)
+		}
+		return nil
+	})
 }
