@@ -343,7 +343,7 @@ func (w *Webdis) setDefaults() {
 }
 
 // Key is one key that seals sessions. Exactly one of env and value is given:
-// 32 to 64 random bytes in base64, as `openssl rand -base64 32` prints them.
+// 32 to 64 random bytes in base64, as `postern keygen` prints them.
 type Key struct {
 	// ID is the key's name, which sessions carry: up to 32 of A-Z, a-z, 0-9,
 	// `.`, `_` and `-`.
