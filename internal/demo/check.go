@@ -210,6 +210,7 @@ func (v *visit) calledBack() (string, error) {
 		return "", err
 	}
 	v.browser.faults = nil
+	before := maps.Clone(v.browser.cookies)
 	if v.at, err = v.browser.open(v.ctx, to.String()); err != nil {
 		return "", err
 	}
@@ -223,18 +224,19 @@ func (v *visit) calledBack() (string, error) {
 	if len(v.browser.faults) > 0 {
 		return "", errors.New(strings.Join(v.browser.faults, "; "))
 	}
-	v.session = v.sessionCookies()
+	v.session = v.sessionCookies(before)
 	if len(v.session) == 0 {
 		return "", errors.New("no session cookie was set")
 	}
 	return fmt.Sprintf("%d, the session in %s: HttpOnly, SameSite, this host only", v.at.status, strings.Join(v.session, ", ")), nil
 }
 
-// sessionCookies are those that the latest answer set and that are still there.
-func (v *visit) sessionCookies() []string {
+// sessionCookies are those that the latest answer set, that are still there, and
+// that were not before: what ties a login to the browser was.
+func (v *visit) sessionCookies(before map[string]*http.Cookie) []string {
 	var names []string
 	for _, name := range v.at.set {
-		if c := v.browser.cookies[name]; c != nil && len(c.Value) > 200 && !slices.Contains(names, name) {
+		if v.browser.cookies[name] != nil && before[name] == nil && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
