@@ -261,7 +261,7 @@ func (d *demo) serveOn(l net.Listener, h http.Handler) {
 
 // await returns once the gate knows its provider: until then it answers 503.
 func (d *demo) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
