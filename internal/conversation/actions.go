@@ -81,14 +81,7 @@ func (p *player) arrange(s *step) error {
 	case "let", "assert":
 		return p.compute(s)
 	case "restart with":
-		if err := p.stop(); err != nil {
-			return err
-		}
-		file, err := p.vars.expand(s.rest)
-		if err != nil {
-			return err
-		}
-		return p.start(file)
+		return p.restart(s)
 	case "app answers":
 		r, err := p.message(s)
 		if err == nil {
@@ -109,6 +102,19 @@ func (p *player) turnTo(s *step) error {
 		p.replica, p.worker = n-1, 0
 	}
 	return err
+}
+
+// restart ends the gate and begins another, which time goes on for.
+func (p *player) restart(s *step) error {
+	now := p.now()
+	if err := p.stop(); err != nil {
+		return err
+	}
+	file, err := p.vars.expand(s.rest)
+	if err != nil {
+		return err
+	}
+	return p.start(file, now)
 }
 
 func (p *player) takeOver(s *step) error {

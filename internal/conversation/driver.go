@@ -149,7 +149,7 @@ type Reply struct {
 var (
 	replyTimeout = Reply{Status: 504, Body: "upstream request timeout",
 		Header: httpmsg.Fields{{Name: "content-type", Value: "text/plain"}}}
-	replyCut = Reply{Status: 503, Body: "upstream connect error or disconnect/reset before headers",
+	replyCut = Reply{Status: 503, Body: "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
 		Header: httpmsg.Fields{{Name: "content-type", Value: "text/plain"}}}
 )
 

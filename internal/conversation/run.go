@@ -124,14 +124,15 @@ func (p *player) front() *browser {
 	return p.browsers[p.who]
 }
 
-// start begins the gate with the script's settings, or those of a file.
-func (p *player) start(file string) error {
+// start begins the gate, at a time, with the script's settings or those of a
+// file.
+func (p *player) start(file string, now time.Time) error {
 	settings, err := p.script.settings(file)
 	if err != nil {
 		return err
 	}
 	p.gate, err = p.driver.Start(Setup{
-		Settings: settings, Auto: p.auto, Log: p.hear, Now: p.now(),
+		Settings: settings, Auto: p.auto, Log: p.hear, Now: now,
 		Workers: p.script.Workers, Replicas: p.script.Replicas, NoBodies: p.script.NoBodies,
 	})
 	return err
@@ -141,7 +142,7 @@ func (p *player) ensureGate() error {
 	if p.gate != nil {
 		return nil
 	}
-	return p.start("settings.json")
+	return p.start("settings.json", began)
 }
 
 func (p *player) stop() error {
