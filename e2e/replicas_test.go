@@ -125,8 +125,70 @@ func testBackChannelReaches(t *testing.T, r *replicas) {
 	checkReaches(t, there, workers, cookies, begun)
 }
 
+// testRedisAway has sessions in use, and ended ones tried, while Redis is
+// stopped and started again: the former are never lost, the latter never let in.
+func testRedisAway(t *testing.T, r *replicas) {
+	c := gather(t, r)
+	defer c.dismiss()
+	leaving, workers := NewBrowser(), r.gates[0].Workers(t)
+	must(r.gates[0].SignIn(leaving, "/shop", Bob))(t)
+	left := copied(leaving, r.gates[0].URL("/shop"))
+	checkEverywhere(t, r.gates[0], workers, left, servedTo(Bob))
+	r.redis.Stop(t)
+	Eventually(t, awayLimit, func() error { // until it has been away for too long
+		if n := c.refused.Load(); n < 20 {
+			return fmt.Errorf("%d requests were refused while redis was away", n)
+		}
+		return nil
+	})
+	must(leaving.Over(workers[0]).Get(r.gates[0].URL("/oauth2/sign_out")))(t)
+	checkEverywhere(t, r.gates[0], workers, left, notServed)
+	checkBackChannelAway(t, r)
+	r.redis.Start(t)
+	for _, g := range r.gates {
+		eventuallyEverywhere(t, g, copied(c.alive[0], g.URL("/shop")), servedTo(Alice))
+		eventuallyEverywhere(t, g, left, g.anonymous)
+	}
+	c.dismiss()
+	if wrong := c.wrong.Load(); wrong != nil {
+		t.Error(*wrong)
+	}
+	t.Logf("%d answers, %d times 503", c.served.Load(), c.refused.Load())
+}
+
+// awayLimit bounds how long it takes to see that Redis is away, or back.
+const awayLimit = 20 * time.Second
+
+// checkBackChannelAway wants the provider to be told to try again.
+func checkBackChannelAway(t *testing.T, r *replicas) {
+	t.Helper()
+	for _, token := range must(r.provider.IDP.LogoutTokens(Bob.Name))(t) {
+		form := url.Values{"logout_token": {token.Raw}}.Encode()
+		page := must(NewBrowser().Do(http.MethodPost, r.gates[0].URL(backChannel), form))(t)
+		if page.Status < http.StatusInternalServerError {
+			t.Errorf("without redis, the back channel answered %d", page.Status)
+		}
+	}
+}
+
+func eventuallyEverywhere(t *testing.T, g *Gate, cookies http.Header, check func(*Page) error) {
+	t.Helper()
+	for _, worker := range g.Workers(t) {
+		Eventually(t, awayLimit, func() error {
+			page, err := NewBrowser().Over(worker).Get(g.URL("/shop"), cookies)
+			if err != nil {
+				return err
+			}
+			return check(page)
+		})
+	}
+}
+
 // crowd keeps asking with sessions, at both gates in turn, and notes what came.
 type crowd struct {
+	alive   []*Browser
+	dismiss func()
+
 	stop    chan struct{}
 	group   sync.WaitGroup
 	served  atomic.Int64
@@ -134,9 +196,34 @@ type crowd struct {
 	wrong   atomic.Pointer[string]
 }
 
+// gather makes a crowd of Alice's sessions, which go on, and of Bob's, which
+// were ended before.
+func gather(t *testing.T, r *replicas) *crowd {
+	t.Helper()
+	c := &crowd{stop: make(chan struct{})}
+	c.dismiss = sync.OnceFunc(func() { close(c.stop); c.group.Wait() })
+	for i := range 4 {
+		b := NewBrowser()
+		must(r.gates[i%2].SignIn(b, "/shop", Alice))(t)
+		c.alive = append(c.alive, b)
+		c.watch(r, b, servedTo(Alice))
+	}
+	for _, here := range r.gates {
+		b := NewBrowser()
+		must(here.SignIn(b, "/shop", Bob))(t)
+		cookies := copied(b, here.URL("/shop"))
+		must(b.Get(here.URL("/oauth2/sign_out")))(t)
+		for _, g := range r.gates {
+			eventuallyEverywhere(t, g, cookies, g.anonymous)
+		}
+		c.watch(r, NewBrowser(), here.anonymous, cookies)
+	}
+	return c
+}
+
 // watch has one session ask until the crowd is dismissed. Each answer must be
 // 503, or one that allowed says yes to. Headers replace what the browser sends.
-func (c *crowd) watch(r *replicas, b *Browser, allowed func(g *Gate, p *Page) error, headers ...http.Header) {
+func (c *crowd) watch(r *replicas, b *Browser, allowed func(*Page) error, headers ...http.Header) {
 	c.group.Go(func() {
 		for i := 0; ; i++ {
 			select {
@@ -144,14 +231,13 @@ func (c *crowd) watch(r *replicas, b *Browser, allowed func(g *Gate, p *Page) er
 				return
 			default:
 			}
-			g := r.gates[i%len(r.gates)]
-			page, err := b.Get(g.URL("/shop"), headers...)
+			page, err := b.Get(r.gates[i%len(r.gates)].URL("/shop"), headers...)
 			if err == nil && page.Status == http.StatusServiceUnavailable {
 				c.refused.Add(1)
 				continue
 			}
 			if err == nil {
-				err = allowed(g, page)
+				err = allowed(page)
 			}
 			if err != nil {
 				text := err.Error()
@@ -163,52 +249,11 @@ func (c *crowd) watch(r *replicas, b *Browser, allowed func(g *Gate, p *Page) er
 	})
 }
 
-// testRedisAway has sessions in use, and ended ones tried, while Redis is
-// stopped and started again: the former are never lost, the latter never let in.
-func testRedisAway(t *testing.T, r *replicas) {
-	alive := make([]*Browser, 4)
-	c := &crowd{stop: make(chan struct{})}
-	dismiss := sync.OnceFunc(func() { close(c.stop); c.group.Wait() })
-	defer dismiss()
-	for i := range alive {
-		alive[i] = NewBrowser()
-		must(r.gates[i%2].SignIn(alive[i], "/shop", Alice))(t)
-		c.watch(r, alive[i], func(_ *Gate, p *Page) error { return servedTo(Alice)(p) })
+func notServed(p *Page) error {
+	if p.Status == http.StatusOK {
+		return fmt.Errorf("e2e: an ended session was served")
 	}
-	for i := range r.gates {
-		b := NewBrowser()
-		must(r.gates[i].SignIn(b, "/shop", Bob))(t)
-		cookies := copied(b, r.gates[0].URL("/shop"))
-		must(b.Get(r.gates[i].URL("/oauth2/sign_out")))(t)
-		for _, g := range r.gates {
-			checkReaches(t, g, g.Workers(t), cookies, time.Now())
-		}
-		c.watch(r, NewBrowser(), anonymous, cookies)
-	}
-	r.redis.Stop(t)
-	Eventually(t, 20*time.Second, func() error { // until it has been away for too long
-		if n := c.refused.Load(); n < 20 {
-			return fmt.Errorf("%d requests were refused while redis was away", n)
-		}
-		return nil
-	})
-	r.redis.Start(t)
-	for _, g := range r.gates {
-		for _, worker := range g.Workers(t) {
-			Eventually(t, 20*time.Second, func() error {
-				page, err := alive[0].Over(worker).Get(g.URL("/shop"))
-				if err != nil {
-					return err
-				}
-				return servedTo(Alice)(page)
-			})
-		}
-	}
-	dismiss()
-	if wrong := c.wrong.Load(); wrong != nil {
-		t.Error(*wrong)
-	}
-	t.Logf("%d answers, %d times 503", c.served.Load(), c.refused.Load())
+	return nil
 }
 
 func testTicketIsSmall(t *testing.T, r *replicas) {

@@ -4,13 +4,10 @@ package e2e
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/postern-auth/postern/internal/idp"
 )
 
 // The soak's size. The first rounds warm up: they fill the session cache and
@@ -54,31 +51,14 @@ func TestSoakMemoryStaysFlat(t *testing.T) {
 	})
 }
 
-// soakGate is answered by Envoy itself, in front of a provider inside the
-// test. The gate is at 127.0.0.1 and the provider at localhost, since ports do
-// not part cookies.
+// soakGate is answered by Envoy itself, in front of a provider inside the test.
 func soakGate(t *testing.T, version string) *Gate {
 	t.Helper()
-	server := httptest.NewUnstartedServer(nil)
-	issuer := "http://localhost:" + server.Listener.Addr().String()[len("127.0.0.1:"):]
-	server.Config.Handler = must(idp.New(idp.Config{
-		Issuer: issuer,
-		Clients: []idp.Client{{
-			ID: ClientID, Secret: ClientSecret, AnyLoopbackPort: true,
-			RedirectURIs: []string{"http://127.0.0.1/oauth2/callback"},
-		}},
-		Users: []idp.User{{
-			PreferredUsername: Alice.Name, Password: Alice.Password, Email: Alice.Email, Groups: Alice.Groups,
-		}},
-	}))(t)
-	server.Start()
-	t.Cleanup(server.Close)
-
-	p := &Provider{Name: "idp", Issuer: issuer, userField: "username", passwordField: "password"}
+	p := NewEmbedded(t).Provider
 	settings := NewSettings(p)
-	settings["hosts"] = []string{"127.0.0.1:*"}
+	settings["hosts"] = []string{loopbackClient + ":*"}
 	e := StartEnvoy(t, EnvoySetup{
-		Version: version, Workers: 1, Host: "127.0.0.1", IDP: p.Addr(), Config: settings, Env: NewSecrets(),
+		Version: version, Workers: 1, Host: loopbackClient, IDP: p.Addr(), Config: settings, Env: NewSecrets(),
 	})
 	g := &Gate{Envoy: e, App: NewApp(t), Provider: p}
 	g.waitProvider(t)

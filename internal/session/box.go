@@ -44,6 +44,24 @@ func (r *Keyring) OpenBox(p Purpose, name string, box []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
+// boxKeyID returns the id of the key that a box says it was sealed with.
+func boxKeyID(box []byte) string {
+	if len(box) == 0 || len(box) < 1+int(box[0]) {
+		return ""
+	}
+	return string(box[1 : 1+box[0]])
+}
+
+// SealedByFirst reports whether a box was sealed with the key that seals now.
+func (r *Keyring) SealedByFirst(box []byte) bool { return boxKeyID(box) == r.order[0] }
+
+// SealedByOther reports whether a box says that it was sealed with a key that
+// is not in the keyring, as one of a gate with newer keys may be.
+func (r *Keyring) SealedByOther(box []byte) bool {
+	id := boxKeyID(box)
+	return id != "" && r.keys[id] == nil
+}
+
 // boxes returns the cipher of a key and purpose, or nil for a key that is not
 // known.
 func (r *Keyring) boxes(id string, p Purpose) cipher.AEAD {

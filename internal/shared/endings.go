@@ -47,6 +47,7 @@ type Endings struct {
 	version uint64
 	level   uint64
 	begun   bool
+	cutOff  bool      // a newer configuration writes the journal, with keys that we lack
 	blind   time.Time // when we last found the journal unreadable
 	known   map[Key]time.Time
 	copies  [segments][]Ending
@@ -114,7 +115,17 @@ func (e *Endings) Fresh(now time.Time) {
 func (e *Endings) Sync(now time.Time) {
 	plain, cas, there := e.read(headSlot)
 	h, ok := decodeHead(plain)
-	if !ok {
+	switch {
+	case ok:
+		e.cutOff = false
+	case e.begun && e.foreign(headSlot):
+		// The journal goes on without us; what we know of it stays.
+		if !e.cutOff {
+			e.lose(now)
+		}
+		e.cutOff = true
+		return
+	default:
 		h = e.restart(cas, there || e.begun, now)
 	}
 	if h != e.head || !e.begun {

@@ -346,6 +346,58 @@ func TestAJournalThatCannotBeReadRaisesTheFloor(t *testing.T) {
 	}
 }
 
+// keyed is a sealer with the keys of the given numbers, the first of which seals.
+func keyed(t testing.TB, l *Local, keys ...byte) Sealer {
+	t.Helper()
+	var list []session.Key
+	for _, k := range keys {
+		list = append(list, session.Key{ID: fmt.Sprint(k), Secret: bytes.Repeat([]byte{k}, 32)})
+	}
+	ring, err := session.NewKeyring(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Sealer{Memory: l, Keys: ring, Random: rand.Reader, Scope: []string{"issuer"}}
+}
+
+func TestTheJournalOutlivesTheKeyThatItWasBegunWith(t *testing.T) {
+	l := NewLocal()
+	var last *Endings
+	for _, keys := range [][]byte{{1}, {1, 2}, {2, 1}, {2}} {
+		e := NewEndings(keyed(t, l, keys...), l, time.Hour)
+		e.Fresh(start)
+		if len(keys) == 1 && keys[0] == 1 {
+			if err := e.Add(start, ending(KindSID, "s1", start)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last = e
+	}
+	if _, ended := last.Ended(KeyOf(KindSID, "https://id.example.com", "s1")); !ended || !last.Floor().IsZero() {
+		t.Errorf("ended %v, floor %v", ended, last.Floor())
+	}
+}
+
+func TestAConfigurationThatWasReplacedDoesNotWriteOverItsSuccessor(t *testing.T) {
+	l := NewLocal()
+	old, fresh := NewEndings(keyed(t, l, 1), l, time.Hour), NewEndings(keyed(t, l, 2, 1), l, time.Hour)
+	old.Fresh(start)
+	if err := old.Add(start, ending(KindSID, "s1", start)); err != nil {
+		t.Fatal(err)
+	}
+	fresh.Fresh(start) // and seals it anew
+	for i := range 3 {
+		old.Sync(start.Add(time.Duration(i+1) * time.Second))
+	}
+	fresh.Sync(start.Add(time.Minute))
+	if !fresh.Floor().IsZero() {
+		t.Error("the successor has lost the journal")
+	}
+	if _, ended := old.Ended(KeyOf(KindSID, "https://id.example.com", "s1")); !ended || !old.Floor().Equal(start.Add(time.Second)) {
+		t.Errorf("the one that was replaced: ended %v, floor %v", ended, old.Floor())
+	}
+}
+
 func TestALaterEndingOfTheSamePersonCountsAndAnEarlierOneDoesNot(t *testing.T) {
 	l := NewLocal()
 	e := worker(t, l)

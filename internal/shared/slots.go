@@ -33,7 +33,8 @@ func newSlots(s Sealer) slots {
 }
 
 // read opens a slot. Where it holds something that does not open, plain is nil
-// and cas still is what replaces it.
+// and cas still is what replaces it. What an older key sealed is sealed anew, so
+// that it can be read when that key has gone.
 func (s *slots) read(name string) (plain []byte, cas uint32, there bool) {
 	box, cas, there := s.Memory.Get(s.prefix + name)
 	if !there {
@@ -43,7 +44,17 @@ func (s *slots) read(name string) (plain []byte, cas uint32, there bool) {
 	if err != nil {
 		return nil, cas, true
 	}
+	if !s.Keys.SealedByFirst(box) && s.write(name, plain, cas) {
+		_, cas, _ = s.Memory.Get(s.prefix + name)
+	}
 	return plain, cas, true
+}
+
+// foreign reports whether a slot was sealed with a key that we do not have: by
+// a configuration that took our place, while our last requests go on.
+func (s *slots) foreign(name string) bool {
+	box, _, _ := s.Memory.Get(s.prefix + name)
+	return s.Keys.SealedByOther(box)
 }
 
 // write seals a slot and reports whether nobody else was first.
