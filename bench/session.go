@@ -110,7 +110,7 @@ func posternCookie(t *tokens, key []byte, issuer string, now time.Time) (string,
 	single := func(v string) session.Claim { return session.Claim{Values: []string{v}} }
 	sealed, dropped, err := ring.SealSession(&session.Session{
 		ID: random(16), Provider: "keycloak", Issuer: issuer, ClientID: clientID,
-		Subject: uuid(), SID: uuid(), Begun: session.MomentOf(now),
+		Subject: uuid(), SID: uuid(), Begun: session.MomentOf(now), Confirmed: session.MomentOf(now), Seen: session.MomentOf(now),
 		Claims: map[string]session.Claim{
 			"user": single("alice"), "email": single("alice@example.com"), "preferred_username": single("alice"),
 			"groups": {List: true, Values: []string{"staff", "admins"}},
