@@ -43,7 +43,7 @@ type vm struct{ types.DefaultVMContext }
 func (*vm) NewPluginContext(id uint32) types.PluginContext {
 	return &plugin{
 		id: id, counters: counters{},
-		reading: map[uint32]*stream{}, watched: map[uint32]*stream{},
+		reading: map[uint32]*stream{},
 	}
 }
 
@@ -59,7 +59,7 @@ type plugin struct {
 
 	reading map[uint32]*stream // streams that wait for their body
 	bodies  bool               // the host lets bodies through: one came
-	watched map[uint32]*stream // open streams that an ending cuts
+	watched watchlist          // open streams that an ending cuts
 	over    func(*gate.Watch) bool
 }
 

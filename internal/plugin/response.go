@@ -26,11 +26,9 @@ func (s *stream) OnHttpResponseHeaders(int, bool) types.Action {
 
 // askForCookies asks the gate once, when the first answer is there.
 func (s *stream) askForCookies() {
-	if s.asked || s.forward.Response == nil {
-		return
+	if s.asks != nil {
+		s.cookies, s.asks = s.asks(), nil
 	}
-	s.asked = true
-	s.cookies = s.forward.Response()
 }
 
 func (s *stream) editResponse() error {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/postern-auth/postern/internal/abi"
 	"github.com/postern-auth/postern/internal/abi/abitest"
-	"github.com/postern-auth/postern/internal/gate"
 	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
@@ -26,13 +25,13 @@ func plain(t *testing.T) (*abitest.Host, *plugin) {
 // forwardedWith is a stream that went on, whose answer is to have cookies.
 func forwardedWith(p *plugin, values ...string) (s *stream, asked *int) {
 	asked = new(int)
-	return &stream{plugin: p, id: 2, state: forwarded, forward: &gate.Forward{Response: func() (f httpmsg.Fields) {
+	return &stream{plugin: p, id: 2, state: forwarded, asks: func() (f httpmsg.Fields) {
 		*asked++
 		for _, v := range values {
 			f = append(f, httpmsg.Field{Name: "set-cookie", Value: v})
 		}
 		return f
-	}}}, asked
+	}}, asked
 }
 
 func TestTheApplicationsAnswerTakesTheGatesCookiesAlong(t *testing.T) {
@@ -83,7 +82,7 @@ func TestAnAnswerWithoutCookiesOfTheGateStaysAsItIs(t *testing.T) {
 	h, p := plain(t)
 	answer := [][2]string{{":status", "200"}, {"cache-control", "public"}, {"set-cookie", "a=1"}}
 	for name, s := range map[string]*stream{
-		"none is ever made": {plugin: p, state: forwarded, forward: &gate.Forward{}},
+		"none is ever made": {plugin: p, state: forwarded},
 		"none is needed":    func() *stream { s, _ := forwardedWith(p); return s }(),
 		"it is our own":     {plugin: p, state: responded},
 	} {

@@ -26,11 +26,11 @@ type stream struct {
 	state  state
 	task   *flow.Task
 
-	ours    bool           // it asked for its body: it is answered here, whatever comes
-	reading *reading       // while it waits for its body
-	forward *gate.Forward  // what it went on with
-	asked   bool           // for the cookies of the answer
-	cookies httpmsg.Fields // that its answer is to have
+	ours    bool                  // it asked for its body: it is answered here, whatever comes
+	reading *reading              // while it waits for its body
+	asks    func() httpmsg.Fields // for the cookies of its answer; nil once it has
+	cookies httpmsg.Fields        // that its answer is to have
+	link
 }
 
 // OnHttpRequestHeaders implements types.HttpContext.
@@ -126,8 +126,8 @@ func (s *stream) carryOut(v gate.Verdict) {
 	if v.Forward != nil && v.Respond == nil && v.Body == nil && !s.ours {
 		err := edit(v.Forward)
 		if err == nil {
-			s.state, s.forward = forwarded, v.Forward
-			s.watch()
+			s.state, s.asks = forwarded, v.Forward.Response
+			s.plugin.watched.add(s, v.Forward.Watch)
 			return
 		}
 		abi.Log(abi.LevelError, "postern: "+err.Error())
@@ -187,8 +187,10 @@ func (s *stream) respond(r *gate.Respond) {
 // OnHttpStreamDone implements types.HttpContext: nobody waits for what a flow
 // may still find out.
 func (s *stream) OnHttpStreamDone() {
-	delete(s.plugin.reading, s.id)
-	delete(s.plugin.watched, s.id)
+	if s.reading != nil {
+		delete(s.plugin.reading, s.id)
+	}
+	s.plugin.watched.remove(s)
 	if s.task != nil {
 		s.task.Cancel()
 	}

@@ -34,7 +34,7 @@ func TestAStreamWhoseSessionIsOverIsCutOnce(t *testing.T) {
 	if len(h.Closed) != 0 {
 		t.Fatal("a stream whose session lives was cut")
 	}
-	over[streams[3].forward.Watch] = true
+	over[streams[3].watch] = true
 	p.OnTick()
 	p.OnTick()
 	if diff := cmp.Diff([]uint32{3}, h.Closed); diff != "" {
@@ -52,8 +52,8 @@ func TestAStreamThatHasEndedIsNotCut(t *testing.T) {
 	streams[2].OnHttpStreamDone()
 	run.Delete(3) // the host knows before the stream does
 	p.OnTick()
-	if asked != 1 || len(h.Closed) != 0 || len(p.watched) != 0 {
-		t.Errorf("asked %d times, cut %v, %d watched", asked, h.Closed, len(p.watched))
+	if asked != 1 || len(h.Closed) != 0 || p.watched.first != nil {
+		t.Errorf("asked %d times, cut %v, watched: %v", asked, h.Closed, p.watched.first)
 	}
 }
 
@@ -61,7 +61,33 @@ func TestOnlyStreamsThatWentOnAreWatched(t *testing.T) {
 	_, p := plain(t)
 	(&stream{plugin: p, id: 1}).carryOut(gate.Verdict{Respond: &gate.Respond{Status: 403}, Forward: &gate.Forward{Watch: &gate.Watch{}}})
 	(&stream{plugin: p, id: 2}).carryOut(gate.Verdict{Forward: &gate.Forward{}})
-	if len(p.watched) != 0 {
-		t.Errorf("%d streams are watched", len(p.watched))
+	if p.watched.first != nil {
+		t.Error("a stream is watched")
+	}
+}
+
+func TestStreamsLeaveTheListInAnyOrder(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0}, {0, 2, 1}, {2, 0, 1}} {
+		var l watchlist
+		streams := []*stream{{id: 0}, {id: 1}, {id: 2}}
+		for _, s := range streams {
+			l.add(s, &gate.Watch{})
+		}
+		left := map[*stream]bool{streams[0]: true, streams[1]: true, streams[2]: true}
+		for _, i := range order {
+			l.remove(streams[i])
+			l.remove(streams[i]) // a second time is nothing
+			delete(left, streams[i])
+			n := 0
+			for s := l.first; s != nil; s = s.after {
+				if !left[s] {
+					t.Errorf("in the order %v stream %d is still there", order, s.id)
+				}
+				n++
+			}
+			if n != len(left) {
+				t.Errorf("in the order %v there are %d streams, not %d", order, n, len(left))
+			}
+		}
 	}
 }
