@@ -30,13 +30,16 @@ func NewAdministrator(keycloak *Provider) (*Administrator, error) {
 	return a, err
 }
 
-// SignOut ends all sessions of a person.
+// SignOut ends all sessions of a person, one after the other: where several are
+// ended by one call, Keycloak tells a client of the first of them only.
 func (a *Administrator) SignOut(who Person) error {
-	id, err := a.user(who)
-	if err != nil {
-		return err
+	ids, err := a.Sessions(who)
+	for _, id := range ids {
+		if err == nil {
+			err = a.call(http.MethodDelete, a.realm+"/sessions/"+id, "", nil)
+		}
 	}
-	return a.call(http.MethodPost, a.realm+"/users/"+id+"/logout", "", nil)
+	return err
 }
 
 // Sessions are the ids (`sid`) of a person's sessions.
