@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -16,9 +15,8 @@ const idleTabs = 20
 // testIdleTabs has a person come back to a browser whose access token expired
 // meanwhile, and all tabs load again at once.
 func testIdleTabs(t *testing.T, g *Gate, tap *Tap) {
-	const lifetime = 2 * time.Second
 	c := NewChromium(t)
-	tap.Lifetime(lifetime)
+	tap.Lifetime(shortLife)
 	defer tap.Lifetime(0)
 	c.Open(g.URL(tabPage(0)))
 	c.SignIn(g.Provider, Alice)
@@ -28,7 +26,7 @@ func testIdleTabs(t *testing.T, g *Gate, tap *Tap) {
 		tabs = append(tabs, c.Tab())
 	}
 	inParallel(t, idleTabs, func(i int) error { return tabs[i].shows(g, i) })
-	<-time.After(lifetime)
+	expire()
 	tap.Lifetime(0)
 	refreshed, logins := tap.Count(refreshes), tap.Count(exchanges)
 	inParallel(t, idleTabs, func(i int) error { return tabs[i].shows(g, i) })

@@ -44,8 +44,7 @@ func TestSessionsOnFourWorkers(t *testing.T) {
 // all of them have expired. Tokens that are issued afterwards last.
 func expiredSessions(t *testing.T, g *Gate, tap *Tap, n int) []*Browser {
 	t.Helper()
-	const lifetime = 2 * time.Second
-	tap.Lifetime(lifetime)
+	tap.Lifetime(shortLife)
 	defer tap.Lifetime(0)
 	browsers := make([]*Browser, n)
 	inParallel(t, min(n, 4), func(first int) error {
@@ -57,9 +56,16 @@ func expiredSessions(t *testing.T, g *Gate, tap *Tap, n int) []*Browser {
 		}
 		return nil
 	})
-	<-time.After(lifetime) // what has to pass is real time: it is Envoy's clock
+	expire()
 	return browsers
 }
+
+// shortLife is the life of an access token that is to expire.
+const shortLife = time.Second
+
+// expire waits until such a token has expired for the gate: in real time, as it
+// is Envoy's clock, which the gate reads once a second.
+func expire() { <-time.After(shortLife + 2*time.Second) }
 
 // testOneRefresh shows that requests that come at once with one session, whose
 // access token has expired, make one refresh: each round with a session of its own.

@@ -23,12 +23,9 @@ func TestKeysAreRotatedByRollingRestarts(t *testing.T) {
 	var steps []*Gate
 	for _, keys := range [][]Settings{{older}, {older, newer}, {newer, older}, {newer}} {
 		setup := EnvoySetup{Host: loopbackClient, Env: secrets, LogLevel: "warning"}
-		steps = append(steps, launchGate(t, p.Provider, setup, hosts(loopbackClient+":*"), func(s Settings) {
+		steps = append(steps, StartGate(t, p.Provider, setup, hosts(loopbackClient+":*"), func(s Settings) {
 			s["session"].(Settings)["keys"] = keys
 		}))
-	}
-	for _, g := range steps {
-		g.wait(t)
 	}
 	r := &rotation{t: t, provider: p.Provider, balancer: NewBalancer(t)}
 	r.prepare(steps[0])
