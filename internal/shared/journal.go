@@ -12,6 +12,10 @@ const headSlot = "endings"
 
 func segmentSlot(i uint64) string { return headSlot + "/" + strconv.FormatUint(i, 10) }
 
+// maxLength is more endings than there will ever be: reckoning with them does
+// not overflow.
+const maxLength = 1 << 62
+
 const (
 	headBytes   = 5 * 8
 	endingBytes = len(Key{}) + 8
@@ -27,10 +31,11 @@ func decodeHead(b []byte) (h head, ok bool) {
 	if len(b) != headBytes {
 		return h, false
 	}
-	return head{
+	h = head{
 		since: readTime(b), process: [8]byte(b[8:]), length: binary.BigEndian.Uint64(b[16:]),
 		floor: readTime(b[24:]), tokenFloor: readTime(b[32:]),
-	}, true
+	}
+	return h, h.length < maxLength
 }
 
 func encodeSegment(base uint64, list []Ending) []byte {

@@ -1,0 +1,72 @@
+package shared
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// FuzzRenewals has a slot hold anything at all: what is read of it is written
+// again as the same, and a renewal can be claimed and found whatever was there.
+func FuzzRenewals(f *testing.F) {
+	var places [renewalPlaces]place
+	places[1] = place{renewalID{1}, Renewal{State: Done, Base: 3, Seen: true, At: start, Before: start}}
+	places[7] = place{renewalID{2}, Renewal{State: Sent, Holder: 9, Tries: 255, At: start}}
+	f.Add(encodePlaces(&places), int64(0))
+	f.Add([]byte(nil), int64(1))
+	f.Add(bytes.Repeat([]byte{0xff}, renewalPlaces*placeBytes), int64(-1))
+	f.Fuzz(func(t *testing.T, plain []byte, ms int64) {
+		places := decodePlaces(plain)
+		again := decodePlaces(encodePlaces(&places))
+		if again != places {
+			t.Fatalf("%+v became %+v", places, again)
+		}
+		memory := NewLocal()
+		r := NewRenewals(sealer(t, memory))
+		slot, _ := locate("session")
+		r.write(slot, plain, 0)
+		now := start.Add(time.Duration(ms%1e9) * time.Millisecond)
+		done := func(r *Renewal) bool { *r = Renewal{State: Done, Base: 4, Cookie: "cookie", At: now}; return true }
+		if _, err := r.Change("session", now, done); err != nil {
+			if err != ErrBusy {
+				t.Fatal(err)
+			}
+			return // every place may seem to be taken
+		}
+		if found := r.Look("session"); found.State != Done || r.NewCookie("session", found) != "cookie" {
+			t.Errorf("found %+v", found)
+		}
+	})
+}
+
+// FuzzEndings has the journal's head and a segment hold anything at all: an
+// ending that is added is known to whoever comes later.
+func FuzzEndings(f *testing.F) {
+	f.Add((&head{since: start, length: 7}).encode(), encodeSegment(0, []Ending{ending(KindSID, "s", start)}))
+	f.Add([]byte(nil), []byte(nil))
+	f.Add(bytes.Repeat([]byte{0xff}, headBytes), bytes.Repeat([]byte{0xff}, 8+endingBytes))
+	f.Fuzz(func(t *testing.T, headPlain, segment []byte) {
+		if base, list, ok := decodeSegment(segment); ok && !bytes.Equal(encodeSegment(base, list), segment) {
+			t.Error("a segment is written again as another")
+		}
+		l := NewLocal()
+		e := NewEndings(sealer(t, l), l, time.Hour)
+		e.write(headSlot, headPlain, 0)
+		for i := range uint64(segments) {
+			if !strings.HasPrefix(string(headPlain), "\x00") && i > 0 {
+				break
+			}
+			e.write(segmentSlot(i), segment, 0)
+		}
+		e.Fresh(start)
+		own := ending(KindSession, "own", start)
+		if err := e.Add(start, own); err != nil {
+			return // said so: nobody takes it for recorded
+		}
+		late := worker(t, l)
+		if _, ended := late.Ended(own.Key); !ended {
+			t.Error("an ending that was acknowledged is not known")
+		}
+	})
+}
