@@ -99,3 +99,30 @@ func FuzzReadResponse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLogoutForm has anybody post anything to the back channel: nothing is ever
+// forwarded, and without the provider's word nothing is accepted.
+func FuzzLogoutForm(f *testing.F) {
+	f.Add("application/x-www-form-urlencoded", "logout_token=a.b.c")
+	f.Add("application/x-www-form-urlencoded; charset=utf-8", "logout_token=&logout_token=")
+	f.Add("text/plain", "logout_token=%zz")
+	g := fuzzGate(f)
+	f.Fuzz(func(t *testing.T, contentType, form string) {
+		env := flow.Direct{Clock: g.now, Do: func(flow.Call) (flow.Response, error) {
+			return flow.Response{}, flow.ErrUnavailable
+		}}
+		v, rest := g.Handle(&httpmsg.Request{
+			Method: "POST", Scheme: "https", Authority: "app.example.com", Target: "/oauth2/backchannel_logout",
+			Header: httpmsg.Fields{{Name: "content-type", Value: contentType}},
+		})
+		if v.Body != nil {
+			v, rest = v.Body.Then([]byte(form), nil)
+		}
+		if rest != nil {
+			v = rest(env)
+		}
+		if v.Forward != nil || v.Body != nil || v.Respond == nil || v.Respond.Status < 400 {
+			t.Errorf("%q, %q was accepted: %+v", contentType, form, v)
+		}
+	})
+}
