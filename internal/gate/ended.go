@@ -20,11 +20,11 @@ func endingsOf(s *session.Session) []shared.Key {
 	return names
 }
 
-// ended reports whether a session was ended.
-func (g *Gate) ended(o *opened) bool {
-	for _, name := range o.names {
+// ended reports whether a session that goes by the names was ended.
+func (g *Gate) ended(s *session.Session, names []shared.Key) bool {
+	for _, name := range names {
 		at, ended := g.endings.Ended(name)
-		if ended && (!endsByTime(shared.Kind(name[0])) || !o.session.Begun.Time().After(at)) {
+		if ended && (!endsByTime(shared.Kind(name[0])) || !s.Begun.Time().After(at)) {
 			return true
 		}
 	}
@@ -35,6 +35,12 @@ func (g *Gate) ended(o *opened) bool {
 // that had begun by then, so that a new login works: of a person who was logged
 // out, or who signed out here while their session at the provider went on.
 func endsByTime(k shared.Kind) bool { return k == shared.KindSubject || k == shared.KindSignOut }
+
+// over is ended as of this very moment.
+func (g *Gate) over(s *session.Session) bool {
+	g.endings.Fresh(g.clock())
+	return g.ended(s, endingsOf(s))
+}
 
 // floor is the time before which a session must have been confirmed by the
 // provider to be confirmed anew: what was ended before it is not known.
@@ -71,7 +77,7 @@ type Watch struct{ opened *opened }
 // none: a socket holds the cookie that it came with.
 func (g *Gate) Over(w *Watch) bool {
 	lifetime := w.opened.session.Begun.Time().Add(g.settings.Session.Lifetime.Std())
-	return !g.now().Before(lifetime) || g.ended(w.opened)
+	return !g.now().Before(lifetime) || g.ended(w.opened.session, w.opened.names)
 }
 
 // Due returns the work that is due now beside any request.

@@ -87,14 +87,14 @@ func (g *Gate) renewed(env flow.Env, o *opened) (*opened, []string, error) {
 		}
 		limit = patience
 	}
-	r := g.join(env, o.session)
+	r := g.join(env, o)
 	for end := env.Now().Add(limit); !r.ended; {
 		err := env.Wait(&r.over, end.Sub(env.Now()))
 		if errors.Is(err, flow.ErrCanceled) {
 			return nil, nil, err
 		}
 		if err != nil && !r.ended {
-			return g.unrenewed(o, &outage{again: env.Now(), cause: err})
+			return g.unrenewed(o, &outage{again: env.Now().Add(patience), cause: err})
 		}
 	}
 	if r.err != nil {
@@ -129,12 +129,12 @@ func (g *Gate) unrenewed(o *opened, err error) (*opened, []string, error) {
 // join returns the renewal of a session that is under way in this worker, and
 // begins it where there is none. It belongs to no request: whoever goes away
 // harms nobody.
-func (g *Gate) join(env flow.Env, s *session.Session) *renewal {
-	of := renewalOf{s.ID, s.Generation}
+func (g *Gate) join(env flow.Env, o *opened) *renewal {
+	of := renewalOf{o.session.ID, o.session.Generation}
 	if r := g.renewing[of]; r != nil {
 		return r
 	}
-	r := &renewal{}
+	r := &renewal{err: &outage{again: env.Now(), cause: errors.New("panic")}}
 	g.renewing[of] = r
 	env.Go(func(env flow.Env) {
 		defer func() {
@@ -142,8 +142,10 @@ func (g *Gate) join(env flow.Env, s *session.Session) *renewal {
 			delete(g.renewing, of)
 			r.over.Fire()
 		}()
-		r.err = &outage{again: env.Now(), cause: errors.New("panic")}
-		r.opened, r.parts, r.err = g.renew(env, s)
+		r.opened, r.parts, r.err = g.renew(env, o.session)
+		if r.err == nil {
+			o.renew = g.now() // for those who went on without it: there is a new one to be had
+		}
 	})
 	return r
 }
@@ -237,7 +239,7 @@ func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error
 		}
 		switch next {
 		case turnWait:
-			if g.endings.Fresh(g.clock()); g.ended(&opened{session: s, names: endingsOf(s)}) {
+			if g.over(s) {
 				return nil, nil, errEnded
 			}
 			if err := flow.Pause(env, poll); err != nil {
@@ -291,7 +293,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 		return g.later(s, err)
 	case !mine:
 		return g.followGate(env, s, holder)
-	case !g.mark(s, holder, shared.Sent, g.settings.Providers[0].Timeout.Std()+claimFor):
+	case !g.hold(s, holder, shared.Claimed, shared.Sent):
 		return g.renew(env, s) // we were too slow, and another worker took over
 	}
 	t, err := g.provider.Refresh(env, s.RefreshToken)
@@ -301,18 +303,21 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	if err != nil {
 		return g.conclude(env, s, nil, err)
 	}
+	g.hold(s, holder, shared.Sent, shared.Sent) // what is left to ask takes its time as well
 	n, err := g.refreshed(env, s, t)
 	return g.conclude(env, s, n, err)
 }
 
-// mark moves a renewal that is ours on.
-func (g *Gate) mark(s *session.Session, holder uint64, to shared.State, within time.Duration) bool {
+// hold moves a renewal that is ours from one state to another, or keeps it
+// there, for as long as the next question may take. It reports whether the
+// renewal still was ours.
+func (g *Gate) hold(s *session.Session, holder uint64, from, to shared.State) bool {
 	now := g.clock()
 	r, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
-		if r.State != shared.Claimed || r.Holder != holder || r.Base != s.Generation {
+		if r.State != from || r.Holder != holder || r.Base != s.Generation {
 			return false
 		}
-		r.State, r.At = to, now.Add(within)
+		r.State, r.At = to, now.Add(2*g.settings.Providers[0].Timeout.Std()+claimFor)
 		return true
 	})
 	return err == nil && r.State == to && r.Holder == holder

@@ -20,8 +20,7 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 		g.providerFailure("", err)
 		return g.notRenewed(env, s, err)
 	}
-	g.endings.Fresh(g.clock())
-	if g.ended(&opened{session: n, names: endingsOf(n)}) {
+	if g.over(n) {
 		// The person signed out meanwhile, or was signed out.
 		g.revoke(env, n)
 		return nil, nil, errEnded
@@ -200,8 +199,7 @@ func (g *Gate) arrived(s *session.Session) {
 // not put an older one back over a newer one. The request came with it at the
 // given time.
 func (g *Gate) current(s *session.Session, since time.Time) bool {
-	g.endings.Fresh(g.clock())
-	if g.ended(&opened{session: s, names: endingsOf(s)}) {
+	if g.over(s) {
 		return false
 	}
 	switch r := g.renewals.Look(s.ID); r.State {

@@ -131,7 +131,7 @@ func (g *Gate) check(o *opened, now time.Time) error {
 		return session.ErrExpired
 	}
 	if version := g.endings.Version(); o.version != version {
-		if g.ended(o) {
+		if g.ended(o.session, o.names) {
 			return errEnded
 		}
 		o.version = version

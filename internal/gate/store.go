@@ -270,7 +270,7 @@ func (g *Gate) followGate(env flow.Env, s *session.Session, holder uint64) (*ope
 		if found {
 			return g.takeLeft(env, s, value)
 		}
-		if !g.hold(s, holder) {
+		if !g.hold(s, holder, shared.Claimed, shared.Claimed) {
 			return g.renew(env, s)
 		}
 		if err := flow.Pause(env, 2*poll); err != nil {
@@ -278,11 +278,6 @@ func (g *Gate) followGate(env flow.Env, s *session.Session, holder uint64) (*ope
 		}
 	}
 	return g.lost(env, s, holder, 1)
-}
-
-// hold keeps a renewal claimed while another gate is at it.
-func (g *Gate) hold(s *session.Session, holder uint64) bool {
-	return g.mark(s, holder, shared.Claimed, claimFor)
 }
 
 // takeLeft takes what another gate left of the renewal of a session.
