@@ -113,12 +113,16 @@ func (g *Gate) Busy(r *httpmsg.Request) Verdict {
 	return g.fail(&request{Request: r}, failure{status: 503, reason: "too_many_flows", retryAfter: retryAfter})
 }
 
-// unavailable answers a request whose session cannot be renewed now, and may
-// be soon: it is kept.
+// unavailable answers a request whose session cannot be renewed or looked up
+// now, and may be soon: it is kept.
 func (g *Gate) unavailable(q *request, o *outage) Verdict {
 	wait := int((o.again.Sub(g.now()) + time.Second - 1) / time.Second)
-	g.tell(q.Request, EventRequestRefused, "renewal_unavailable")
-	return g.fail(q, failure{status: 503, reason: "renewal_unavailable", retryAfter: max(1, wait)})
+	reason := "renewal_unavailable"
+	if errors.Is(o, errStore) {
+		reason = "store_unavailable"
+	}
+	g.tell(q.Request, EventRequestRefused, reason)
+	return g.fail(q, failure{status: 503, reason: reason, retryAfter: max(1, wait)})
 }
 
 func (g *Gate) internal(q *request) Verdict {

@@ -247,7 +247,8 @@ func (g *Gate) await(env flow.Env, q *request, o *opened, err error, optional bo
 		o, q.renewed, err = g.renewed(env, o)
 	}
 	if err != nil {
-		if !errors.Is(err, flow.ErrCanceled) {
+		var out *outage
+		if !errors.Is(err, flow.ErrCanceled) && !errors.As(err, &out) { // an outage is told of where it is answered
 			g.tell(q.Request, EventSessionRefused, sessionReason(err))
 		}
 		return nil, err

@@ -30,6 +30,9 @@ type outage struct {
 
 func (o *outage) Error() string { return "gate: renewal: " + o.cause.Error() }
 
+// Unwrap returns what the outage is of.
+func (o *outage) Unwrap() error { return o.cause }
+
 // renewalOf returns when a session is due for renewal, or the zero time.
 func (g *Gate) renewalOf(s *session.Session) (due time.Time) {
 	if refresh := g.settings.Session.Refresh.Std(); refresh > 0 {

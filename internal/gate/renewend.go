@@ -20,14 +20,15 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 		g.providerFailure("", err)
 		return g.notRenewed(env, s, err)
 	}
-	if g.over(n) {
-		// The person signed out meanwhile, or was signed out.
-		g.revoke(env, n)
-		return nil, nil, errEnded
-	}
 	parts, err := g.keep(env, n, "")
 	if err != nil {
 		return g.unkept(env, s, n, err)
+	}
+	if g.over(n) {
+		// The person signed out meanwhile, or was signed out.
+		g.forget(env, n)
+		g.revoke(env, n)
+		return nil, nil, errEnded
 	}
 	g.publish(s, parts)
 	g.tellGates(env, s, leftCookie, g.clock(), session.JoinParts(parts), g.settings.Session.Grace.Std()+time.Minute)

@@ -52,7 +52,12 @@ func (g *Gate) signOut(q *request, rd string) (Verdict, Flow) {
 	}
 	return Verdict{}, func(env flow.Env) Verdict {
 		if o == nil {
-			if o, err = g.fetchFor(env, q); err != nil {
+			o, err = g.fetchFor(env, q)
+			var out *outage
+			switch {
+			case errors.As(err, &out):
+				return g.unavailable(q, out) // to say that it has ended would not be true
+			case err != nil:
 				return g.leave(q, rd)
 			}
 		}

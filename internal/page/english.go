@@ -71,6 +71,7 @@ var english = language{
 
 		"session_ended":       {"You were signed out", "Your session was ended elsewhere: at the provider, on another device, or by an administrator.", "Sign in again to go on."},
 		"renewal_unavailable": {"One moment, please", "Your session is to be renewed, but the provider that signed you in does not answer. Nothing is lost: you are still signed in.", "Try again in a few seconds."},
+		"store_unavailable":   {"One moment, please", "Where sessions are looked up does not answer. Nothing is lost: you are still signed in.", "Try again in a few seconds."},
 
 		"session_too_large": {"Your account does not fit", "The provider sent more about you than a browser can keep, often because of very many groups.", "Please tell whoever looks after this site. Trying again does not help."},
 
