@@ -29,12 +29,9 @@ func (r *Keyring) SealBox(p Purpose, name string, plaintext []byte, random io.Re
 
 // OpenBox opens what SealBox returned for the same purpose and name.
 func (r *Keyring) OpenBox(p Purpose, name string, box []byte) ([]byte, error) {
-	if len(box) == 0 || len(box) < 1+int(box[0])+nonceBytes {
-		return nil, ErrSealed
-	}
-	id, rest := string(box[1:1+box[0]]), box[1+box[0]:]
+	id, rest := splitBox(box)
 	aead := r.boxes(id, p)
-	if aead == nil {
+	if aead == nil || len(rest) < nonceBytes {
 		return nil, ErrSealed
 	}
 	plaintext, err := aead.Open(nil, rest[:nonceBytes], rest[nonceBytes:], []byte(name))
@@ -44,21 +41,27 @@ func (r *Keyring) OpenBox(p Purpose, name string, box []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// boxKeyID returns the id of the key that a box says it was sealed with.
-func boxKeyID(box []byte) string {
+// splitBox returns the id of the key that a box says it was sealed with, and
+// what follows it. The id of what is too short to be a box is "", which is no
+// key's.
+func splitBox(box []byte) (keyID string, rest []byte) {
 	if len(box) == 0 || len(box) < 1+int(box[0]) {
-		return ""
+		return "", nil
 	}
-	return string(box[1 : 1+box[0]])
+	end := 1 + int(box[0])
+	return string(box[1:end]), box[end:]
 }
 
 // SealedByFirst reports whether a box was sealed with the key that seals now.
-func (r *Keyring) SealedByFirst(box []byte) bool { return boxKeyID(box) == r.order[0] }
+func (r *Keyring) SealedByFirst(box []byte) bool {
+	id, _ := splitBox(box)
+	return id == r.order[0]
+}
 
 // SealedByOther reports whether a box says that it was sealed with a key that
 // is not in the keyring, as one of a gate with newer keys may be.
 func (r *Keyring) SealedByOther(box []byte) bool {
-	id := boxKeyID(box)
+	id, _ := splitBox(box)
 	return id != "" && r.keys[id] == nil
 }
 

@@ -45,8 +45,10 @@ func TestABoxOpensUnderItsOwnNamePurposeAndKeyAlone(t *testing.T) {
 		"cut within the nonce":       {ring, PurposeShared, "slot/1", box[:9], false},
 		"empty":                      {ring, PurposeShared, "slot/1", nil, false},
 		"a length beyond the end":    {ring, PurposeShared, "slot/1", []byte{255, 1}, false},
+		"the longest length":         {ring, PurposeShared, "slot/1", bytes.Repeat([]byte{255}, 300), false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			_ = c.ring.SealedByFirst(c.box) || c.ring.SealedByOther(c.box) // neither panics
 			plain, err := c.ring.OpenBox(c.p, c.name, c.box)
 			if opens := err == nil; opens != c.opens {
 				t.Fatalf("opens: %v", opens)

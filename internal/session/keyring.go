@@ -53,6 +53,9 @@ type Keyring struct {
 // Current reports whether a key's id is that of the key that seals.
 func (r *Keyring) Current(keyID string) bool { return keyID == r.order[0] }
 
+// maxKeyID is the longest id that a box can name, in bytes.
+const maxKeyID = 255
+
 // NewKeyring derives the keys for each purpose by HKDF with SHA-256 (RFC 5869).
 func NewKeyring(keys []Key) (*Keyring, error) {
 	if len(keys) == 0 {
@@ -60,6 +63,9 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 	}
 	ring := &Keyring{keys: map[string]map[Purpose][]byte{}, ciphers: map[boxKey]cipher.AEAD{}}
 	for _, k := range keys {
+		if len(k.ID) == 0 || len(k.ID) > maxKeyID {
+			return nil, fmt.Errorf("session: key %q: id not of 1 to %d bytes", k.ID, maxKeyID)
+		}
 		if len(k.Secret) < 32 {
 			return nil, fmt.Errorf("session: key %q: shorter than 32 bytes", k.ID)
 		}

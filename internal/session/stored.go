@@ -112,7 +112,8 @@ func (r *Keyring) OpenStored(t Stored, sealed string) (*Session, error) {
 	if err := json.Unmarshal(plain, &s); err != nil || s.Generation != int(t.generation) {
 		return nil, ErrSealed
 	}
-	s.keyID, s.ticket = string(box[1:1+box[0]]), &t
+	s.keyID, _ = splitBox(box)
+	s.ticket = &t
 	return &s, nil
 }
 
