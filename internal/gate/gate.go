@@ -241,7 +241,7 @@ func (g *Gate) await(env flow.Env, q *request, o *opened, err error, optional bo
 		err = g.vouched(env)
 	}
 	if err == nil {
-		err = g.check(o, g.now()) // it took its time
+		err = g.checkAgain(o)
 	}
 	if err == nil && g.waits(o, nil, optional) && o.due(g.now()) {
 		o, q.renewed, err = g.renewed(env, o)

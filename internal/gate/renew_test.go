@@ -331,6 +331,19 @@ func TestARenewalOnItsWayDoesNotBringASignedOutSessionBack(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsInVainForARenewalIsNotForwardedOnceTheSessionWasEnded(t *testing.T) {
+	w, cookie := due(t, 2, parts{})
+	asking := w.get(w.workers[0], "/page", cookie)
+	refresh := w.call("/token")
+	w.signOut(w.workers[1], cookie)
+	w.now = w.now.Add(patience) // with no tick between the ending and the end of the wait
+	w.workers[0].flows.Tick()
+	if !asking.want("login").cleared() {
+		t.Error("the cookie is not cleared")
+	}
+	w.forget(refresh)
+}
+
 // signOut has a browser sign out, with the call that revokes its tokens.
 func (w *world) signOut(k *worker, cookie string) *visit {
 	w.t.Helper()

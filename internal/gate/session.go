@@ -140,6 +140,14 @@ func (g *Gate) check(o *opened, now time.Time) error {
 	return nil
 }
 
+// checkAgain is check for a session that had to wait: what was ended meanwhile
+// counts.
+func (g *Gate) checkAgain(o *opened) error {
+	now := g.now()
+	g.endings.Fresh(now)
+	return g.check(o, now)
+}
+
 // size is about what an opened session takes beside its cookie.
 func (o *opened) size() int {
 	n := len(o.session.AccessToken) + len(o.session.IDToken) + len(o.session.RefreshToken)
