@@ -24,8 +24,9 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 	if err != nil {
 		return g.unkept(env, s, n, err)
 	}
-	if g.over(n) {
-		// The person signed out meanwhile, or was signed out.
+	if g.over(s) || g.over(n) {
+		// The person signed out meanwhile, or was signed out. The provider may go
+		// on with another session of its own; what ended ours stays.
 		g.forget(env, n)
 		g.revoke(env, n)
 		return nil, nil, errEnded
