@@ -170,6 +170,10 @@ func (g *Gate) readEndings(env flow.Env, place string) {
 	}
 	if !news.Complete {
 		// Something that was ended may be missing: all must be confirmed anew.
+		// Once is enough: from an empty journal the reading begins anew.
+		if len(news.Entries) == 0 {
+			place = ""
+		}
 		g.endings.Raise(now)
 		g.log(Event{Event: EventStoreGap})
 	}
