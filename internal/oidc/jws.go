@@ -15,9 +15,11 @@ import (
 const maxJOSEHeader = 2048
 
 // kind is a kind of token: what it is called in failures, how long one may be
-// in bytes, and what its header may give as its type. A token of another kind
-// is not taken for it (RFC 8725, section 3.11); one without a type may be.
+// in bytes, what its header may give as its type, and who can bring one. A token
+// of another kind is not taken for it (RFC 8725, section 3.11); one without a
+// type may be.
 type kind struct {
+	asker asker
 	step  string
 	limit int
 	types []string
@@ -36,10 +38,11 @@ func (k *kind) allows(typ any) bool {
 // signed is a compact JWS (RFC 7515) that was taken apart and is not verified
 // yet.
 type signed struct {
-	step string
-	jws  *jose.JSONWebSignature
-	id   string // of the key
-	alg  jose.SignatureAlgorithm
+	asker asker
+	step  string
+	jws   *jose.JSONWebSignature
+	id    string // of the key
+	alg   jose.SignatureAlgorithm
 }
 
 // parse takes a token apart. Only the algorithms of the settings are known to
@@ -59,7 +62,7 @@ func (p *Provider) parse(k *kind, raw string) (*signed, error) {
 	if typ, ok := header.ExtraHeaders[jose.HeaderType]; ok && !k.allows(typ) {
 		return nil, refuse(k.step, "typ_differs")
 	}
-	return &signed{k.step, jws, header.KeyID, jose.SignatureAlgorithm(header.Algorithm)}, nil
+	return &signed{k.asker, k.step, jws, header.KeyID, jose.SignatureAlgorithm(header.Algorithm)}, nil
 }
 
 // unverified is what the token says, whoever made it: good for refusing a
@@ -70,7 +73,7 @@ func (t *signed) unverified() []byte { return t.jws.UnsafePayloadWithoutVerifica
 // what was signed. A key or an address that the token itself brings (jwk, jku,
 // x5u, x5c) is never looked at.
 func (p *Provider) verify(env flow.Env, t *signed) ([]byte, error) {
-	key, err := p.key(env, t.id, t.alg)
+	key, err := p.key(env, t)
 	if err != nil {
 		return nil, err
 	}

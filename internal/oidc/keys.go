@@ -118,32 +118,56 @@ func (p *Provider) fetchKeys(env flow.Env) error {
 	return nil
 }
 
+// asker is on whose word something is asked of the provider. What strangers
+// make us do takes nothing from what the provider's own answers do.
+type asker uint8
+
+const (
+	ofProvider  asker = iota // an answer of the provider's, or our own wish
+	ofStrangers              // what anybody can post
+	askers
+)
+
 // key finds the key of a signature. For an id that is not known the keys are
-// fetched anew, at most once per interval, however many ask at once.
-func (p *Provider) key(env flow.Env, id string, alg jose.SignatureAlgorithm) (*jose.JSONWebKey, error) {
+// fetched anew, at most once per interval and asker, however many ask at once.
+func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 	const step = "keys"
-	if k, ok := p.keys.find(id, alg); ok {
-		return k, nil
-	}
-	begun, fetched := env.Now(), p.keysFetched
-	if begun.Sub(p.keysForced) >= keysInterval {
-		p.keysForced, p.keysDue = begun, begun
-		if !p.learning { // else the attempt under way comes to it
-			p.learning = true
-			env.Go(p.learn)
+	begun, fetched, waited := env.Now(), p.keysFetched, false
+	for range 3 { // the one under way, another's, our own
+		if k, ok := p.keys.find(t.id, t.alg); ok {
+			return k, nil
+		}
+		// An attempt under way may have begun before the keys changed: after it,
+		// it is for us to ask.
+		another := p.learning
+		if !another {
+			p.forceKeys(env, t.asker)
+		}
+		if p.learning {
+			waited = true
+			if err := p.park(env, step, begun.Add(ParkTime).Sub(env.Now()), t.asker); err != nil && !errors.Is(err, flow.ErrTimeout) {
+				return nil, err
+			}
+		}
+		if !another || !env.Now().Before(begun.Add(ParkTime)) {
+			break
 		}
 	}
-	waited := p.learning
-	if waited {
-		if err := p.park(env, step, ParkTime); err != nil && !errors.Is(err, flow.ErrTimeout) {
-			return nil, err
-		}
-	}
-	if k, ok := p.keys.find(id, alg); ok {
+	if k, ok := p.keys.find(t.id, t.alg); ok {
 		return k, nil
 	}
 	if waited && p.keysFetched == fetched {
 		return nil, outage(step, "not_refreshed")
 	}
 	return nil, refuse(step, "key_unknown")
+}
+
+// forceKeys fetches the keys because of an id that is not known.
+func (p *Provider) forceKeys(env flow.Env, a asker) {
+	now := env.Now()
+	if now.Sub(p.keysForced[a]) < keysInterval {
+		return
+	}
+	p.keysForced[a], p.keysDue, p.learning = now, now, true
+	env.Go(p.learn)
 }

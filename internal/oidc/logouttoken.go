@@ -24,7 +24,7 @@ const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // Not every provider gives the type that Back-Channel Logout 1.0 section 2.4
 // recommends. The event tells the token apart in any case.
-var logoutTokens = kind{step: "logout token", limit: MaxLogoutToken, types: []string{"logout+jwt", "JWT"}}
+var logoutTokens = kind{asker: ofStrangers, step: "logout token", limit: MaxLogoutToken, types: []string{"logout+jwt", "JWT"}}
 
 // LogoutToken is a verified logout token: the provider's word that a session,
 // or all of a person's, is over. At least one of SID and Subject is there.
@@ -71,7 +71,7 @@ type logoutClaims struct {
 // signature, or a fetch of keys, is for those that would be accepted. It waits
 // for the provider to be known.
 func (p *Provider) VerifyLogoutToken(env flow.Env, raw string) (*LogoutToken, error) {
-	if err := p.await(env); err != nil {
+	if err := p.awaitFor(env, ofStrangers); err != nil {
 		return nil, err
 	}
 	t, err := p.parse(&logoutTokens, raw)

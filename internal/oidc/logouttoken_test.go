@@ -199,12 +199,12 @@ func TestTokensOfKeysThatAreNotKnownWaitInABoundedNumber(t *testing.T) {
 	token := sign(t, jose.RS256, testKeys().rsa, "r9", nil, f.logoutTokenClaims())
 	calls := uint32(0)
 	s := flow.NewScheduler(func(flow.Call) (uint32, error) { calls++; return calls, nil }, func() time.Time { return f.now })
-	results := make([]error, MaxParked+1)
+	results := make([]error, maxStrangers+1)
 	for i := range results {
 		s.Go(func(env flow.Env) { _, results[i] = p.VerifyLogoutToken(env, token) })
 	}
-	if Reason(results[MaxParked]) != "too_many_waiting" || !Temporary(results[MaxParked]) || p.Parked() != MaxParked {
-		t.Errorf("one too many: %v, %d wait", results[MaxParked], p.Parked())
+	if Reason(results[maxStrangers]) != "too_many_waiting" || !Temporary(results[maxStrangers]) || p.Parked() != maxStrangers {
+		t.Errorf("one too many: %v, %d wait", results[maxStrangers], p.Parked())
 	}
 	s.Deliver(1, jsonAnswer(200, jose.JSONWebKeySet{Keys: f.keys}), nil)
 	if calls != 1 || p.Parked() != 0 || Reason(results[0]) != "key_unknown" {

@@ -28,6 +28,8 @@ const (
 	ParkTime = 5 * time.Second
 	// MaxParked is how many requests of one worker may wait.
 	MaxParked = 128
+	// maxStrangers is how many of these may wait on the word of strangers.
+	maxStrangers = MaxParked / 4
 )
 
 // Times between attempts to learn a provider's metadata and keys.
@@ -55,9 +57,9 @@ type Provider struct {
 	learning   bool
 	metaDue    time.Time
 	keysDue    time.Time
-	keysForced time.Time // when an unknown key id last made us ask
+	keysForced [askers]time.Time // when an unknown key id last made us ask
 	backoff    time.Duration
-	parked     int
+	parked     [askers]int
 
 	keysFetched    int             // how often they were
 	unknownBecause string          // the reason that the last attempt to learn failed with
@@ -148,9 +150,11 @@ func (p *Provider) backOff(now time.Time) {
 // Temporary, or with flow.ErrCanceled.
 func (p *Provider) Await(env flow.Env) error { return p.await(env) }
 
-// await waits until the provider is known, for a bounded time and with a
+func (p *Provider) await(env flow.Env) error { return p.awaitFor(env, ofProvider) }
+
+// awaitFor waits until the provider is known, for a bounded time and with a
 // bounded number of others.
-func (p *Provider) await(env flow.Env) error {
+func (p *Provider) awaitFor(env flow.Env, a asker) error {
 	const step = "discovery"
 	if p.Known() {
 		return nil
@@ -161,7 +165,7 @@ func (p *Provider) await(env flow.Env) error {
 		if left <= 0 {
 			return outage(step, p.unknownBecause)
 		}
-		err := p.park(env, step, left)
+		err := p.park(env, step, left, a)
 		if p.Known() && !errors.Is(err, flow.ErrCanceled) {
 			return nil
 		}
@@ -177,14 +181,14 @@ func (p *Provider) await(env flow.Env) error {
 
 // park waits for the end of an attempt to learn, with a bounded number of
 // others.
-func (p *Provider) park(env flow.Env, step string, d time.Duration) error {
-	if p.parked >= MaxParked {
+func (p *Provider) park(env flow.Env, step string, d time.Duration, a asker) error {
+	if p.Parked() >= MaxParked || a == ofStrangers && p.parked[a] >= maxStrangers {
 		return outage(step, "too_many_waiting")
 	}
-	p.parked++
-	defer func() { p.parked-- }()
+	p.parked[a]++
+	defer func() { p.parked[a]-- }()
 	return env.Wait(&p.learned, d)
 }
 
 // Parked returns how many requests wait for the provider or its keys.
-func (p *Provider) Parked() int { return p.parked }
+func (p *Provider) Parked() int { return p.parked[ofProvider] + p.parked[ofStrangers] }
