@@ -296,7 +296,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	mine, err := g.claimAmongGates(env, s)
 	switch {
 	case err != nil:
-		return g.later(s, err)
+		return g.later(s, err, time.Time{})
 	case !mine:
 		return g.followGate(env, s, holder)
 	case !g.hold(s, holder, shared.Claimed, shared.Sent):

@@ -102,7 +102,7 @@ func (g *Gate) notRenewed(env flow.Env, s *session.Session, err error) (*opened,
 		g.endSession(env, s)
 		return nil, nil, errUnrenewable
 	}
-	_, _, err = g.later(s, err)
+	_, _, err = g.later(s, err, time.Time{})
 	var out *outage
 	if errors.As(err, &out) && s.RefreshToken != "" {
 		g.tellGates(env, s, leftFailed, out.again, "", max(time.Second, out.again.Sub(g.clock())))
@@ -110,9 +110,9 @@ func (g *Gate) notRenewed(env flow.Env, s *session.Session, err error) (*opened,
 	return nil, nil, err
 }
 
-// later makes known that the provider could not be asked, with a pause that
-// grows each time.
-func (g *Gate) later(s *session.Session, cause error) (*opened, []string, error) {
+// later makes known that the provider could not be asked, and gives up the
+// claim. The pause grows each time, and lasts until notBefore at least.
+func (g *Gate) later(s *session.Session, cause error, notBefore time.Time) (*opened, []string, error) {
 	now := g.clock()
 	again := now.Add(time.Second)
 	// Where it cannot be made known, others try as well.
@@ -121,8 +121,11 @@ func (g *Gate) later(s *session.Session, cause error) (*opened, []string, error)
 			return false
 		}
 		pause := min(time.Second<<min(r.Tries, 10), time.Minute)
-		*r = shared.Renewal{State: shared.Failed, Base: s.Generation, Before: r.Before, Tries: r.Tries + 1, At: now.Add(pause)}
-		again = r.At
+		again = now.Add(pause)
+		if again.Before(notBefore) {
+			again = notBefore
+		}
+		*r = shared.Renewal{State: shared.Failed, Base: s.Generation, Before: r.Before, Tries: r.Tries + 1, At: again}
 		return true
 	})
 	return nil, nil, &outage{again: again, cause: cause}

@@ -126,9 +126,11 @@ func (g *Gate) storeDue(now time.Time) (due []flow.Func) {
 	}
 	for key, s := range st.touched {
 		delete(st.touched, key)
-		due = append(due, func(env flow.Env) { _, _ = g.keepStored(env, s, false) })
+		if g.current(s, now) {
+			due = append(due, func(env flow.Env) { _, _ = g.keepStored(env, s, false) })
+		}
 	}
-	if st.stale(now) && st.settings.OnOutage == "admit" && !st.heard.IsZero() {
+	if st.stale(now) && st.settings.OnOutage == "admit" && (st.away || !st.heard.IsZero()) {
 		g.log(Event{Event: EventStoreAdmits})
 	}
 	return due
@@ -163,6 +165,7 @@ func (g *Gate) readEndings(env flow.Env, place string) {
 			list = append(list, endings...)
 		} else {
 			g.log(Event{Event: EventStoreRefused, Reason: "does_not_open"})
+			news.Complete = false
 		}
 	}
 	if len(list) > 0 && g.endings.Add(now, list...) != nil {
@@ -193,12 +196,22 @@ func (g *Gate) sendEndings(env flow.Env, list []shared.Ending) error {
 		}
 		if err != nil {
 			g.storeFailure(err)
-			st.unsent = append(st.unsent, list[:min(len(list), max(0, maxUnsent-len(st.unsent)))]...)
-			return err
+			return g.sendLater(list, err)
 		}
 		list = list[len(some):]
 	}
 	return nil
+}
+
+// sendLater keeps endings that could not be told, as many as there is room for.
+func (g *Gate) sendLater(list []shared.Ending, err error) error {
+	st := g.store
+	kept := min(len(list), max(0, maxUnsent-len(st.unsent)))
+	st.unsent = append(st.unsent, list[:kept]...)
+	if kept < len(list) {
+		g.log(Event{Event: EventEndingUnshared})
+	}
+	return err
 }
 
 func (g *Gate) storeFailure(err error) {
@@ -269,7 +282,7 @@ func (g *Gate) followGate(env flow.Env, s *session.Session, holder uint64) (*ope
 		value, found, err := st.client.Get(env, st.name("renewed", s, s.Generation))
 		if err != nil {
 			g.storeFailure(err)
-			return g.later(s, errStore)
+			return g.later(s, errStore, time.Time{})
 		}
 		if found {
 			return g.takeLeft(env, s, value)
@@ -290,7 +303,7 @@ func (g *Gate) takeLeft(env flow.Env, s *session.Session, value string) (*opened
 	plain, err := st.open(st.name("renewed", s, s.Generation), value)
 	if err != nil || len(plain) < 9 {
 		g.log(Event{Event: EventStoreRefused, Reason: "does_not_open"})
-		return nil, nil, &outage{again: g.clock().Add(time.Second), cause: errStore}
+		return g.later(s, errStore, time.Time{})
 	}
 	until := time.UnixMilli(int64(binary.BigEndian.Uint64(plain[1:])))
 	switch plain[0] {
@@ -303,5 +316,5 @@ func (g *Gate) takeLeft(env flow.Env, s *session.Session, value string) (*opened
 		g.endSession(env, s)
 		return nil, nil, errEnded
 	}
-	return nil, nil, &outage{again: until, cause: errProviderAway}
+	return g.later(s, errProviderAway, until)
 }

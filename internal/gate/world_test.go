@@ -46,6 +46,7 @@ type world struct {
 	metadata map[string]any
 	away     bool               // no call can be sent
 	fail     func(where string) // called where a test may want a panic
+	redis    *redis             // nil without one
 }
 
 // worker is one worker's gate.
@@ -67,11 +68,15 @@ func (c *call) form() url.Values {
 }
 
 // parts are settings beyond the usual ones, as members of JSON objects.
-type parts struct{ session, provider, top, metadata string }
+type parts struct {
+	session, provider, top, metadata string
+
+	redis *redis
+}
 
 func newWorld(t *testing.T, workers int, p parts) *world {
 	t.Helper()
-	w := &world{t: t, memory: shared.NewLocal(), now: time.Unix(1_800_000_000, 0), asked: map[string]int{}, fail: func(string) {}}
+	w := &world{t: t, memory: shared.NewLocal(), now: time.Unix(1_800_000_000, 0), asked: map[string]int{}, fail: func(string) {}, redis: p.redis}
 	w.settings = testSettings(t, p)
 	w.metadata = map[string]any{
 		"issuer":                 testIssuer,
@@ -156,13 +161,17 @@ func (w *world) tick() {
 	w.inform()
 }
 
-// inform answers calls for metadata and keys.
+// inform answers calls for metadata and keys, and those to Redis.
 func (w *world) inform() {
 	for i := 0; i < len(w.calls); i++ {
 		var doc any
 		switch c := w.calls[i]; {
 		case strings.HasPrefix(c.Path, "/.well-known/"):
 			doc = w.metadata
+		case c.Cluster == "redis":
+			w.redis.answer(w, c)
+			i = -1
+			continue
 		case c.Path == "/keys":
 			doc = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: testKeys().published.Public(), KeyID: "k", Use: "sig"}}}
 		default:

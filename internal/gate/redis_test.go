@@ -1,0 +1,364 @@
+package gate
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/session"
+	"github.com/postern-auth/postern/internal/shared"
+)
+
+// redis is a Redis behind a Webdis, as far as the gate goes.
+type redis struct {
+	values map[string]redisValue
+	lists  map[string][]string
+	away   bool
+}
+
+type redisValue struct {
+	text string
+	ends time.Time
+}
+
+// answer answers a command, unless Redis is away.
+func (r *redis) answer(w *world, c *call) {
+	if r.away {
+		w.lose(c)
+		return
+	}
+	words := strings.Split(string(c.Body), "/")
+	body, _ := json.Marshal(map[string]any{words[0]: r.run(w, words)})
+	address, _ := url.Parse(c.Path)
+	w.reply(c, 200, address.Query().Get("jsonp")+"("+string(body)+");\n")
+}
+
+func (r *redis) run(w *world, words []string) any {
+	key := words[1]
+	was, there := r.values[key]
+	there = there && w.now.Before(was.ends)
+	switch words[0] {
+	case "SET":
+		if there && words[len(words)-1] == "NX" {
+			return nil
+		}
+		ms, _ := strconv.Atoi(words[4])
+		r.values[key] = redisValue{words[2], w.now.Add(time.Duration(ms) * time.Millisecond)}
+		return []any{true, "OK"}
+	case "GET":
+		if there {
+			return was.text
+		}
+		return nil
+	case "DEL":
+		delete(r.values, key)
+		return 1
+	case "LPUSH":
+		r.lists[key] = append([]string{words[2]}, r.lists[key]...)
+		return len(r.lists[key])
+	case "LRANGE":
+		start, _ := strconv.Atoi(words[2])
+		stop, _ := strconv.Atoi(words[3])
+		list := r.lists[key]
+		return slices.Clone(append([]string{}, list[min(start, len(list)):min(stop+1, len(list))]...))
+	}
+	w.t.Fatalf("Redis is asked to %s", words[0])
+	return nil
+}
+
+// under returns the names of what is kept under a kind of name.
+func (r *redis) under(w *world, kind string) (names []string) {
+	for name, value := range r.values {
+		if strings.HasPrefix(name, "postern:"+kind+":") && w.now.Before(value.ends) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// twoGates is a world with two Envoys of one worker each, and Redis between
+// them.
+func twoGates(t *testing.T, webdis string, p parts) *world {
+	t.Helper()
+	p.redis = &redis{values: map[string]redisValue{}, lists: map[string][]string{}}
+	p.session += `,"store":{"webdis":{"cluster":"redis"` + webdis + `}}`
+	w := newWorld(t, 1, p)
+	w.memory = shared.NewLocal()
+	w.begin(w.settings)
+	return w
+}
+
+// dueAtTwoGates is one in which alice's session is due for renewal, and her
+// cookie.
+func dueAtTwoGates(t *testing.T, p parts) (w *world, cookie string) {
+	t.Helper()
+	w = twoGates(t, "", p)
+	cookie = w.cookie(w.alice())
+	w.advance(4 * time.Minute)
+	return w, cookie
+}
+
+func TestTwoGatesWithRedisBetweenThemRefreshASessionOnce(t *testing.T) {
+	w, cookie := dueAtTwoGates(t, parts{})
+	first := w.get(w.workers[0], "/page", cookie)
+	other := w.get(w.workers[1], "/page", cookie)
+	if refresh := w.call("/token"); first.waits() && other.waits() {
+		w.reply(refresh, 200, w.renewedTo(2))
+	}
+	w.advance(3 * poll)
+	for _, v := range []*visit{first, other} {
+		if v.want("forwarded alice").told("x-auth-request-groups") != "staff" || v.cookie() == "" {
+			t.Error("a gate did not take the outcome")
+		}
+	}
+	if w.opened(first.cookie()).RefreshToken != "refresh-2" || first.cookie() != other.cookie() {
+		t.Error("the gates give different cookies")
+	}
+	if w.asked["/token"] != 1 {
+		t.Errorf("the provider was asked %d times", w.asked["/token"])
+	}
+}
+
+func TestARefreshTokenThatAnotherGateSentIsNotSentAgain(t *testing.T) {
+	w, cookie := dueAtTwoGates(t, parts{})
+	w.get(w.workers[0], "/page", cookie)
+	w.forget(w.call("/token")) // and that gate is gone
+	v := w.get(w.workers[1], "/page", cookie)
+	w.advance(patience)
+	v.want("forwarded alice")
+	w.advance(time.Minute)
+	w.get(w.workers[1], "/page", cookie).want("login")
+	if w.asked["/token"] != 1 {
+		t.Errorf("the provider was asked %d times", w.asked["/token"])
+	}
+}
+
+func TestAnOutageAtOneGateIsKeptByTheOther(t *testing.T) {
+	w, cookie := dueAtTwoGates(t, parts{})
+	first := w.get(w.workers[0], "/page", cookie)
+	other := w.get(w.workers[1], "/page", cookie)
+	w.reply(w.call("/token"), 503, "")
+	w.advance(3 * poll)
+	first.want("forwarded alice")
+	other.want("forwarded alice")
+	w.get(w.workers[1], "/page", cookie).want("forwarded alice")
+	if w.asked["/token"] != 1 {
+		t.Fatalf("the provider was asked %d times", w.asked["/token"])
+	}
+	w.advance(time.Second)
+	w.get(w.workers[1], "/page", cookie)
+	w.reply(w.call("/token"), 200, w.renewedTo(2))
+	w.get(w.workers[1], "/page", cookie).want("forwarded alice")
+}
+
+func TestARefusedRefreshEndsTheSessionAtTheOtherGateToo(t *testing.T) {
+	w, cookie := dueAtTwoGates(t, parts{})
+	first := w.get(w.workers[0], "/page", cookie)
+	other := w.get(w.workers[1], "/page", cookie)
+	w.reply(w.call("/token"), 400, `{"error":"invalid_grant"}`)
+	w.advance(3 * poll)
+	if !first.want("login").cleared() || !other.want("login").cleared() {
+		t.Error("a cookie is not cleared")
+	}
+}
+
+func TestWhatIsEndedAtOneGateIsSoonOverAtTheOther(t *testing.T) {
+	w := twoGates(t, "", parts{})
+	cookie := w.cookie(w.alice())
+	w.get(w.workers[1], "/page", cookie).want("forwarded alice")
+	w.signOut(w.workers[0], cookie)
+	w.advance(w.settings.Session.Store.Webdis.Interval.Std())
+	w.get(w.workers[1], "/page", cookie).want("login")
+}
+
+func TestALogoutDuringAnOutageOfTheStoreIsNotAcknowledgedUntilOthersKnow(t *testing.T) {
+	w := twoGates(t, "", parts{})
+	cookie, token := w.cookie(w.alice()), w.logoutToken("jti-1", nil)
+	w.redis.away = true
+	w.logOut(w.workers[0], token).want("not_recorded")
+	w.get(w.workers[0], "/page", cookie).want("login")
+	w.redis.away = false
+	w.logOut(w.workers[0], token).want("backchannel_logout")
+	w.advance(w.settings.Session.Store.Webdis.Interval.Std())
+	w.get(w.workers[1], "/page", cookie).want("login")
+	w.logOut(w.workers[1], token).want("jti_used")
+}
+
+func TestWhatWasEndedDuringAnOutageOfTheStoreIsToldAfterwards(t *testing.T) {
+	w := twoGates(t, "", parts{})
+	cookie := w.cookie(w.alice())
+	w.redis.away = true
+	w.signOut(w.workers[0], cookie)
+	if w.counted(EventEndingUnshared, "") != 1 {
+		t.Errorf("events %v", w.events)
+	}
+	w.advance(time.Second)
+	w.redis.away = false
+	w.advance(3 * time.Second)
+	w.get(w.workers[1], "/page", cookie).want("login")
+}
+
+func TestEndingsThatAStoreIsAwayForTooLongToHearOfAreBoundedAndNotDroppedSilently(t *testing.T) {
+	w := twoGates(t, "", parts{})
+	w.redis.away = true
+	k := w.workers[0]
+	list := make([]shared.Ending, maxUnsent)
+	for range 2 {
+		w.carry(k, func() (Verdict, Flow) {
+			return Verdict{}, func(env flow.Env) Verdict { _ = k.sendEndings(env, list); return Verdict{} }
+		})
+		if len(k.store.unsent) != maxUnsent {
+			t.Errorf("%d endings wait", len(k.store.unsent))
+		}
+	}
+	if w.counted(EventEndingUnshared, "") != 1 {
+		t.Errorf("events %v", w.events)
+	}
+}
+
+func TestAStoreThatIsAwayForTooLongIsRefusedOrAdmittedAsTheSettingsSay(t *testing.T) {
+	for setting, wants := range map[string]string{"refuse": "store_unavailable", "admit": "forwarded alice"} {
+		t.Run(setting, func(t *testing.T) {
+			w := twoGates(t, `,"on_outage":"`+setting+`"`, parts{})
+			cookie := w.cookie(w.alice())
+			w.redis.away = true
+			w.advance(9 * time.Second)
+			w.get(w.workers[0], "/page", cookie).want("forwarded alice")
+			w.advance(3 * time.Second)
+			w.get(w.workers[0], "/page", cookie).want(wants)
+			if loud := w.counted(EventStoreAdmits, "") > 0; loud != (setting == "admit") {
+				t.Errorf("events %v", w.events)
+			}
+			w.redis.away = false
+			w.advance(3 * time.Second)
+			w.get(w.workers[0], "/page", cookie).want("forwarded alice")
+		})
+	}
+}
+
+func TestAGateThatStartsWhileTheStoreIsAwayDoesAsTheSettingsSay(t *testing.T) {
+	for setting, wants := range map[string]string{"refuse": "store_unavailable", "admit": "forwarded alice"} {
+		t.Run(setting, func(t *testing.T) {
+			w := twoGates(t, `,"on_outage":"`+setting+`"`, parts{session: `,"revalidate_after_start":false`})
+			w.redis.away, w.memory = true, shared.NewLocal()
+			started := w.begin(w.settings)
+			w.events = nil
+			w.get(started, "/page", w.cookie(w.alice())).want(wants)
+			w.advance(time.Second)
+			if loud := w.counted(EventStoreAdmits, "") > 0; loud != (setting == "admit") {
+				t.Errorf("events %v", w.events)
+			}
+		})
+	}
+}
+
+func TestSessionsAreConfirmedAnewWhereTheStoreMayHaveLostEndings(t *testing.T) {
+	for name, harm := range map[string]func(w *world, journal string){
+		"the journal is gone": func(w *world, journal string) { delete(w.redis.lists, journal) },
+		"an entry does not open": func(w *world, journal string) {
+			w.redis.lists[journal] = append([]string{"bm90LW91cnM"}, w.redis.lists[journal]...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := twoGates(t, "", parts{})
+			cookie := w.cookie(w.alice())
+			w.signOut(w.workers[0], w.cookie(w.another("elsewhere", "sid-2")))
+			w.advance(time.Second)
+			w.get(w.workers[1], "/page", cookie).want("forwarded alice")
+			for journal := range w.redis.lists {
+				harm(w, journal)
+			}
+			w.advance(time.Second)
+			v := w.get(w.workers[1], "/page", cookie)
+			w.reply(w.call("/token"), 200, w.renewedTo(2))
+			v.want("forwarded alice")
+			w.get(w.workers[1], "/page", v.cookie()).want("forwarded alice") // once
+		})
+	}
+}
+
+// ticket keeps a session in Redis and returns the cookie for it.
+func (w *world) ticket(s *session.Session) string {
+	w.t.Helper()
+	k := w.workers[0]
+	cookie := ""
+	w.carry(k, func() (Verdict, Flow) {
+		return Verdict{}, func(env flow.Env) Verdict {
+			parts, err := k.keep(env, s, "")
+			if err != nil || len(parts) != 1 {
+				w.t.Fatalf("%d cookies, error %v", len(parts), err)
+			}
+			cookie = k.jar.Name(0) + "=" + parts[0]
+			return Verdict{}
+		}
+	})
+	return cookie
+}
+
+func TestASessionInTheStoreIsGoodAtEveryGateUntilSignOut(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	if len(ticket) > 120 {
+		t.Errorf("the ticket has %d bytes", len(ticket))
+	}
+	for _, k := range w.workers {
+		w.get(k, "/page", ticket).want("forwarded alice")
+	}
+	w.signOut(w.workers[0], ticket)
+	if names := w.redis.under(w, "session"); len(names) > 0 {
+		t.Errorf("Redis still has %v", names)
+	}
+	w.get(w.workers[0], "/page", ticket).want("login")
+	w.advance(time.Second)
+	w.get(w.workers[1], "/page", ticket).want("login")
+}
+
+func TestATicketIsKeptWhileTheStoreIsAway(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	w.redis.away = true
+	if w.get(w.workers[1], "/page", ticket).want("store_unavailable").cleared() {
+		t.Error("the ticket is cleared")
+	}
+	w.redis.away = false
+	w.get(w.workers[1], "/page", ticket).want("forwarded alice")
+}
+
+func TestARenewedTicketTakesTheOldOnesPlace(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	w.advance(4 * time.Minute)
+	fresh := w.renew(w.workers[0], ticket, 2)
+	if fresh == ticket || len(w.redis.under(w, "session")) != 2 {
+		t.Errorf("Redis has %v", w.redis.under(w, "session"))
+	}
+	other := w.get(w.workers[1], "/page", ticket)
+	w.advance(3 * poll)
+	if other.want("forwarded alice").cookie() != fresh {
+		t.Error("the other gate does not give the new ticket")
+	}
+	w.advance(2 * time.Minute)
+	if len(w.redis.under(w, "session")) != 1 {
+		t.Errorf("Redis has %v", w.redis.under(w, "session"))
+	}
+}
+
+func TestASessionThatEndedIsNotWrittenToTheStoreAgain(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{session: `,"idle":"20m"`})
+	s := w.alice()
+	s.AccessExpires, s.RefreshToken = 0, ""
+	ticket := w.ticket(s)
+	w.advance(3 * time.Minute)
+	v := w.get(w.workers[0], "/page", ticket).want("forwarded alice")
+	v.verdict.Forward.Response() // it was touched, and is to be written at the next tick
+	w.get(w.workers[0], "/oauth2/sign_out", ticket, ours).want("signed_out")
+	w.advance(time.Second)
+	if names := w.redis.under(w, "session"); len(names) > 0 {
+		t.Errorf("Redis has %v again", names)
+	}
+}
