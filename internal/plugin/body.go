@@ -33,7 +33,7 @@ func (r *reading) limit() int { return min(r.body.Limit, maxBody) }
 // awaitBody stops the request until its body is there. From here on the request
 // is ours to answer: a host may have been told to let go of what is stopped so.
 func (s *stream) awaitBody(r *httpmsg.Request, body *gate.Body, end bool) types.Action {
-	if !end && len(s.plugin.reading) >= maxReading {
+	if !end && len(s.plugin.reading) >= maxReading && !s.makeRoom() {
 		s.carryOut(s.plugin.gate.Busy(r))
 		return types.ActionPause
 	}
@@ -45,6 +45,24 @@ func (s *stream) awaitBody(r *httpmsg.Request, body *gate.Body, end bool) types.
 	}
 	s.plugin.reading[s.id] = s
 	return abi.ActionAwaitBody
+}
+
+// makeRoom ends the wait of whoever has waited for the longest: a provider's
+// body is there within a moment, so whoever keeps the places taken by bodies
+// that do not come only drives out others of the kind.
+func (s *stream) makeRoom() bool {
+	var longest *stream
+	for _, other := range s.plugin.reading {
+		if longest == nil || other.reading.deadline.Before(longest.reading.deadline) {
+			longest = other
+		}
+	}
+	if longest.makeCurrent() {
+		longest.goOn(nil, gate.ErrBodySlow)
+	} else {
+		delete(s.plugin.reading, longest.id)
+	}
+	return s.makeCurrent()
 }
 
 // OnHttpRequestBody implements types.HttpContext. The host keeps what came

@@ -159,19 +159,32 @@ func TestAFlowCannotAskForTheBodyAnyMore(t *testing.T) {
 	}
 }
 
-func TestOnlySoManyWaitForTheirBodies(t *testing.T) {
-	h, p := plain(t)
+func TestOfSoManyThatWaitForTheirBodiesTheLongestGivesWay(t *testing.T) {
+	h, run := started(t, settings)
+	p := (&vm{}).NewPluginContext(1).(*plugin)
+	p.OnPluginStart(0)
+	run.ContextCreate(2, 1)
+	slow := make([]*reader, maxReading)
+	for i := range slow {
+		slow[i] = &reader{}
+		s := &stream{plugin: p, id: uint32(100 + i)}
+		run.ContextCreate(s.id, 1)
+		s.awaitBody(&httpmsg.Request{}, &gate.Body{Limit: 8, Then: slow[i].then}, false)
+		h.Time = h.Time.Add(time.Millisecond)
+	}
 	r := &reader{}
-	for i := range maxReading {
-		p.reading[uint32(100+i)] = &stream{}
-	}
 	s, action := awaiting(p, r.then, false)
-	if action != types.ActionPause || s.state != responded || h.Responses[0].Status != 503 {
-		t.Errorf("action %d, answered %v", action, h.Responses)
+	if action != abi.ActionAwaitBody || len(p.reading) != maxReading || h.Effective != s.id {
+		t.Errorf("action %d, %d wait, stream %d is selected", action, len(p.reading), h.Effective)
 	}
-	s.OnHttpRequestBody(1, true)
-	if r.times != 0 || len(h.Responses) != 1 {
-		t.Error("it was read all the same")
+	if slow[0].times != 1 || !errors.Is(slow[0].err, gate.ErrBodySlow) || slow[1].times != 0 ||
+		len(h.Responses) != 1 || h.Responses[0].Stream != 100 {
+		t.Errorf("the first was told %d times: %v; answered %v", slow[0].times, slow[0].err, h.Responses)
+	}
+	h.Buffers[abi.RequestBody] = []byte("1234")
+	s.OnHttpRequestBody(4, true)
+	if r.times != 1 || r.body != "1234" || r.err != nil {
+		t.Errorf("told %d times: %q, %v", r.times, r.body, r.err)
 	}
 }
 
