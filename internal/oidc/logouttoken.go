@@ -13,8 +13,9 @@ import (
 const (
 	// MaxLogoutToken is the longest one that is looked at, in bytes.
 	MaxLogoutToken = 16 << 10
-	// maxLogoutAge is how old one may be, besides the leeway. The ids of those
-	// that were used need to be remembered no longer.
+	// maxLogoutAge is how old one may be, besides the leeway. With the leeway
+	// before and after, which is 5 minutes at most, that is how long the ids of
+	// those that were used need to be remembered.
 	maxLogoutAge = 5 * time.Minute
 	maxLogoutID  = 255
 )
@@ -32,8 +33,7 @@ type LogoutToken struct {
 	SID     string
 	Subject string
 	ID      string    // must be accepted once only
-	Issued  time.Time // a session begun later is not meant
-	Expires time.Time // from then on the token is refused for its age
+	Issued  time.Time
 }
 
 // events is the claim of that name (RFC 8417, section 2.2), whatever it holds:
@@ -110,33 +110,27 @@ func (p *Provider) readLogoutClaims(payload []byte, now time.Time) (*LogoutToken
 	case len(c.SID) > maxLogoutID || len(c.Subject) > maxLogoutID:
 		return nil, refuse(step, "sid_or_sub_malformed")
 	}
-	expires, err := p.checkLogoutTimes(&c, now)
-	if err != nil {
+	if err := p.checkLogoutTimes(&c, now); err != nil {
 		return nil, err
 	}
-	return &LogoutToken{SID: c.SID, Subject: c.Subject, ID: c.ID, Issued: c.IssuedAt.time(), Expires: expires}, nil
+	return &LogoutToken{SID: c.SID, Subject: c.Subject, ID: c.ID, Issued: c.IssuedAt.time()}, nil
 }
 
-// checkLogoutTimes returns when the token will be refused for its age.
-func (p *Provider) checkLogoutTimes(c *logoutClaims, now time.Time) (time.Time, error) {
+func (p *Provider) checkLogoutTimes(c *logoutClaims, now time.Time) error {
 	step, leeway := logoutTokens.step, p.settings.Leeway.Std()
 	switch {
 	case c.Expires == nil:
-		return now, refuse(step, "exp_missing")
+		return refuse(step, "exp_missing")
 	case !now.Before(c.Expires.time().Add(leeway)):
-		return now, refuse(step, "expired")
+		return refuse(step, "expired")
 	case c.IssuedAt == nil:
-		return now, refuse(step, "iat_missing")
+		return refuse(step, "iat_missing")
 	case c.IssuedAt.time().After(now.Add(leeway)):
-		return now, refuse(step, "iat_in_future")
+		return refuse(step, "iat_in_future")
 	case !now.Before(c.IssuedAt.time().Add(maxLogoutAge + leeway)):
-		return now, refuse(step, "iat_too_old")
+		return refuse(step, "iat_too_old")
 	case c.NotBefore != nil && c.NotBefore.time().After(now.Add(leeway)):
-		return now, refuse(step, "not_valid_yet")
+		return refuse(step, "not_valid_yet")
 	}
-	end, old := c.Expires.time().Add(leeway), c.IssuedAt.time().Add(maxLogoutAge+leeway)
-	if old.Before(end) {
-		end = old
-	}
-	return end, nil
+	return nil
 }

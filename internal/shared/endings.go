@@ -54,8 +54,10 @@ type Endings struct {
 }
 
 const (
-	segments     = 64
-	segmentSize  = 256 // endings
+	segments    = 64
+	segmentSize = 256 // endings
+	// tokenMatters is how long a logout token that was used could be accepted
+	// again: its greatest age, and the greatest leeway before and after.
 	tokenMatters = 15 * time.Minute
 )
 
