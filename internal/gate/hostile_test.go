@@ -1,6 +1,9 @@
 package gate
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestASessionIsNotBroughtBackByARenewalThatNamesAnotherOneAtTheProvider(t *testing.T) {
 	w, cookie := due(t, 2, parts{})
@@ -13,5 +16,19 @@ func TestASessionIsNotBroughtBackByARenewalThatNamesAnotherOneAtTheProvider(t *t
 	}
 	if c := w.call("/revoke"); c.form().Get("token") != "refresh-2" {
 		t.Error("the new refresh token is not revoked")
+	}
+}
+
+func TestATicketThatSomebodyMadeUpAsksTheStoreForNothing(t *testing.T) {
+	w := newWorld(t, 1, parts{session: `,"store":{"webdis":{"cluster":"webdis","sessions":true}}`})
+	before := len(w.calls)
+	for _, target := range []string{"/page", "/open/page", "/oauth2/userinfo", "/oauth2/sign_out"} {
+		v := w.get(w.workers[0], target, "__Host-postern=t."+strings.Repeat("A", 91), ours)
+		if v.waits() || len(w.calls) != before {
+			t.Errorf("%s: %s, calls %s", target, v.outcome(), w.pending())
+		}
+	}
+	if n := w.counted(EventSessionRefused, "does_not_open"); n != 4 {
+		t.Errorf("told %d times", n)
 	}
 }

@@ -44,7 +44,7 @@ func (g *Gate) keepStored(env flow.Env, s *session.Session, renewal bool) ([]str
 		g.storeFailure(err)
 		return nil, &outage{again: g.clock().Add(time.Second), cause: errStore}
 	}
-	return t.Parts(), nil
+	return g.keys.StoredParts(t)
 }
 
 func storedName(t session.Stored) string { return "session:" + t.Name() }
@@ -88,7 +88,7 @@ func (g *Gate) forget(env flow.Env, s *session.Session) {
 
 // fetch returns the session that a ticket is for.
 func (g *Gate) fetch(env flow.Env, c *session.Chunks) (*opened, error) {
-	t, err := session.ParseStored(c.Join())
+	t, err := g.keys.ParseStored(c.Join())
 	if err != nil {
 		return nil, err
 	}

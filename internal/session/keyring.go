@@ -37,6 +37,7 @@ const (
 	PurposeStore    Purpose = "store"  // what several gates share
 	purposeVerifier Purpose = "pkce-verifier"
 	purposeNonce    Purpose = "nonce"
+	purposeStored   Purpose = "stored-ticket" // the mark of a ticket for a stored session
 )
 
 // ErrSealed says that a value was not sealed by this keyring for this purpose,
@@ -75,7 +76,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
 			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeShared, PurposeStore,
-			purposeVerifier, purposeNonce,
+			purposeVerifier, purposeNonce, purposeStored,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)
 			if err != nil {

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -40,8 +41,13 @@ func (t Stored) Of(generation int) Stored {
 	return t
 }
 
-// storedBytes is the size of a ticket before it is encoded.
-const storedBytes = 16 + 32 + 4
+const (
+	// storedBytes is the size of a ticket before it is encoded, with its mark.
+	storedBytes = 16 + 32 + 4 + markBytes
+	// markBytes is the size of the mark by which a gate knows its own tickets:
+	// one that somebody made up is refused without asking the store.
+	markBytes = 16
+)
 
 // String never shows a ticket.
 func (Stored) String() string { return "ticket(redacted)" }
@@ -49,15 +55,23 @@ func (Stored) String() string { return "ticket(redacted)" }
 // GoString never shows a ticket.
 func (Stored) GoString() string { return "ticket(redacted)" }
 
-// Parts returns the ticket as the value of the session's one cookie.
-func (t Stored) Parts() []string {
-	b := append(append(make([]byte, 0, storedBytes), t.id[:]...), t.secret[:]...)
-	b = binary.BigEndian.AppendUint32(b, t.generation)
-	return []string{string(ticketMark) + "." + base64.RawURLEncoding.EncodeToString(b)}
+// StoredParts returns a ticket as the value of the session's one cookie.
+func (r *Keyring) StoredParts(t Stored) ([]string, error) {
+	plain := t.bytes()
+	mark, err := r.derive(r.order[0], purposeStored, plain)
+	if err != nil {
+		return nil, err
+	}
+	return []string{string(ticketMark) + "." + base64.RawURLEncoding.EncodeToString(append(plain, mark[:markBytes]...))}, nil
 }
 
-// ParseStored reads a ticket.
-func ParseStored(ticket string) (t Stored, err error) {
+func (t *Stored) bytes() []byte {
+	b := append(append(make([]byte, 0, storedBytes), t.id[:]...), t.secret[:]...)
+	return binary.BigEndian.AppendUint32(b, t.generation)
+}
+
+// ParseStored reads a ticket that StoredParts made with one of the keys.
+func (r *Keyring) ParseStored(ticket string) (t Stored, err error) {
 	if len(ticket) != base64.RawURLEncoding.EncodedLen(storedBytes) {
 		return t, ErrSealed
 	}
@@ -65,9 +79,16 @@ func ParseStored(ticket string) (t Stored, err error) {
 	if err != nil || len(b) != storedBytes {
 		return t, ErrSealed
 	}
-	t.id, t.secret = [16]byte(b), [32]byte(b[16:])
-	t.generation = binary.BigEndian.Uint32(b[48:])
-	return t, nil
+	plain, mark := b[:storedBytes-markBytes], b[storedBytes-markBytes:]
+	for _, id := range r.order {
+		want, err := r.derive(id, purposeStored, plain)
+		if err == nil && hmac.Equal(mark, want[:markBytes]) {
+			t.id, t.secret = [16]byte(b), [32]byte(b[16:])
+			t.generation = binary.BigEndian.Uint32(b[48:])
+			return t, nil
+		}
+	}
+	return t, ErrSealed
 }
 
 // Name returns the name of the session in the store: it tells nothing of the
