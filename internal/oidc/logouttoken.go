@@ -32,7 +32,7 @@ var logoutTokens = kind{asker: ofStrangers, step: "logout token", limit: MaxLogo
 type LogoutToken struct {
 	SID     string
 	Subject string
-	ID      string    // must be accepted once only
+	ID      string // must be accepted once only
 	Issued  time.Time
 }
 
