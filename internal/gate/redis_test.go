@@ -138,6 +138,35 @@ func TestARefreshTokenThatAnotherGateSentIsNotSentAgain(t *testing.T) {
 	}
 }
 
+func TestWithoutTheStoreARefreshWaitsOrGoesOnAsTheSettingsSay(t *testing.T) {
+	for setting, asked := range map[string]int{"refuse": 0, "admit": 1} {
+		t.Run(setting, func(t *testing.T) {
+			w := twoGates(t, `,"stale":"1h","on_outage":"`+setting+`"`, parts{})
+			cookie := w.cookie(w.alice())
+			w.advance(4 * time.Minute)
+			w.redis.away = true
+			v := w.get(w.workers[0], "/page", cookie)
+			if w.asked["/token"] != asked {
+				t.Fatalf("the provider was asked %d times", w.asked["/token"])
+			}
+			if asked == 1 {
+				w.reply(w.call("/token"), 200, w.renewedTo(2))
+			}
+			v.want("forwarded alice")
+			if asked == 1 {
+				return
+			}
+			w.advance(time.Minute)
+			if w.get(w.workers[0], "/page", cookie).want("store_unavailable").cleared() {
+				t.Error("the session is cleared")
+			}
+			w.redis.away = false
+			w.advance(time.Minute)
+			w.renew(w.workers[0], cookie, 2)
+		})
+	}
+}
+
 func TestAnOutageAtOneGateIsKeptByTheOther(t *testing.T) {
 	w, cookie := dueAtTwoGates(t, parts{})
 	first := w.get(w.workers[0], "/page", cookie)

@@ -318,15 +318,15 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 // there, for as long as the next question may take. It reports whether the
 // renewal still was ours.
 func (g *Gate) hold(s *session.Session, holder uint64, from, to shared.State) bool {
-	now := g.clock()
-	r, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
-		if r.State != from || r.Holder != holder || r.Base != s.Generation {
-			return false
+	now, ours := g.clock(), false
+	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
+		ours = r.State == from && r.Holder == holder && r.Base == s.Generation
+		if ours {
+			r.State, r.At = to, now.Add(2*g.settings.Providers[0].Timeout.Std()+claimFor)
 		}
-		r.State, r.At = to, now.Add(2*g.settings.Providers[0].Timeout.Std()+claimFor)
-		return true
+		return ours
 	})
-	return err == nil && r.State == to && r.Holder == holder
+	return err == nil && ours
 }
 
 // confirm shows the provider the access token of a session that has no refresh

@@ -113,11 +113,12 @@ func TestARenewalThatPanicsHarmsNobody(t *testing.T) {
 	}
 }
 
-// claimed has a worker that is no more claim the renewal of a session.
-func (w *world) claimed(id string, state shared.State, within time.Duration) {
+// known has other workers, which may be no more, have got so far with the
+// renewal of alice's session.
+func (w *world) known(of shared.Renewal) {
 	w.t.Helper()
-	_, err := w.workers[0].renewals.Change(id, w.now, func(r *shared.Renewal) bool {
-		*r = shared.Renewal{State: state, Holder: 1, At: w.now.Add(within)}
+	_, err := w.workers[0].renewals.Change("session-of-alice", w.now, func(r *shared.Renewal) bool {
+		*r = of
 		return true
 	})
 	if err != nil {
@@ -128,7 +129,7 @@ func (w *world) claimed(id string, state shared.State, within time.Duration) {
 func TestAWorkerThatDiesBeforeItAsksIsReplacedByAnother(t *testing.T) {
 	w, cookie := due(t, 2, parts{})
 	w.advance(time.Minute) // the access token is no good any more
-	w.claimed("session-of-alice", shared.Claimed, claimFor)
+	w.known(shared.Renewal{State: shared.Claimed, Holder: 1, At: w.now.Add(claimFor)})
 	v := w.get(w.workers[1], "/page", cookie)
 	w.advance(claimFor - time.Millisecond)
 	if !v.waits() || len(w.calls) > 0 {
@@ -167,7 +168,7 @@ func TestARequestThatCanDoWithoutARenewalWaitsForItBrieflyOnly(t *testing.T) {
 func TestARefreshTokenWhoseFateIsUnknownIsNotSentAgain(t *testing.T) {
 	for name, lose := range map[string]func(*world, *worker, string) *visit{
 		"the worker that sent it died": func(w *world, k *worker, cookie string) *visit {
-			w.claimed("session-of-alice", shared.Sent, time.Second)
+			w.known(shared.Renewal{State: shared.Sent, Holder: 1, At: w.now.Add(time.Second)})
 			v := w.get(k, "/page", cookie)
 			w.advance(time.Second + poll)
 			return v
@@ -435,7 +436,7 @@ func TestARenewalThatOthersCannotLearnOfIsUsedAllTheSame(t *testing.T) {
 	c := w.call("/token")
 	w.fail = func(at string) {
 		if at == EventSessionRenewed {
-			w.claimedBy(9)
+			w.known(shared.Renewal{State: shared.Claimed, Base: 9, At: w.now.Add(time.Second)}) // far ahead
 		}
 	}
 	w.reply(c, 200, w.renewedTo(2))
@@ -444,13 +445,40 @@ func TestARenewalThatOthersCannotLearnOfIsUsedAllTheSame(t *testing.T) {
 	}
 }
 
-// claimedBy has another worker be ahead by a few generations.
-func (w *world) claimedBy(base int) {
-	_, err := w.workers[0].renewals.Change("session-of-alice", w.now, func(r *shared.Renewal) bool {
-		*r = shared.Renewal{State: shared.Claimed, Base: base, At: w.now.Add(time.Second)}
-		return true
-	})
-	if err != nil {
-		w.t.Fatal(err)
+func TestWhatIsLeftToAskAfterARefreshTakesItsTimeAsWell(t *testing.T) {
+	w, cookie := due(t, 2, parts{})
+	w.advance(time.Minute) // the access token is no good any more
+	first := w.get(w.workers[0], "/page", cookie)
+	other := w.get(w.workers[1], "/page", cookie)
+	w.advance(10 * time.Second)
+	w.reply(w.call("/token"), 200, w.tokens("access-2", "refresh-2", ""))
+	w.advance(10 * time.Second) // longer, together, than the provider had to answer the first
+	w.reply(w.call("/userinfo"), 200, `{"sub":"alice-id","preferred_username":"alice"}`)
+	w.advance(poll)
+	first.want("forwarded alice")
+	other.want("forwarded alice")
+	if w.counted(EventRefreshLost, "") > 0 {
+		t.Error("another worker took the refresh token for lost")
 	}
+}
+
+func TestARenewedSessionKeepsNothingOfTheTokensBefore(t *testing.T) {
+	w := newWorld(t, 1, parts{top: `,"sign_out":{"at_provider":true},"forward":{"access_token":["authorization"]}`})
+	s := w.alice()
+	s.IDToken = "id-token-1"
+	cookie := w.cookie(s)
+	w.advance(4 * time.Minute)
+	v := w.get(w.workers[0], "/page", cookie)
+	idToken := w.idToken(nil)
+	w.reply(w.call("/token"), 200, `{"access_token":"access-2","token_type":"Bearer","id_token":"`+idToken+`"}`)
+	got := w.opened(v.want("forwarded alice").cookie())
+	if got.AccessToken != "access-2" || got.AccessExpires != 0 || got.RefreshToken != "refresh-1" || got.IDToken != idToken {
+		t.Error("a token, or its time, is of another generation")
+	}
+}
+
+func TestASessionThatIsDueGoesOnAtOnceWhereTheProviderIsNotKnown(t *testing.T) {
+	w, cookie := due(t, 1, parts{})
+	w.away, w.memory = true, shared.NewLocal()
+	w.get(w.begin(w.settings), "/page", cookie).want("forwarded alice")
 }

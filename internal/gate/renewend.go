@@ -162,15 +162,15 @@ func (g *Gate) lost(env flow.Env, s *session.Session, holder uint64, tries int) 
 
 // retake claims a renewal anew that was sent.
 func (g *Gate) retake(s *session.Session, holder uint64) bool {
-	now := g.clock()
-	r, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
-		if r.State != shared.Sent || r.Base != s.Generation || r.Tries > 0 {
-			return false
+	now, ours := g.clock(), false
+	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
+		ours = r.State == shared.Sent && r.Base == s.Generation && r.Tries == 0
+		if ours {
+			r.State, r.Holder, r.Tries, r.At = shared.Claimed, holder, r.Tries+1, now.Add(claimFor)
 		}
-		r.State, r.Holder, r.Tries, r.At = shared.Claimed, holder, r.Tries+1, now.Add(claimFor)
-		return true
+		return ours
 	})
-	return err == nil && r.State == shared.Claimed && r.Holder == holder
+	return err == nil && ours
 }
 
 // endSession ends one session of ours.

@@ -61,6 +61,40 @@ func TestWhatAWorkerDoesNextFollowsFromWhatIsKnownOfARenewal(t *testing.T) {
 	}
 }
 
+func TestOnlyARenewalThatIsStillOursIsHeld(t *testing.T) {
+	const mine, theirs = uint64(7), uint64(8)
+	for name, row := range map[string]struct {
+		known shared.Renewal
+		holds bool
+	}{
+		"it is":                           {shared.Renewal{State: shared.Claimed, Holder: mine, Base: 3}, true},
+		"nobody remembers it":             {shared.Renewal{}, false},
+		"another has taken it over":       {shared.Renewal{State: shared.Claimed, Holder: theirs, Base: 3}, false},
+		"another has sent it":             {shared.Renewal{State: shared.Sent, Holder: theirs, Base: 3}, false},
+		"it was sent before":              {shared.Renewal{State: shared.Sent, Holder: mine, Base: 3}, false},
+		"it is over":                      {shared.Renewal{State: shared.Done, Holder: mine, Base: 3}, false},
+		"it is that of a generation on":   {shared.Renewal{State: shared.Claimed, Holder: mine, Base: 4}, false},
+		"it is that of a generation back": {shared.Renewal{State: shared.Claimed, Holder: mine, Base: 2}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1, parts{})
+			s := w.alice()
+			s.Generation = 3
+			w.known(row.known)
+			if w.workers[0].hold(s, mine, shared.Claimed, shared.Sent) != row.holds {
+				t.Fatalf("held: %v", !row.holds)
+			}
+			r := w.workers[0].renewals.Look(s.ID)
+			if want := w.now.Add(2*5*time.Second + claimFor); row.holds && (r.State != shared.Sent || !r.At.Equal(want)) {
+				t.Errorf("%+v", r)
+			}
+			if !row.holds && r.State != row.known.State {
+				t.Errorf("it was changed to %+v", r)
+			}
+		})
+	}
+}
+
 func TestAClaimRemembersWhenTheGenerationItRenewsWasMade(t *testing.T) {
 	w := newWorld(t, 1, parts{})
 	made := w.now.Add(-time.Minute)

@@ -399,10 +399,8 @@ func (w *world) logOut(k *worker, token string) *visit {
 // waits reports whether there is no verdict yet.
 func (v *visit) waits() bool { return v.verdict == nil }
 
-// user is who the application is told of, "" for nobody; the test fails where
-// the request does not reach it.
-func (v *visit) user() string { v.w.t.Helper(); return v.told("x-auth-request-user") }
-
+// told is what the application is told in a header field, "" for nothing; the
+// test fails where the request does not reach it.
 func (v *visit) told(name string) string {
 	v.w.t.Helper()
 	if v.verdict == nil || v.verdict.Forward == nil {
