@@ -189,7 +189,7 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 		return g.providerRefused(q, err, a.to)
 	}
 	g.log(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
-	return g.settled(g.settle(env, q, s, g.returnTo(q, a.to)), a.binding, settled)
+	return g.countSettled(g.settle(env, q, s, g.returnTo(q, a.to)), a.binding, settled)
 }
 
 // redeem exchanges a code and verifies all that comes back.

@@ -46,8 +46,8 @@ func (g *Gate) unfollowed(env flow.Env, q *request, b *session.Binding) (settled
 	return settled, err
 }
 
-// settled has an answer that puts a session into the browser count it.
-func (g *Gate) settled(v Verdict, b *session.Binding, before []int64) Verdict {
+// countSettled has an answer that puts a session into the browser count it.
+func (g *Gate) countSettled(v Verdict, b *session.Binding, before []int64) Verdict {
 	if v.Respond == nil || v.Respond.Reason != reasonSignedIn {
 		return v
 	}

@@ -36,8 +36,8 @@ func (g *Gate) ended(s *session.Session, names []shared.Key) bool {
 // out, or who signed out here while their session at the provider went on.
 func endsByTime(k shared.Kind) bool { return k == shared.KindSubject || k == shared.KindSignOut }
 
-// over is ended as of this very moment.
-func (g *Gate) over(s *session.Session) bool {
+// endedNow is ended as of this very moment.
+func (g *Gate) endedNow(s *session.Session) bool {
 	g.endings.Fresh(g.clock())
 	return g.ended(s, endingsOf(s))
 }

@@ -189,6 +189,6 @@ func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
 			{Name: "cache-control", Value: "no-store"},
 			{Name: "x-content-type-options", Value: "nosniff"},
 		}
-		return Verdict{Respond: &Respond{Status: 200, Header: append(header, g.give(q, o)...), Body: body, Reason: "userinfo"}}, nil
+		return Verdict{Respond: &Respond{Status: 200, Header: append(header, g.freshCookies(q, o)...), Body: body, Reason: "userinfo"}}, nil
 	})
 }

@@ -400,7 +400,7 @@ func (g *Gate) forward(q *request, o *opened) Verdict {
 	}
 	f.Set = o.identity
 	if q.renewed != nil || o.reissuable(g.now()) {
-		f.Response = func() httpmsg.Fields { return g.give(q, o) }
+		f.Response = func() httpmsg.Fields { return g.freshCookies(q, o) }
 	}
 	if g.settings.Session.CloseStreams {
 		f.Watch = &o.watch

@@ -318,7 +318,7 @@ func (w *world) ticket(s *session.Session) string {
 	cookie := ""
 	w.carry(k, func() (Verdict, Flow) {
 		return Verdict{}, func(env flow.Env) Verdict {
-			parts, err := k.keep(env, s, "")
+			parts, err := k.keepSession(env, s, "")
 			if err != nil || len(parts) != 1 {
 				w.t.Fatalf("%d cookies, error %v", len(parts), err)
 			}

@@ -161,63 +161,6 @@ type renewalOf struct {
 	generation int
 }
 
-// turn is what a worker that wants to renew a session has to do next.
-type turn uint8
-
-const (
-	turnAsk    turn = iota // ask the provider: the renewal is ours
-	turnWait               // another worker is at it
-	turnUse                // there is a new cookie
-	turnLater              // the provider could not be asked; not before the renewal's time
-	turnLost               // the provider was asked, and nobody knows what came of it
-	turnStale              // the cookie was replaced, too long ago
-	turnReplay             // the cookie is too old to be a late one
-)
-
-// claimFor is how long a worker may take from claiming a renewal to asking the
-// provider, which it does at once unless a store has to be asked first.
-const claimFor = 5 * time.Second
-
-// takeTurn looks at what is known of the renewal of a session, claims it where
-// nobody else is at it, and says what is to be done.
-func (g *Gate) takeTurn(r *shared.Renewal, s *session.Session, holder uint64, now time.Time) turn {
-	latest := r.Base
-	if r.State == shared.Done {
-		latest++
-	}
-	late := func(since time.Time) bool { return !now.After(since.Add(g.settings.Session.Grace.Std())) }
-	switch behind := latest - s.Generation; {
-	case r.State == shared.Free || behind < 0 || behind == 0 && r.State == shared.Done:
-		*r = shared.Renewal{Base: s.Generation, Before: r.At, State: shared.Claimed, Holder: holder, At: now.Add(claimFor)}
-		return turnAsk
-	case behind == 0:
-		return overdue(r, holder, now)
-	case r.State == shared.Done && behind == 1 && (!r.Seen || late(r.At)), r.State == shared.Done && behind == 2 && late(r.Before):
-		return turnUse
-	case r.State == shared.Failed && behind == 1 && late(r.Before):
-		return turnLater
-	case r.State != shared.Done && behind == 1 && late(r.Before):
-		return turnWait
-	case behind == 1:
-		return turnStale
-	}
-	return turnReplay
-}
-
-// overdue looks at a renewal of the very generation that is wanted.
-func overdue(r *shared.Renewal, holder uint64, now time.Time) turn {
-	switch early := now.Before(r.At); {
-	case r.State == shared.Failed && early:
-		return turnLater
-	case early:
-		return turnWait
-	case r.State == shared.Sent:
-		return turnLost
-	}
-	r.State, r.Holder, r.At = shared.Claimed, holder, now.Add(claimFor)
-	return turnAsk
-}
-
 // poll is how often a worker looks whether another one has renewed a session.
 const poll = 25 * time.Millisecond
 
@@ -240,33 +183,37 @@ func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error
 			next = g.takeTurn(r, s, holder, g.clock())
 			return next == turnAsk
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, nil, &outage{again: env.Now().Add(time.Second), cause: err}
-		}
-		switch next {
-		case turnWait:
-			if g.over(s) {
-				return nil, nil, errEnded
-			}
-			if err := flow.Pause(env, poll); err != nil {
-				return nil, nil, err
-			}
-		case turnAsk:
-			return g.ask(env, s, holder)
-		case turnUse:
-			return g.useRenewed(env, s, r)
-		case turnLater:
-			return nil, nil, &outage{again: r.At, cause: errProviderAway}
-		case turnLost:
-			return g.lost(env, s, holder, r.Tries)
-		case turnStale:
-			return nil, nil, errReplaced
-		case turnReplay:
-			g.log(Event{Event: EventSessionReplayed, Provider: s.Provider})
-			g.endSession(env, s)
+		case next != turnWait:
+			return g.doTurn(env, s, holder, next, r)
+		case g.endedNow(s):
 			return nil, nil, errEnded
 		}
+		if err := flow.Pause(env, poll); err != nil {
+			return nil, nil, err
+		}
 	}
+}
+
+// doTurn does what a turn says, with what is known of the renewal.
+func (g *Gate) doTurn(env flow.Env, s *session.Session, holder uint64, next turn, r shared.Renewal) (*opened, []string, error) {
+	switch next {
+	case turnAsk:
+		return g.ask(env, s, holder)
+	case turnUse:
+		return g.useRenewed(env, s, r)
+	case turnLater:
+		return nil, nil, &outage{again: r.At, cause: errProviderAway}
+	case turnLost:
+		return g.refreshLost(env, s, holder, r.Tries)
+	case turnStale:
+		return nil, nil, errReplaced
+	}
+	g.log(Event{Event: EventSessionReplayed, Provider: s.Provider})
+	g.endSession(env, s)
+	return nil, nil, errEnded
 }
 
 var errProviderAway = errors.New("provider away")
@@ -278,7 +225,7 @@ func (g *Gate) useRenewed(env flow.Env, s *session.Session, r shared.Renewal) (*
 		return nil, nil, errReplaced // it had to make room
 	}
 	g.log(Event{Event: EventSessionGrace, Provider: s.Provider})
-	return g.take(env, session.CutParts(cookie))
+	return g.openParts(env, session.CutParts(cookie))
 }
 
 // confirmable reports whether the provider can be asked about a session
@@ -296,7 +243,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	mine, err := g.claimAmongGates(env, s)
 	switch {
 	case err != nil:
-		return g.later(s, err, time.Time{})
+		return g.postpone(s, err, time.Time{})
 	case !mine:
 		return g.followGate(env, s, holder)
 	case !g.hold(s, holder, shared.Claimed, shared.Sent):
@@ -304,7 +251,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	}
 	t, err := g.provider.Refresh(env, s.RefreshToken)
 	if oidc.Unknown(err) {
-		return g.lost(env, s, holder, g.renewals.Look(s.ID).Tries)
+		return g.refreshLost(env, s, holder, g.renewals.Look(s.ID).Tries)
 	}
 	if err != nil {
 		return g.conclude(env, s, nil, err)
@@ -312,21 +259,6 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	g.hold(s, holder, shared.Sent, shared.Sent) // what is left to ask takes its time as well
 	n, err := g.refreshed(env, s, t)
 	return g.conclude(env, s, n, err)
-}
-
-// hold moves a renewal that is ours from one state to another, or keeps it
-// there, for as long as the next question may take. It reports whether the
-// renewal still was ours.
-func (g *Gate) hold(s *session.Session, holder uint64, from, to shared.State) bool {
-	now, ours := g.clock(), false
-	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
-		ours = r.State == from && r.Holder == holder && r.Base == s.Generation
-		if ours {
-			r.State, r.At = to, now.Add(2*g.settings.Providers[0].Timeout.Std()+claimFor)
-		}
-		return ours
-	})
-	return err == nil && ours
 }
 
 // confirm shows the provider the access token of a session that has no refresh

@@ -46,7 +46,7 @@ func (g *Gate) open(q *request) (*opened, error) {
 	}
 	var o *opened
 	if err == nil {
-		o, err = g.find(&chunks)
+		o, err = g.lookUp(&chunks)
 	}
 	if err != nil && !errors.Is(err, errTicket) {
 		g.tell(q.Request, EventSessionRefused, sessionReason(err))
@@ -64,9 +64,9 @@ func (g *Gate) brought(o *opened) *opened {
 	return o
 }
 
-// find returns the session that a cookie stands for. It fails with errTicket
+// lookUp returns the session that a cookie stands for. It fails with errTicket
 // where the session has yet to be fetched.
-func (g *Gate) find(c *session.Chunks) (*opened, error) {
+func (g *Gate) lookUp(c *session.Chunks) (*opened, error) {
 	now := g.now()
 	g.endings.Fresh(now)
 	if o, hit := g.cache.Get(c); hit {
@@ -101,7 +101,7 @@ func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
 	if s.Begun.Time().Before(g.settings.Session.NotBefore.Time) {
 		return nil, errNotBefore
 	}
-	o := g.accept(s)
+	o := g.newOpened(s)
 	if err := g.check(o, g.now()); err != nil {
 		return nil, err
 	}
@@ -109,8 +109,8 @@ func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
 	return o, nil
 }
 
-// accept reckons what follows from a session.
-func (g *Gate) accept(s *session.Session) *opened {
+// newOpened reckons what follows from a session.
+func (g *Gate) newOpened(s *session.Session) *opened {
 	set := &g.settings.Session
 	o := &opened{session: s, identity: g.identity(s), renew: g.renewalOf(s), names: endingsOf(s)}
 	o.watch.opened = o
@@ -193,7 +193,7 @@ func sessionReason(err error) string {
 // settle puts a new session into the browser's cookies and sends it to where
 // it wanted to go.
 func (g *Gate) settle(env flow.Env, q *request, s *session.Session, to string) Verdict {
-	parts, err := g.keep(env, s, q.ID())
+	parts, err := g.keepSession(env, s, q.ID())
 	var out *outage
 	if errors.As(err, &out) {
 		return g.unavailable(q, out)

@@ -229,8 +229,8 @@ const (
 	leftEnded  byte = 'e' // the session is over
 )
 
-// tellGates leaves the outcome of a renewal for other gates.
-func (g *Gate) tellGates(env flow.Env, s *session.Session, what byte, until time.Time, cookie string, ttl time.Duration) {
+// leaveOutcome leaves the outcome of a renewal for other gates.
+func (g *Gate) leaveOutcome(env flow.Env, s *session.Session, what byte, until time.Time, cookie string, ttl time.Duration) {
 	if g.store == nil {
 		return
 	}
@@ -282,10 +282,10 @@ func (g *Gate) followGate(env flow.Env, s *session.Session, holder uint64) (*ope
 		value, found, err := st.client.Get(env, st.name("renewed", s, s.Generation))
 		if err != nil {
 			g.storeFailure(err)
-			return g.later(s, errStore, time.Time{})
+			return g.postpone(s, errStore, time.Time{})
 		}
 		if found {
-			return g.takeLeft(env, s, value)
+			return g.takeOutcome(env, s, value)
 		}
 		if !g.hold(s, holder, shared.Claimed, shared.Claimed) {
 			return g.renew(env, s)
@@ -294,16 +294,16 @@ func (g *Gate) followGate(env flow.Env, s *session.Session, holder uint64) (*ope
 			return nil, nil, err
 		}
 	}
-	return g.lost(env, s, holder, 1)
+	return g.refreshLost(env, s, holder, 1)
 }
 
-// takeLeft takes what another gate left of the renewal of a session.
-func (g *Gate) takeLeft(env flow.Env, s *session.Session, value string) (*opened, []string, error) {
+// takeOutcome takes what another gate left of the renewal of a session.
+func (g *Gate) takeOutcome(env flow.Env, s *session.Session, value string) (*opened, []string, error) {
 	st := g.store
 	plain, err := st.open(st.name("renewed", s, s.Generation), value)
 	if err != nil || len(plain) < 9 {
 		g.log(Event{Event: EventStoreRefused, Reason: "does_not_open"})
-		return g.later(s, errStore, time.Time{})
+		return g.postpone(s, errStore, time.Time{})
 	}
 	until := time.UnixMilli(int64(binary.BigEndian.Uint64(plain[1:])))
 	switch plain[0] {
@@ -311,10 +311,10 @@ func (g *Gate) takeLeft(env flow.Env, s *session.Session, value string) (*opened
 		parts := session.CutParts(string(plain[9:]))
 		g.publish(s, parts)
 		g.log(Event{Event: EventSessionGrace, Provider: s.Provider})
-		return g.take(env, parts)
+		return g.openParts(env, parts)
 	case leftEnded:
 		g.endSession(env, s)
 		return nil, nil, errEnded
 	}
-	return g.later(s, errProviderAway, until)
+	return g.postpone(s, errProviderAway, until)
 }

@@ -11,10 +11,10 @@ import (
 // errTicket says that a session has yet to be fetched from the store.
 var errTicket = errors.New("gate: session is in the store")
 
-// keep returns the cookies for a session: itself, sealed, or a ticket for it
+// keepSession returns the cookies for a session: itself, sealed, or a ticket for it
 // where the settings have sessions kept in the store. It fails with
 // session.ErrTooLarge, or an outage of the store.
-func (g *Gate) keep(env flow.Env, s *session.Session, requestID string) ([]string, error) {
+func (g *Gate) keepSession(env flow.Env, s *session.Session, requestID string) ([]string, error) {
 	if g.store == nil || !g.store.settings.Sessions {
 		return g.pack(s, requestID)
 	}
@@ -33,7 +33,7 @@ func (g *Gate) keepStored(env flow.Env, s *session.Session, renewal bool) ([]str
 	if err != nil {
 		return nil, err
 	}
-	left := g.accept(s).ends.Sub(g.clock())
+	left := g.newOpened(s).ends.Sub(g.clock())
 	ok := true
 	if renewal {
 		ok, err = g.store.client.SetNX(env, storedName(t), value, left)
@@ -107,10 +107,10 @@ func (g *Gate) fetch(env flow.Env, c *session.Chunks) (*opened, error) {
 	return g.admit(c, s)
 }
 
-// take returns the session that cookies stand for which were just made.
-func (g *Gate) take(env flow.Env, parts []string) (*opened, []string, error) {
+// openParts returns the session that cookies stand for which were just made.
+func (g *Gate) openParts(env flow.Env, parts []string) (*opened, []string, error) {
 	chunks := session.ChunksOf(parts)
-	o, err := g.find(&chunks)
+	o, err := g.lookUp(&chunks)
 	if errors.Is(err, errTicket) {
 		o, err = g.fetch(env, &chunks)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/internal/flow"
-	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/session"
 	"github.com/postern-auth/postern/internal/shared"
@@ -20,11 +19,11 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 		g.providerFailure("", err)
 		return g.notRenewed(env, s, err)
 	}
-	parts, err := g.keep(env, n, "")
+	parts, err := g.keepSession(env, n, "")
 	if err != nil {
 		return g.unkept(env, s, n, err)
 	}
-	if g.over(s) || g.over(n) {
+	if g.endedNow(s) || g.endedNow(n) {
 		// The person signed out meanwhile, or was signed out. The provider may go
 		// on with another session of its own; what ended ours stays.
 		g.forget(env, n)
@@ -32,10 +31,10 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 		return nil, nil, errEnded
 	}
 	g.publish(s, parts)
-	g.tellGates(env, s, leftCookie, g.clock(), session.JoinParts(parts), g.settings.Session.Grace.Std()+time.Minute)
+	g.leaveOutcome(env, s, leftCookie, g.clock(), session.JoinParts(parts), g.settings.Session.Grace.Std()+time.Minute)
 	g.retire(env, s)
 	g.log(Event{Event: EventSessionRenewed, Provider: s.Provider})
-	return g.take(env, parts)
+	return g.openParts(env, parts)
 }
 
 // unkept goes on where a renewed session cannot be kept: it is too large by
@@ -46,7 +45,7 @@ func (g *Gate) unkept(env flow.Env, s, n *session.Session, err error) (*opened, 
 	if errors.As(err, &out) {
 		if parts, err := g.pack(n, ""); err == nil {
 			g.publish(s, parts)
-			return g.take(env, parts)
+			return g.openParts(env, parts)
 		}
 	}
 	g.log(Event{Event: EventSessionRefused, Reason: "session_too_large", Provider: s.Provider})
@@ -96,23 +95,23 @@ func (g *Gate) notRenewed(env flow.Env, s *session.Session, err error) (*opened,
 	switch {
 	case endsSession(err) || unverified:
 		g.endSession(env, s)
-		g.tellGates(env, s, leftEnded, g.clock(), "", g.settings.Session.Grace.Std())
+		g.leaveOutcome(env, s, leftEnded, g.clock(), "", g.settings.Session.Grace.Std())
 		return nil, nil, errEnded
 	case neverRenews(err):
 		g.endSession(env, s)
 		return nil, nil, errUnrenewable
 	}
-	_, _, err = g.later(s, err, time.Time{})
+	_, _, err = g.postpone(s, err, time.Time{})
 	var out *outage
 	if errors.As(err, &out) && s.RefreshToken != "" {
-		g.tellGates(env, s, leftFailed, out.again, "", max(time.Second, out.again.Sub(g.clock())))
+		g.leaveOutcome(env, s, leftFailed, out.again, "", max(time.Second, out.again.Sub(g.clock())))
 	}
 	return nil, nil, err
 }
 
-// later makes known that the provider could not be asked, and gives up the
+// postpone makes known that the provider could not be asked, and gives up the
 // claim. The pause grows each time, and lasts until notBefore at least.
-func (g *Gate) later(s *session.Session, cause error, notBefore time.Time) (*opened, []string, error) {
+func (g *Gate) postpone(s *session.Session, cause error, notBefore time.Time) (*opened, []string, error) {
 	now := g.clock()
 	again := now.Add(time.Second)
 	// Where it cannot be made known, others try as well.
@@ -131,11 +130,11 @@ func (g *Gate) later(s *session.Session, cause error, notBefore time.Time) (*ope
 	return nil, nil, &outage{again: again, cause: cause}
 }
 
-// lost goes on where a refresh token was sent and no answer came. It may have
+// refreshLost goes on where a refresh token was sent and no answer came. It may have
 // been used up, and to send it again may end everything that grew from the
 // login (RFC 9700, section 4.14.2). Unless the settings say to try once more,
 // the session goes on without it, for as long as its access token is good.
-func (g *Gate) lost(env flow.Env, s *session.Session, holder uint64, tries int) (*opened, []string, error) {
+func (g *Gate) refreshLost(env flow.Env, s *session.Session, holder uint64, tries int) (*opened, []string, error) {
 	g.log(Event{Event: EventRefreshLost, Provider: s.Provider})
 	if g.settings.Session.RefreshRetry == "once" && tries == 0 && g.retake(s, holder) {
 		return g.ask(env, s, holder)
@@ -148,29 +147,16 @@ func (g *Gate) lost(env flow.Env, s *session.Session, holder uint64, tries int) 
 	if s.AccessExpires > 0 {
 		n.Until = session.MomentOf(time.Unix(s.AccessExpires, 0))
 	}
-	parts, err := g.keep(env, &n, "")
+	parts, err := g.keepSession(env, &n, "")
 	if err != nil {
 		return nil, nil, errUnrenewable
 	}
 	g.publish(s, parts)
-	o, parts, err := g.take(env, parts)
+	o, parts, err := g.openParts(env, parts)
 	if errors.Is(err, session.ErrExpired) {
 		err = errUnrenewable
 	}
 	return o, parts, err
-}
-
-// retake claims a renewal anew that was sent.
-func (g *Gate) retake(s *session.Session, holder uint64) bool {
-	now, ours := g.clock(), false
-	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
-		ours = r.State == shared.Sent && r.Base == s.Generation && r.Tries == 0
-		if ours {
-			r.State, r.Holder, r.Tries, r.At = shared.Claimed, holder, r.Tries+1, now.Add(claimFor)
-		}
-		return ours
-	})
-	return err == nil && ours
 }
 
 // endSession ends one session of ours.
@@ -179,75 +165,4 @@ func (g *Gate) endSession(env flow.Env, s *session.Session) {
 	if err := g.end(env, shared.KeyOf(shared.KindSession, s.Issuer, s.ID)); err != nil {
 		g.log(Event{Event: EventEndingUnshared, Provider: s.Provider})
 	}
-}
-
-// arrived notes that the new cookie of a renewed session came back, from which
-// on the grace of the old one counts.
-func (g *Gate) arrived(s *session.Session) {
-	if s.Generation == 0 {
-		return
-	}
-	now := g.clock()
-	first := func(r *shared.Renewal) bool {
-		if r.State != shared.Done || r.Base+1 != s.Generation || r.Seen {
-			return false
-		}
-		r.Seen, r.At = true, now
-		return true
-	}
-	// That it could not be noted leaves the grace longer, for a while.
-	_, _ = g.renewals.Change(s.ID, now, first)
-}
-
-// current reports whether a generation of a session is still the latest, as
-// far as anybody knows, so that the browser may be given it: a slow answer must
-// not put an older one back over a newer one. The request came with it at the
-// given time.
-func (g *Gate) current(s *session.Session, since time.Time) bool {
-	if g.over(s) {
-		return false
-	}
-	switch r := g.renewals.Look(s.ID); r.State {
-	case shared.Free:
-		// A renewal that nobody remembers was not made just now.
-		return g.clock().Sub(since) <= g.settings.Session.Grace.Std()
-	case shared.Done:
-		return s.Generation > r.Base
-	default:
-		return s.Generation >= r.Base
-	}
-}
-
-// reissuable reports whether the browser is to be given a session again: with
-// the time of its last request, or under the first key.
-func (o *opened) reissuable(now time.Time) bool { return !o.reissue.IsZero() && !now.Before(o.reissue) }
-
-// give makes the fields that give the browser its session's new cookies, where
-// it is to have some. It is for when the answer is there: by then there may be
-// newer ones.
-func (g *Gate) give(q *request, o *opened) httpmsg.Fields {
-	if q.renewed == nil && !o.reissuable(g.now()) || !g.current(o.session, q.began) {
-		return nil
-	}
-	if q.renewed != nil {
-		return g.giveParts(q, q.renewed)
-	}
-	n := *o.session
-	n.Seen = session.MomentOf(q.began)
-	if n.Ticket() != nil {
-		g.touch(o, &n)
-		return nil
-	}
-	parts, err := g.pack(&n, q.ID())
-	if err != nil {
-		return nil // the one that the browser has stays good
-	}
-	return g.giveParts(q, parts)
-}
-
-// touch has the store keep the time of a session's last request.
-func (g *Gate) touch(o *opened, n *session.Session) {
-	g.store.touched[n.ID] = n
-	fresh := g.accept(n)
-	o.session, o.ends, o.reissue = n, fresh.ends, fresh.reissue
 }
