@@ -195,7 +195,7 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 // redeem exchanges a code and verifies all that comes back.
 func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof) (*session.Session, error) {
 	// Before the provider is asked: a logout that comes meanwhile ends it too.
-	p, now := &g.settings.Providers[0], env.Now()
+	now := env.Now()
 	t, err := g.provider.Exchange(env, code, g.redirectURI(q), proof.Verifier)
 	if err != nil {
 		return nil, err
@@ -208,20 +208,33 @@ func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof
 	if err != nil {
 		return nil, err
 	}
+	s := &session.Session{
+		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(proof.Nonce), Claims: claims,
+		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh, AccessExpires: accessExpires(now, t),
+	}
+	return s, g.beginSession(s, now)
+}
+
+// beginSession gives a session its name, and notes where and when it began.
+func (g *Gate) beginSession(s *session.Session, now time.Time) error {
 	var random [16]byte
 	if _, err := io.ReadFull(g.random, random[:]); err != nil {
-		return nil, err
+		return err
 	}
-	s := &session.Session{
-		ID:       base64.RawURLEncoding.EncodeToString(random[:]),
-		Provider: p.Name, Issuer: p.Issuer, ClientID: p.ClientID,
-		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(proof.Nonce), Begun: session.MomentOf(now), Confirmed: session.MomentOf(now), Seen: session.MomentOf(now), Claims: claims,
-		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh,
+	p, moment := &g.settings.Providers[0], session.MomentOf(now)
+	s.ID = base64.RawURLEncoding.EncodeToString(random[:])
+	s.Provider, s.Issuer, s.ClientID = p.Name, p.Issuer, p.ClientID
+	s.Begun, s.Confirmed, s.Seen = moment, moment, moment
+	return nil
+}
+
+// accessExpires is when an access token expires that was got at a time, in
+// seconds since 1970; 0 where the provider does not say.
+func accessExpires(got time.Time, t oidc.Tokens) int64 {
+	if t.Lifetime <= 0 {
+		return 0
 	}
-	if t.Lifetime > 0 {
-		s.AccessExpires = now.Add(t.Lifetime).Unix()
-	}
-	return s, nil
+	return got.Add(t.Lifetime).Unix()
 }
 
 // claims gathers the named claims: from the ID token, and from userinfo where

@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4/json"
@@ -33,53 +34,41 @@ func (p *paths) own(path string) bool {
 
 // serve answers a request for one of the gate's own endpoints.
 func (g *Gate) serve(q *request) (Verdict, Flow) {
-	get := q.Method == "GET" || q.Method == "HEAD"
-	switch q.target.Path {
-	case g.paths.start:
-		if get {
-			return g.serveStart(q)
-		}
-	case g.paths.callback:
-		if q.Method == "GET" {
-			return g.serveCallback(q)
-		}
-		return g.wrongMethod(q, "GET"), nil // a HEAD must not use up the code
-	case g.paths.ticket:
-		if q.Method == "GET" {
-			return g.serveTicket(q)
-		}
-		return g.wrongMethod(q, "GET"), nil
-	case g.paths.signIn:
-		if get {
-			return g.serveSignIn(q), nil
-		}
-	case g.paths.userinfo:
-		if get {
-			return g.serveUserinfo(q)
-		}
-	case g.paths.signOut:
-		if get || q.Method == "POST" {
-			return g.serveSignOut(q)
-		}
-		return g.wrongMethod(q, "GET, HEAD, POST"), nil
-	case g.paths.signedOut:
-		if get {
-			return g.serveSignedOut(q), nil
-		}
-	case g.paths.frontchannel:
-		if q.Method == "GET" {
-			return g.serveFrontchannelLogout(q)
-		}
-		return g.wrongMethod(q, "GET"), nil
-	case g.paths.backchannel:
-		if q.Method == "POST" {
-			return g.serveBackchannelLogout(q), nil
-		}
-		return g.wrongMethod(q, "POST"), nil
-	default:
+	methods, answer := g.endpoint(q.target.Path)
+	switch {
+	case answer == nil:
 		return g.fail(q, failure{status: 404, reason: "no_such_endpoint"}), nil
+	case !slices.Contains(strings.Split(methods, ", "), q.Method):
+		return g.wrongMethod(q, methods), nil
 	}
-	return g.wrongMethod(q, "GET, HEAD"), nil
+	return answer(q)
+}
+
+// endpoint returns what answers at a path, and to which methods; nil where the
+// path is none of an endpoint. What uses something up answers no HEAD.
+func (g *Gate) endpoint(path string) (methods string, answer func(*request) (Verdict, Flow)) {
+	const read = "GET, HEAD"
+	switch path {
+	case g.paths.start:
+		return read, g.serveStart
+	case g.paths.callback:
+		return "GET", g.serveCallback
+	case g.paths.ticket:
+		return "GET", g.serveTicket
+	case g.paths.signIn:
+		return read, g.serveSignIn
+	case g.paths.userinfo:
+		return read, g.serveUserinfo
+	case g.paths.signOut:
+		return read + ", POST", g.serveSignOut
+	case g.paths.signedOut:
+		return read, g.serveSignedOut
+	case g.paths.frontchannel:
+		return "GET", g.serveFrontchannelLogout
+	case g.paths.backchannel:
+		return "POST", g.serveBackchannelLogout
+	}
+	return "", nil
 }
 
 func (g *Gate) wrongMethod(q *request, allow string) Verdict {
@@ -142,14 +131,14 @@ func (g *Gate) returnTo(q *request, address string) string {
 }
 
 // serveSignIn shows the page on which a person chooses how to sign in.
-func (g *Gate) serveSignIn(q *request) Verdict {
+func (g *Gate) serveSignIn(q *request) (Verdict, Flow) {
 	p := &g.settings.Providers[0]
 	rd, _ := g.returnParameter(q)
 	body, header := page.SignIn(page.SignInPage{
 		Title:   g.settings.SignIn.Title,
 		Choices: []page.Choice{{Name: displayName(p.DisplayName, p.Name), URL: g.startURL(rd)}},
 	})
-	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in_page"}}
+	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in_page"}}, nil
 }
 
 func displayName(display, name string) string {

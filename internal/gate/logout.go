@@ -74,11 +74,11 @@ const maxLogoutBody = oidc.MaxLogoutToken + 1024
 
 // serveBackchannelLogout takes the provider's word that somebody's sessions are
 // over (Back-Channel Logout 1.0, section 2.5).
-func (g *Gate) serveBackchannelLogout(q *request) Verdict {
+func (g *Gate) serveBackchannelLogout(q *request) (Verdict, Flow) {
 	media, _ := q.Header.Only("content-type")
 	media, _, _ = strings.Cut(media, ";")
 	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
-		return g.refuseLogout(q, 400, "not_a_form")
+		return g.refuseLogout(q, 400, "not_a_form"), nil
 	}
 	return Verdict{Body: &Body{Limit: maxLogoutBody, Then: func(body []byte, err error) (Verdict, Flow) {
 		if err != nil {
@@ -89,7 +89,7 @@ func (g *Gate) serveBackchannelLogout(q *request) Verdict {
 			return g.refuseLogout(q, 400, "logout_token_missing"), nil
 		}
 		return Verdict{}, func(env flow.Env) Verdict { return g.logOut(env, q, form.Get("logout_token")) }
-	}}}
+	}}}, nil
 }
 
 // bodyRefused answers a request whose body could not be read.
@@ -106,37 +106,38 @@ func (g *Gate) bodyRefused(q *request, err error) Verdict {
 // logOut ends what a logout token names.
 func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
 	t, err := g.provider.VerifyLogoutToken(env, raw)
-	if err != nil {
-		if errors.Is(err, flow.ErrCanceled) {
-			return Verdict{}
-		}
-		if oidc.Temporary(err) {
-			return g.refuseLogout(q, 503, oidc.Reason(err))
-		}
+	switch {
+	case errors.Is(err, flow.ErrCanceled):
+		return Verdict{} // nobody is there to be answered
+	case oidc.Temporary(err):
+		return g.refuseLogout(q, 503, oidc.Reason(err))
+	case err != nil:
 		return g.refuseLogout(q, 400, oidc.Reason(err))
 	}
-	issuer := g.settings.Providers[0].Issuer
-	used := shared.KeyOf(shared.KindToken, issuer, t.ID)
+	used := shared.KeyOf(shared.KindToken, g.settings.Providers[0].Issuer, t.ID)
 	g.endings.Sync(g.clock())
 	if _, known := g.endings.Ended(used); known || t.Issued.Before(g.endings.TokenFloor()) {
 		return g.refuseLogout(q, 400, "jti_used")
 	}
-	// A token that names a session ends that one; one that names a person alone
-	// ends all of theirs.
-	over := shared.KeyOf(shared.KindSubject, issuer, t.Subject)
-	if t.SID != "" {
-		over = shared.KeyOf(shared.KindSID, issuer, t.SID)
-	}
 	// The token counts as used once all who must know do: until then the
 	// provider may send it again.
-	if err := g.end(env, over); err != nil {
-		return g.refuseLogout(q, 503, "not_recorded")
-	}
-	if err := g.end(env, used); err != nil {
-		return g.refuseLogout(q, 503, "not_recorded")
+	for _, ending := range []shared.Key{g.endingOf(t), used} {
+		if err := g.end(env, ending); err != nil {
+			return g.refuseLogout(q, 503, "not_recorded")
+		}
 	}
 	g.log(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
 	return Verdict{Respond: &Respond{Status: 200, Header: httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, Reason: "backchannel_logout"}}
+}
+
+// endingOf is what a logout token ends: the session that it names, or, where it
+// names a person alone, all of theirs.
+func (g *Gate) endingOf(t *oidc.LogoutToken) shared.Key {
+	issuer := g.settings.Providers[0].Issuer
+	if t.SID != "" {
+		return shared.KeyOf(shared.KindSID, issuer, t.SID)
+	}
+	return shared.KeyOf(shared.KindSubject, issuer, t.Subject)
 }
 
 func (g *Gate) refuseLogout(q *request, status int, reason string) Verdict {

@@ -288,10 +288,7 @@ func (g *Gate) successor(s *session.Session) *session.Session {
 // (OpenID Connect Core, section 12.2).
 func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*session.Session, error) {
 	n := g.successor(s)
-	n.AccessToken, n.AccessExpires = t.Access, 0
-	if t.Lifetime > 0 {
-		n.AccessExpires = g.clock().Add(t.Lifetime).Unix()
-	}
+	n.AccessToken, n.AccessExpires = t.Access, accessExpires(g.clock(), t)
 	if t.Refresh != "" {
 		n.RefreshToken = t.Refresh
 	}

@@ -152,16 +152,16 @@ func (g *Gate) signedOutPage(atProvider bool) Verdict {
 }
 
 // serveSignedOut receives a person who signed out at the provider.
-func (g *Gate) serveSignedOut(q *request) Verdict {
+func (g *Gate) serveSignedOut(q *request) (Verdict, Flow) {
 	values, err := url.ParseQuery(q.target.Query)
 	if states := values["state"]; err == nil && len(states) == 1 {
 		back, err := g.keys.OpenSignOut(states[0], g.now())
 		if err == nil && back.Return != "" {
-			return redirect(g.returnTo(q, back.Return), "signed_out", nil)
+			return redirect(g.returnTo(q, back.Return), "signed_out", nil), nil
 		}
-		return g.signedOutPage(err == nil)
+		return g.signedOutPage(err == nil), nil
 	}
-	return g.signedOutPage(false)
+	return g.signedOutPage(false), nil
 }
 
 // revokes reports whether the provider is to be told that a session's tokens
