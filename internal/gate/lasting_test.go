@@ -84,6 +84,24 @@ func TestSessionsFromBeforeATimeInTheSettingsAreOver(t *testing.T) {
 	}
 }
 
+func TestASessionOfAnotherProviderOrClientIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*session.Session){
+		"of another provider": func(s *session.Session) { s.Provider = "other" },
+		"of another issuer":   func(s *session.Session) { s.Issuer = testIssuer + "/" },
+		"of another client":   func(s *session.Session) { s.ClientID = "Shop" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1, parts{})
+			s := w.alice()
+			change(s)
+			w.get(w.workers[0], "/page", w.cookie(s)).want("login")
+			if w.counted(EventSessionRefused, "other_provider_or_client") != 1 {
+				t.Errorf("events %v", w.events)
+			}
+		})
+	}
+}
+
 func TestASessionFromBeforeTheStartIsConfirmedOnce(t *testing.T) {
 	w := newWorld(t, 2, parts{session: `,"revalidate_after_start":true`})
 	before := w.alice()

@@ -169,20 +169,22 @@ func TestWithoutTheStoreARefreshWaitsOrGoesOnAsTheSettingsSay(t *testing.T) {
 
 func TestAnOutageAtOneGateIsKeptByTheOther(t *testing.T) {
 	w, cookie := dueAtTwoGates(t, parts{})
+	w.known(shared.Renewal{State: shared.Failed, At: w.now, Tries: 3}) // so that the next pause is longer
 	first := w.get(w.workers[0], "/page", cookie)
 	other := w.get(w.workers[1], "/page", cookie)
 	w.reply(w.call("/token"), 503, "")
 	w.advance(3 * poll)
 	first.want("forwarded alice")
 	other.want("forwarded alice")
+	w.advance(8*time.Second - 4*poll)
 	w.get(w.workers[1], "/page", cookie).want("forwarded alice")
 	if w.asked["/token"] != 1 {
 		t.Fatalf("the provider was asked %d times", w.asked["/token"])
 	}
-	w.advance(time.Second)
-	w.get(w.workers[1], "/page", cookie)
+	w.advance(poll)
+	v := w.get(w.workers[1], "/page", cookie)
 	w.reply(w.call("/token"), 200, w.renewedTo(2))
-	w.get(w.workers[1], "/page", cookie).want("forwarded alice")
+	v.want("forwarded alice")
 }
 
 func TestARefusedRefreshEndsTheSessionAtTheOtherGateToo(t *testing.T) {
@@ -389,5 +391,75 @@ func TestASessionThatEndedIsNotWrittenToTheStoreAgain(t *testing.T) {
 	w.advance(time.Second)
 	if names := w.redis.under(w, "session"); len(names) > 0 {
 		t.Errorf("Redis has %v again", names)
+	}
+}
+
+func TestATouchedSessionIsWrittenOnceForATenthOfTheIdleTime(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{session: `,"idle":"20m"`})
+	s := w.alice()
+	s.AccessExpires, s.RefreshToken = 0, ""
+	ticket := w.ticket(s)
+	w.advance(3 * time.Minute)
+	k := w.workers[0]
+	w.get(k, "/page", ticket).verdict.Forward.Response()
+	if len(k.store.touched) != 1 {
+		t.Error("it is not to be written")
+	}
+	w.advance(time.Second)
+	if w.get(k, "/page", ticket).verdict.Forward.Response != nil {
+		t.Error("it is touched again at once")
+	}
+	w.advance(19 * time.Minute) // more than the idle time since it was first written
+	w.get(w.workers[1], "/page", ticket).want("forwarded alice")
+}
+
+func TestASessionThatWasEndedDuringItsRenewalLeavesNothingInTheStore(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	w.advance(4 * time.Minute)
+	v := w.get(w.workers[0], "/page", ticket)
+	refresh := w.call("/token")
+	w.signOut(w.workers[0], ticket)
+	w.reply(refresh, 200, w.renewedTo(2))
+	v.want("login")
+	if names := w.redis.under(w, "session"); len(names) > 0 {
+		t.Errorf("Redis has %v", names)
+	}
+}
+
+func TestARenewedSessionIsACookieWhereTheStoreIsAway(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	w.advance(4 * time.Minute)
+	v := w.get(w.workers[0], "/page", ticket)
+	refresh := w.call("/token")
+	w.redis.away = true
+	w.reply(refresh, 200, w.renewedTo(2))
+	fresh := v.want("forwarded alice").cookie()
+	if w.opened(fresh).RefreshToken != "refresh-2" {
+		t.Error("the new refresh token is lost")
+	}
+	w.redis.away = false
+	w.advance(4 * time.Minute)
+	if again := w.renew(w.workers[0], fresh, 3); len(again) > 120 {
+		t.Errorf("the next renewal gives %d bytes", len(again))
+	}
+}
+
+func TestManyEndingsReachTheOtherGate(t *testing.T) {
+	w := twoGates(t, "", parts{})
+	var list []shared.Ending
+	for i := range 2*journalEntry + 1 {
+		list = append(list, shared.Ending{Key: shared.KeyOf(shared.KindSession, testIssuer, strconv.Itoa(i)), At: w.now})
+	}
+	k := w.workers[0]
+	w.carry(k, func() (Verdict, Flow) {
+		return Verdict{}, func(env flow.Env) Verdict { _ = k.sendEndings(env, list); return Verdict{} }
+	})
+	w.advance(time.Second)
+	for _, ending := range list {
+		if at, known := w.workers[1].endings.Ended(ending.Key); !known || !at.Equal(ending.At) {
+			t.Fatal("an ending is missing")
+		}
 	}
 }

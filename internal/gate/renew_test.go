@@ -240,6 +240,16 @@ func TestASecondTryThatIsAnsweredRenewsTheSession(t *testing.T) {
 	}
 }
 
+func TestASessionWhoseRefreshWasLostEndsWithItsAccessToken(t *testing.T) {
+	w, cookie := due(t, 1, parts{})
+	w.advance(time.Minute) // the access token is no good any more
+	v := w.get(w.workers[0], "/page", cookie)
+	w.lose(w.call("/token"))
+	if !v.want("login").cleared() || w.counted(EventSessionRefused, "not_renewable") != 1 {
+		t.Errorf("events %v", w.events)
+	}
+}
+
 func TestASlowAnswerPutsNothingBackOverANewerSession(t *testing.T) {
 	w, first := due(t, 2, parts{})
 	slow := w.get(w.workers[0], "/download", first)

@@ -75,13 +75,14 @@ func (g *Gate) retire(env flow.Env, s *session.Session) {
 	}
 }
 
-// forget has the store forget a session that is over.
+// forget has the store forget a generation of a session that is over. It may
+// have been made just now, with the ticket of the one before.
 func (g *Gate) forget(env flow.Env, s *session.Session) {
 	t := s.Ticket()
 	if g.store == nil || t == nil {
 		return
 	}
-	if err := g.store.client.Delete(env, storedName(*t)); err != nil {
+	if err := g.store.client.Delete(env, storedName(t.Of(s.Generation))); err != nil {
 		g.storeFailure(err)
 	}
 }

@@ -118,3 +118,15 @@ func TestAClaimRemembersWhenTheGenerationItRenewsWasMade(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatOthersHaveGoneOnWithIsNotPutBack(t *testing.T) {
+	w := newWorld(t, 1, parts{})
+	s, k := w.alice(), w.workers[0]
+	ahead := shared.Renewal{State: shared.Claimed, Base: 1, Holder: 7, At: w.now.Add(time.Second)}
+	w.known(ahead)
+	k.publish(s, []string{"1.cookie"})
+	_, _, _ = k.postpone(s, errProviderAway, time.Time{})
+	if r := k.renewals.Look(s.ID); r.State != ahead.State || r.Base != ahead.Base || r.Holder != ahead.Holder {
+		t.Errorf("the renewal is %+v", r)
+	}
+}
