@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	// maxReading is how many requests of one worker may wait for their body.
+	// maxReading is how many requests of one worker may wait for their body:
+	// for each one more, another gives way at the next tick.
 	maxReading = 64
+	// mostReading is how many may until then.
+	mostReading = 4 * maxReading
 	// maxBody is the longest body that is read, in bytes, whatever the gate
 	// allows. All of it waits in the host's memory.
 	maxBody = 64 << 10
@@ -33,9 +36,12 @@ func (r *reading) limit() int { return min(r.body.Limit, maxBody) }
 // awaitBody stops the request until its body is there. From here on the request
 // is ours to answer: a host may have been told to let go of what is stopped so.
 func (s *stream) awaitBody(r *httpmsg.Request, body *gate.Body, end bool) types.Action {
-	if !end && len(s.plugin.reading) >= maxReading && !s.makeRoom() {
+	if !end && len(s.plugin.reading) >= mostReading {
 		s.carryOut(s.plugin.gate.Busy(r))
 		return types.ActionPause
+	}
+	if !end && len(s.plugin.reading) >= maxReading {
+		s.plugin.makeRoom()
 	}
 	s.ours = true
 	s.reading = &reading{r, body, s.plugin.exact().Add(bodyTime)}
@@ -47,22 +53,25 @@ func (s *stream) awaitBody(r *httpmsg.Request, body *gate.Body, end bool) types.
 	return abi.ActionAwaitBody
 }
 
-// makeRoom ends the wait of whoever has waited for the longest: a provider's
-// body is there within a moment, so whoever keeps the places taken by bodies
-// that do not come only drives out others of the kind.
-func (s *stream) makeRoom() bool {
+// makeRoom has whoever has waited for the longest wait no more: a provider's body
+// is there within a moment, so whoever keeps the places taken by bodies that do
+// not come drives out others of the kind only. It is left to the next tick,
+// because a host that answers one stream while another one calls us keeps the
+// caller's body as well.
+func (p *plugin) makeRoom() {
+	now := p.exact()
 	var longest *stream
-	for _, other := range s.plugin.reading {
-		if longest == nil || other.reading.deadline.Before(longest.reading.deadline) {
-			longest = other
+	for _, s := range p.reading {
+		if now.Before(s.reading.deadline) && (longest == nil || s.reading.deadline.Before(longest.reading.deadline)) {
+			longest = s
 		}
 	}
-	if longest.makeCurrent() {
-		longest.goOn(nil, gate.ErrBodySlow)
-	} else {
-		delete(s.plugin.reading, longest.id)
+	if longest != nil {
+		longest.reading.deadline = now
 	}
-	return s.makeCurrent()
+	if p.period > nearTick {
+		p.setTick(nearTick)
+	}
 }
 
 // OnHttpRequestBody implements types.HttpContext. The host keeps what came

@@ -163,28 +163,54 @@ func TestOfSoManyThatWaitForTheirBodiesTheLongestGivesWay(t *testing.T) {
 	h, run := started(t, settings)
 	p := (&vm{}).NewPluginContext(1).(*plugin)
 	p.OnPluginStart(0)
-	run.ContextCreate(2, 1)
-	slow := make([]*reader, maxReading)
-	for i := range slow {
-		slow[i] = &reader{}
-		s := &stream{plugin: p, id: uint32(100 + i)}
-		run.ContextCreate(s.id, 1)
-		s.awaitBody(&httpmsg.Request{}, &gate.Body{Limit: 8, Then: slow[i].then}, false)
+	p.OnTick()
+	p.bodies = true
+	wait := func(id uint32) (*stream, *reader, types.Action) {
 		h.Time = h.Time.Add(time.Millisecond)
+		s, r := &stream{plugin: p, id: id}, &reader{}
+		run.ContextCreate(id, 1)
+		return s, r, s.awaitBody(&httpmsg.Request{}, &gate.Body{Limit: 8, Then: r.then}, false)
 	}
-	r := &reader{}
-	s, action := awaiting(p, r.then, false)
-	if action != abi.ActionAwaitBody || len(p.reading) != maxReading || h.Effective != s.id {
-		t.Errorf("action %d, %d wait, stream %d is selected", action, len(p.reading), h.Effective)
+	var slow []*reader
+	for i := range uint32(maxReading) {
+		_, r, _ := wait(100 + i)
+		slow = append(slow, r)
 	}
-	if slow[0].times != 1 || !errors.Is(slow[0].err, gate.ErrBodySlow) || slow[1].times != 0 ||
-		len(h.Responses) != 1 || h.Responses[0].Stream != 100 {
-		t.Errorf("the first was told %d times: %v; answered %v", slow[0].times, slow[0].err, h.Responses)
+	s, r, action := wait(2)
+	if action != abi.ActionAwaitBody || len(h.Responses) != 0 || h.Tick != nearTick {
+		t.Errorf("action %d, answered %v, ticks of %s", action, h.Responses, h.Tick)
+	}
+	wait(3)
+	h.Time = h.Time.Add(nearTick)
+	p.OnTick()
+	if len(p.reading) != maxReading || h.Tick == nearTick {
+		t.Errorf("%d wait, ticks of %s", len(p.reading), h.Tick)
+	}
+	for i, r := range slow {
+		if gone := i < 2; gone != (r.times == 1) || gone && !errors.Is(r.err, gate.ErrBodySlow) {
+			t.Errorf("number %d was told %d times: %v", i, r.times, r.err)
+		}
 	}
 	h.Buffers[abi.RequestBody] = []byte("1234")
 	s.OnHttpRequestBody(4, true)
 	if r.times != 1 || r.body != "1234" || r.err != nil {
-		t.Errorf("told %d times: %q, %v", r.times, r.body, r.err)
+		t.Errorf("the last but one was told %d times: %q, %v", r.times, r.body, r.err)
+	}
+}
+
+func TestOnlySoManyWaitForTheirBodies(t *testing.T) {
+	h, p := plain(t)
+	r := &reader{}
+	for i := range mostReading {
+		p.reading[uint32(100+i)] = &stream{}
+	}
+	s, action := awaiting(p, r.then, false)
+	if action != types.ActionPause || s.state != responded || h.Responses[0].Status != 503 {
+		t.Errorf("action %d, answered %v", action, h.Responses)
+	}
+	s.OnHttpRequestBody(1, true)
+	if r.times != 0 || len(h.Responses) != 1 {
+		t.Error("it was read all the same")
 	}
 }
 
