@@ -118,11 +118,14 @@ const (
 // unrenewed returns what can be made of a session that was not renewed: it may
 // be used until its access token expires, or until the renewal is tried again.
 func (g *Gate) unrenewed(o *opened, err error) (*opened, []string, error) {
-	if err := g.checkAgain(o); err != nil {
+	var out *outage
+	if !errors.As(err, &out) {
 		return nil, nil, err
 	}
-	var out *outage
-	if !errors.As(err, &out) || !g.servable(o, g.now()) {
+	if ended := g.checkAgain(o); ended != nil {
+		return nil, nil, ended
+	}
+	if !g.servable(o, g.now()) {
 		return nil, nil, err
 	}
 	o.renew = out.again
