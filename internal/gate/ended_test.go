@@ -175,6 +175,19 @@ func TestALogoutTokenIsGoodOnceOnAllWorkers(t *testing.T) {
 	w.logOut(w.workers[1], w.logoutToken("2", nil)).want("backchannel_logout")
 }
 
+func TestALogoutTokenOfWhichNobodyRemembersWhetherItWasUsedIsRefused(t *testing.T) {
+	w := newWorld(t, 1, parts{})
+	token := w.logoutToken("jti-1", nil)
+	w.now = w.now.Add(2 * time.Second)
+	for _, name := range w.memory.Names() {
+		_, cas, _ := w.memory.Get(name)
+		w.memory.Set(name, []byte("rubbish"), cas)
+	}
+	w.logOut(w.workers[0], token).want("jti_used")
+	w.now = w.now.Add(time.Second)
+	w.logOut(w.workers[0], w.logoutToken("jti-2", nil)).want("backchannel_logout")
+}
+
 func TestLogoutTokensThatAreRefusedEndNothing(t *testing.T) {
 	for want, changes := range map[string]map[string]any{
 		"iss_differs":         {"iss": "https://evil.example.com"},

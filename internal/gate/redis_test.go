@@ -308,7 +308,12 @@ func TestSessionsAreConfirmedAnewWhereTheStoreMayHaveLostEndings(t *testing.T) {
 			v := w.get(w.workers[1], "/page", cookie)
 			w.reply(w.call("/token"), 200, w.renewedTo(2))
 			v.want("forwarded alice")
-			w.get(w.workers[1], "/page", v.cookie()).want("forwarded alice") // once
+			fresh := v.cookie()
+			w.advance(10 * time.Second)
+			w.get(w.workers[1], "/page", fresh).want("forwarded alice") // once is enough
+			if n := w.counted(EventStoreGap, ""); n != len(w.workers) {
+				t.Errorf("told %d times", n)
+			}
 		})
 	}
 }
@@ -443,6 +448,69 @@ func TestARenewedSessionIsACookieWhereTheStoreIsAway(t *testing.T) {
 	w.advance(4 * time.Minute)
 	if again := w.renew(w.workers[0], fresh, 3); len(again) > 120 {
 		t.Errorf("the next renewal gives %d bytes", len(again))
+	}
+}
+
+func TestAWorkerThatDoesNotReadTheJournalHearsOfItFromTheOneThatDoes(t *testing.T) {
+	w := twoGates(t, "", parts{})
+	reads, hears := w.workers[1], w.begin(w.settings)
+	for range 30 {
+		w.now = w.now.Add(time.Second)
+		for _, due := range append(reads.Due(), hears.Due()...) { // the first takes it each time
+			reads.flows.Go(due)
+		}
+		w.inform()
+	}
+	w.get(hears, "/page", w.cookie(w.alice())).want("forwarded alice")
+	if hears.store.stale(w.now) {
+		t.Error("it takes the store for away")
+	}
+}
+
+func TestEachOutageOfTheStoreIsTold(t *testing.T) {
+	w := twoGates(t, "", parts{})
+	for i := range 2 {
+		w.redis.away = true
+		w.advance(10 * time.Second)
+		w.redis.away = false
+		w.advance(10 * time.Second)
+		if n := w.counted(EventStoreFailure, "no_answer"); n != (i+1)*len(w.workers) {
+			t.Errorf("told %d times", n)
+		}
+	}
+}
+
+func TestATicketForNothingIsAnEndedSession(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	clear(w.redis.values)
+	w.get(w.workers[0], "/page", ticket).want("login")
+	if w.counted(EventSessionRefused, "past_lifetime") != 1 {
+		t.Errorf("events %v", w.events)
+	}
+}
+
+func TestOfTwoRenewalsOfAStoredSessionTheFirstCounts(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	w.advance(4 * time.Minute)
+	v := w.get(w.workers[0], "/page", ticket)
+	name := w.redis.under(w, "session")[0]
+	next := strings.TrimSuffix(name, "0") + "1"
+	w.redis.values[next] = redisValue{"c29tZWJvZHktZWxzZQ", w.now.Add(time.Hour)}
+	w.reply(w.call("/token"), 200, w.renewedTo(2))
+	v.want("forwarded alice")
+	if w.redis.values[next].text != "c29tZWJvZHktZWxzZQ" {
+		t.Error("it was written over")
+	}
+}
+
+func TestAFrontChannelLogoutTakesTheSessionOutOfTheStore(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	w.get(w.workers[0], "/oauth2/frontchannel_logout?sid=sid-1&iss="+url.QueryEscape(testIssuer), ticket).want("frontchannel_logout")
+	if names := w.redis.under(w, "session"); len(names) > 0 {
+		t.Errorf("Redis has %v", names)
 	}
 }
 

@@ -11,7 +11,11 @@
 // The package reads no clock but what it is handed.
 package shared
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // Memory is the host's shared memory: values by name, guarded by
 // compare-and-set.
@@ -69,11 +73,11 @@ func (l *Local) Set(name string, value []byte, cas uint32) bool {
 	return true
 }
 
-// Len returns how many names have a value.
-func (l *Local) Len() int {
+// Names returns the names that have a value, in no order.
+func (l *Local) Names() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.values)
+	return slices.Collect(maps.Keys(l.values))
 }
 
 // Raise implements Signal.
