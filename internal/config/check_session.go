@@ -57,6 +57,9 @@ func (r *reader) webdis(path string, w *Webdis) {
 	r.within(at(path, "timeout"), w.Timeout, 50*time.Millisecond, 10*time.Second)
 	r.within(at(path, "interval"), w.Interval, 100*time.Millisecond, minute)
 	r.within(at(path, "stale"), w.Stale, time.Second, hour)
+	if r.clean(path) && w.Stale <= w.Interval {
+		r.problem(at(path, "stale"), "%s is not more than interval, %s: Redis would count as away between two readings", w.Stale, w.Interval)
+	}
 	r.oneOf(at(path, "on_outage"), w.OnOutage, "refuse", "admit")
 }
 

@@ -191,7 +191,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		`providers[0].scopes: must hold "openid"`,
 		`providers[0].scopes[1]: "profile" is given twice`,
 		`providers[0].algorithms[0]: "HS256" is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`,
-		`providers[0].leeway: 1h0m0s is more than 5m0s`,
+		`providers[0].leeway: 1h is more than 5m`,
 		`rules[1].match: needs at least one of hosts, paths and methods; every request is "paths": ["/*"]`,
 	)
 }

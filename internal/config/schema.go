@@ -148,9 +148,9 @@ type Claims map[string]string
 // Session says how a signed-in person is remembered.
 type Session struct {
 	// Keys are the keys that seal sessions. The first one seals, all of them
-	// open: to change keys, put the new one first and take the old one out
-	// once the longest session has ended. The same keys on every replica, and
-	// at most 32.
+	// open: to change keys, add the new one at the end, then put it first, and
+	// take the old one out once the longest session has ended. The same keys on
+	// every replica, and at most 32.
 	//
 	// Required.
 	// Example: [{"id": "2026-11", "env": "POSTERN_KEY"}]
@@ -202,14 +202,15 @@ type Session struct {
 	// Default: "serve"
 	OnOutage string `json:"on_outage"`
 
-	// Grace is how long a cookie that has just been replaced by a renewal still
-	// stands for the new session, for requests that were under way meanwhile:
-	// from 1s to 5m.
+	// Grace is how long a cookie that was replaced by a renewal still stands for
+	// the new session, for requests that were under way meanwhile, counted from
+	// when the browser first sends the new one: from 1s to 5m.
 	//
 	// Default: "30s"
 	Grace Duration `json:"grace"`
 
-	// NotBefore ends every session that began before this time (RFC 3339).
+	// NotBefore ends every session that began before this time (RFC 3339). A
+	// time still to come keeps everybody out until then.
 	//
 	// Example: "2026-11-22T08:00:00Z"
 	NotBefore Time `json:"not_before"`
@@ -319,7 +320,7 @@ type Webdis struct {
 	Interval Duration `json:"interval"`
 
 	// Stale is how long Redis may be away before `on_outage` applies, from 1s
-	// to 1h.
+	// to 1h, and more than `interval`.
 	//
 	// Default: "10s"
 	Stale Duration `json:"stale"`

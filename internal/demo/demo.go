@@ -53,6 +53,10 @@ var people = []idp.User{
 // signInAgain is where the provider sends a person who wants to be another.
 const signInAgain = "/oauth2/start?rd=%2F"
 
+// signedOut is where the gate has the provider send people back to, once
+// sign_out.at_provider is on in settings of one's own.
+const signedOut = "/oauth2/signed_out"
+
 // Run serves until the context ends.
 func Run(ctx context.Context, o Options) error {
 	d, err := start(ctx, o)
@@ -183,7 +187,7 @@ func (d *demo) provider(address string) (http.Handler, error) {
 		Clients: []idp.Client{{
 			ID: "demo", Secret: d.env["DEMO_CLIENT_SECRET"],
 			RedirectURIs:           []string{base + "/oauth2/callback"},
-			PostLogoutRedirectURIs: []string{base + "/", base + "/public/", base + signInAgain},
+			PostLogoutRedirectURIs: []string{base + "/", base + "/public/", base + signInAgain, base + signedOut},
 		}},
 	})
 }
