@@ -165,18 +165,23 @@ func (e *Endings) lose(now time.Time) {
 
 // follow reads what was written since the copy's head.
 func (e *Endings) follow(h head, now time.Time) {
+	if h.before(e.head) {
+		e.lose(now) // somebody put an older one back
+	}
 	from := e.head.length
 	if h.length < from || h.length-from > segments*segmentSize {
 		from = h.length - min(h.length, segments*segmentSize)
 	}
 	for base := from - from%segmentSize; base < h.length; base += segmentSize {
-		e.copySegment(base, now)
+		e.copySegment(base, min(segmentSize, h.length-base), now)
 	}
 	e.head = h
 	e.version++
 }
 
-func (e *Endings) copySegment(base uint64, now time.Time) {
+// copySegment reads the segment that begins at base and has, by the head, so
+// many endings. One with fewer is an older one that somebody put back.
+func (e *Endings) copySegment(base, has uint64, now time.Time) {
 	i := base / segmentSize % segments
 	plain, _, _ := e.read(segmentSlot(i))
 	is, list, ok := decodeSegment(plain)
@@ -185,6 +190,9 @@ func (e *Endings) copySegment(base uint64, now time.Time) {
 			e.lose(now)
 		}
 		return // a later one: its head is on its way
+	}
+	if uint64(len(list)) < has {
+		e.lose(now)
 	}
 	for _, old := range e.copies[i] {
 		if at, there := e.known[old.Key]; there && !at.After(old.At) {
@@ -257,8 +265,12 @@ func (e *Endings) append(list []Ending, now time.Time) (written int) {
 		h.length = is + uint64(len(had))
 		e.advance(h)
 		return 0
-	case there && !ok: // somebody wrote over it
-		h.floor, h.tokenFloor = now, now
+	case there && !ok, h.length > base && (is < base || uint64(len(had)) < h.length-base):
+		// Somebody wrote over it, or put an older one back. The next one is whole.
+		h.floor, h.tokenFloor = now.Truncate(time.Millisecond), now.Truncate(time.Millisecond)
+		h.length = base + segmentSize
+		e.advance(h)
+		return 0
 	case is < base:
 		e.forget(&h, had, now)
 		had = nil

@@ -38,6 +38,12 @@ func decodeHead(b []byte) (h head, ok bool) {
 	return h, h.length < maxLength
 }
 
+// before reports whether a head is older than another one. Those who write the
+// journal only ever move it on.
+func (h *head) before(o head) bool {
+	return h.floor.Before(o.floor) || h.tokenFloor.Before(o.tokenFloor) || h.process == o.process && h.length < o.length
+}
+
 func encodeSegment(base uint64, list []Ending) []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(list)*endingBytes), base)
 	for _, ending := range list {
