@@ -39,8 +39,7 @@ func (g *Gate) unfollowed(env flow.Env, q *request, b *session.Binding) (settled
 	if errors.Is(err, errTicket) {
 		o, err = g.fetchFor(env, q)
 	}
-	var out *outage
-	if o != nil || errors.As(err, &out) {
+	if o != nil || outageOf(err) != nil {
 		return nil, nil // while the store is away, nobody knows
 	}
 	return settled, err

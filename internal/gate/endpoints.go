@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -162,9 +161,9 @@ func (g *Gate) startURL(rd string) string {
 // settings name, never a token.
 func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
 	return g.withSession(q, func(o *opened, err error) (Verdict, Flow) {
-		var out *outage
+		out := outageOf(err)
 		switch {
-		case errors.As(err, &out):
+		case out != nil:
 			return g.unavailable(q, out), nil
 		case o == nil:
 			return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL("/")}), err), nil

@@ -71,11 +71,7 @@ var alwaysStripped = []string{
 
 // New returns the gate of the given settings.
 func New(c *config.Config, d Deps) (*Gate, error) {
-	var keys []session.Key
-	for i := range c.Session.Keys {
-		keys = append(keys, session.Key{ID: c.Session.Keys[i].ID, Secret: c.Session.Keys[i].Secret()})
-	}
-	ring, err := session.NewKeyring(keys)
+	ring, err := keyringOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +98,14 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	g.renewals = shared.NewRenewals(sealer)
 	g.store = newStore(c, ring, sealer)
 	return g, nil
+}
+
+func keyringOf(c *config.Config) (*session.Keyring, error) {
+	var keys []session.Key
+	for i := range c.Session.Keys {
+		keys = append(keys, session.Key{ID: c.Session.Keys[i].ID, Secret: c.Session.Keys[i].Secret()})
+	}
+	return session.NewKeyring(keys)
 }
 
 // stripSet is every header field that is ours to set.
@@ -247,8 +251,7 @@ func (g *Gate) await(env flow.Env, q *request, o *opened, err error, optional bo
 		o, q.renewed, err = g.renewed(env, o)
 	}
 	if err != nil {
-		var out *outage
-		if !errors.Is(err, flow.ErrCanceled) && !errors.As(err, &out) { // an outage is told of where it is answered
+		if !errors.Is(err, flow.ErrCanceled) && outageOf(err) == nil { // an outage is told of where it is answered
 			g.tell(q.Request, EventSessionRefused, sessionReason(err))
 		}
 		return nil, err
@@ -282,9 +285,9 @@ func (g *Gate) decide(q *request, need policy.Need, o *opened, err error) (Verdi
 	if o != nil || need.Anyone {
 		return g.forward(q, o), nil
 	}
-	var out *outage
+	out := outageOf(err)
 	switch {
-	case errors.As(err, &out):
+	case out != nil:
 		return g.unavailable(q, out), nil
 	case need.NoSignIn || !httpmsg.Navigation(q.Request):
 		return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session"}), err), nil

@@ -41,8 +41,7 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 // now, or its store is away. Then it is a cookie until its next renewal, as its
 // refresh token must not be lost.
 func (g *Gate) unkept(env flow.Env, s, n *session.Session, err error) (*opened, []string, error) {
-	var out *outage
-	if errors.As(err, &out) {
+	if outageOf(err) != nil {
 		if parts, err := g.pack(n, ""); err == nil {
 			g.publish(s, parts)
 			return g.openParts(env, parts)
@@ -102,8 +101,7 @@ func (g *Gate) notRenewed(env flow.Env, s *session.Session, err error) (*opened,
 		return nil, nil, errUnrenewable
 	}
 	_, _, err = g.postpone(s, err, time.Time{})
-	var out *outage
-	if errors.As(err, &out) && s.RefreshToken != "" {
+	if out := outageOf(err); out != nil && s.RefreshToken != "" {
 		g.leaveOutcome(env, s, leftFailed, out.again, "", max(time.Second, out.again.Sub(g.clock())))
 	}
 	return nil, nil, err

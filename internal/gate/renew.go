@@ -33,6 +33,13 @@ func (o *outage) Error() string { return "gate: renewal: " + o.cause.Error() }
 // Unwrap returns what the outage is of.
 func (o *outage) Unwrap() error { return o.cause }
 
+// outageOf returns the outage that an error is of, or nil.
+func outageOf(err error) *outage {
+	var out *outage
+	errors.As(err, &out)
+	return out
+}
+
 // renewalOf returns when a session is due for renewal, or the zero time.
 func (g *Gate) renewalOf(s *session.Session) (due time.Time) {
 	if refresh := g.settings.Session.Refresh.Std(); refresh > 0 {
@@ -118,8 +125,8 @@ const (
 // unrenewed returns what can be made of a session that was not renewed: it may
 // be used until its access token expires, or until the renewal is tried again.
 func (g *Gate) unrenewed(o *opened, err error) (*opened, []string, error) {
-	var out *outage
-	if !errors.As(err, &out) {
+	out := outageOf(err)
+	if out == nil {
 		return nil, nil, err
 	}
 	if ended := g.checkAgain(o); ended != nil {

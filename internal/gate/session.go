@@ -194,8 +194,7 @@ func sessionReason(err error) string {
 // it wanted to go.
 func (g *Gate) settle(env flow.Env, q *request, s *session.Session, to string) Verdict {
 	parts, err := g.keepSession(env, s, q.ID())
-	var out *outage
-	if errors.As(err, &out) {
+	if out := outageOf(err); out != nil {
 		return g.unavailable(q, out)
 	}
 	if err != nil {

@@ -53,9 +53,9 @@ func (g *Gate) signOut(q *request, rd string) (Verdict, Flow) {
 	return Verdict{}, func(env flow.Env) Verdict {
 		if o == nil {
 			o, err = g.fetchFor(env, q)
-			var out *outage
+			out := outageOf(err)
 			switch {
-			case errors.As(err, &out):
+			case out != nil:
 				return g.unavailable(q, out) // to say that it has ended would not be true
 			case err != nil:
 				return g.leave(q, rd)

@@ -86,6 +86,11 @@ func (st *store) open(name, value string) ([]byte, error) {
 // session was ended elsewhere.
 var errStore = errors.New("gate: store away")
 
+// storeOutage is the outage of the store, which is asked again a second later.
+func storeOutage(env flow.Env) *outage {
+	return &outage{again: env.Now().Add(time.Second), cause: errStore}
+}
+
 // stale reports whether the store has been away for longer than the settings
 // allow.
 func (st *store) stale(now time.Time) bool {
@@ -108,7 +113,7 @@ func (g *Gate) vouched(env flow.Env) error {
 	if !st.stale(env.Now()) || st.settings.OnOutage == "admit" {
 		return nil
 	}
-	return &outage{again: env.Now().Add(time.Second), cause: errStore}
+	return storeOutage(env)
 }
 
 // storeDue returns what is to be done with the store now.
@@ -157,31 +162,40 @@ func (g *Gate) readEndings(env flow.Env, place string) {
 	}
 	st.away = false
 	now := g.clock()
-	var list []shared.Ending
-	for _, entry := range news.Entries {
-		place = entry.ID
-		plain, err := st.open(st.journal(), entry.Value)
-		if endings, ok := shared.DecodeEndings(plain); err == nil && ok {
-			list = append(list, endings...)
-		} else {
-			g.log(Event{Event: EventStoreRefused, Reason: "does_not_open"})
-			news.Complete = false
-		}
-	}
+	list, whole := g.openEntries(news.Entries)
 	if len(list) > 0 && g.endings.Add(now, list...) != nil {
 		return // to be read again
 	}
-	if !news.Complete {
+	switch n := len(news.Entries); {
+	case n > 0:
+		place = news.Entries[n-1].ID
+	case !news.Complete:
+		place = "" // from an empty journal the reading begins anew, so that once is enough
+	}
+	if !news.Complete || !whole {
 		// Something that was ended may be missing: all must be confirmed anew.
-		// Once is enough: from an empty journal the reading begins anew.
-		if len(news.Entries) == 0 {
-			place = ""
-		}
 		g.endings.Raise(now)
 		g.log(Event{Event: EventStoreGap})
 	}
 	st.feed.Done(place, now, st.settings.Interval.Std())
 	g.heardOf(now)
+}
+
+// openEntries returns the endings in entries of the journal, and whether every
+// entry opened.
+func (g *Gate) openEntries(entries []webdis.Entry) (list []shared.Ending, whole bool) {
+	whole = true
+	for _, entry := range entries {
+		plain, err := g.store.open(g.store.journal(), entry.Value)
+		endings, ok := shared.DecodeEndings(plain)
+		if err != nil || !ok {
+			g.log(Event{Event: EventStoreRefused, Reason: "does_not_open"})
+			whole = false
+			continue
+		}
+		list = append(list, endings...)
+	}
+	return list, whole
 }
 
 // sendEndings tells other gates what was ended. What cannot be told now is
@@ -271,7 +285,7 @@ func (g *Gate) claimAmongGates(env flow.Env, s *session.Session) (bool, error) {
 		g.log(Event{Event: EventStoreAdmits})
 		return true, nil
 	}
-	return false, &outage{again: g.clock().Add(time.Second), cause: errStore}
+	return false, storeOutage(env)
 }
 
 // followGate waits for the gate that renews a session.

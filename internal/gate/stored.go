@@ -42,7 +42,7 @@ func (g *Gate) keepStored(env flow.Env, s *session.Session, renewal bool) ([]str
 	}
 	if err != nil || !ok {
 		g.storeFailure(err)
-		return nil, &outage{again: g.clock().Add(time.Second), cause: errStore}
+		return nil, storeOutage(env)
 	}
 	return g.keys.StoredParts(t)
 }
@@ -97,7 +97,7 @@ func (g *Gate) fetch(env flow.Env, c *session.Chunks) (*opened, error) {
 	switch {
 	case err != nil:
 		g.storeFailure(err)
-		return nil, &outage{again: g.clock().Add(time.Second), cause: errStore}
+		return nil, storeOutage(env)
 	case !found:
 		return nil, session.ErrExpired
 	}
