@@ -47,7 +47,7 @@ type Endings struct {
 	version uint64
 	level   uint64
 	begun   bool
-	cutOff  bool      // a newer configuration writes the journal, with keys that we lack
+	cutOff  uint32    // the number of a head under keys that we lack: a newer configuration writes the journal
 	blind   time.Time // when we last found the journal unreadable
 	known   map[Key]time.Time
 	copies  [segments][]Ending
@@ -119,13 +119,14 @@ func (e *Endings) Sync(now time.Time) {
 	h, ok := decodeHead(plain)
 	switch {
 	case ok:
-		e.cutOff = false
+		e.cutOff = 0
 	case e.begun && e.foreign(headSlot):
-		// The journal goes on without us; what we know of it stays.
-		if !e.cutOff {
+		// The journal goes on without us; what we know of it stays. Each time that
+		// it does, something may have been ended.
+		if cas != e.cutOff {
 			e.lose(now)
 		}
-		e.cutOff = true
+		e.cutOff = cas
 		return
 	default:
 		h = e.restart(cas, there || e.begun, now)

@@ -70,3 +70,28 @@ func TestAnOlderJournalThatANeighbourPutsBackHasAllConfirmedAnew(t *testing.T) {
 		})
 	}
 }
+
+func TestANeighbourThatFeignsANewerConfigurationHidesNoEnding(t *testing.T) {
+	l := NewLocal()
+	one, two := worker(t, l), worker(t, l)
+	feign := func() {
+		_, cas, _ := l.Get(one.prefix + headSlot)
+		l.Set(one.prefix+headSlot, append([]byte("\x05other"), make([]byte, 64)...), cas)
+		l.Raise()
+	}
+	feign()
+	two.Fresh(start)
+	now := start.Add(time.Minute)
+	if err := one.Add(now, ending(KindSID, "s1", now)); err != nil {
+		t.Fatal(err)
+	}
+	feign()
+	two.Fresh(now)
+	if _, ended := two.Ended(KeyOf(KindSID, "https://id.example.com", "s1")); !ended && two.Floor().Before(now) {
+		t.Error("a worker neither knows of the ending nor has sessions confirmed anew")
+	}
+	two.Fresh(now.Add(time.Minute))
+	if two.Floor().After(now) {
+		t.Error("it goes on while nothing changes")
+	}
+}
