@@ -287,6 +287,18 @@ func TestASessionWithoutRefreshTokenIsConfirmedAtUserinfo(t *testing.T) {
 	w.call("/userinfo")
 }
 
+func TestASessionThatTheProviderCannotConfirmLeadsToSignIn(t *testing.T) {
+	w := newWorld(t, 1, parts{session: `,"refresh":"1m"`, metadata: `"userinfo_endpoint":null`})
+	s := w.alice()
+	s.RefreshToken = ""
+	cookie := w.cookie(s)
+	w.advance(time.Minute)
+	w.get(w.workers[0], "/page", cookie).want("login")
+	if w.counted(EventSessionRefused, "not_renewable") != 1 || w.counted(EventProviderFailure, "") > 0 {
+		t.Errorf("events %v", w.events)
+	}
+}
+
 func TestASessionWithoutRefreshTokenIsConfirmedByIntrospection(t *testing.T) {
 	const metadata = `"userinfo_endpoint":null,"introspection_endpoint":"https://id.example.com/introspect"`
 	for name, row := range map[string]struct{ body, want string }{

@@ -174,13 +174,25 @@ type renewalOf struct {
 // poll is how often a worker looks whether another one has renewed a session.
 const poll = 25 * time.Millisecond
 
-// renew renews a session, or waits for the worker that is at it.
-func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error) {
+// renewable waits for the provider to be known, and fails where it cannot be
+// asked about a session.
+func (g *Gate) renewable(env flow.Env, s *session.Session) error {
 	if s.RefreshToken == "" && !g.confirmable(s) {
-		return nil, nil, errUnrenewable
+		return errUnrenewable
 	}
 	if err := g.provider.Await(env); err != nil {
-		return nil, nil, &outage{again: env.Now().Add(retryAfter * time.Second), cause: err}
+		return &outage{again: env.Now().Add(retryAfter * time.Second), cause: err}
+	}
+	if s.RefreshToken == "" && !g.provider.CanConfirm() {
+		return errUnrenewable
+	}
+	return nil
+}
+
+// renew renews a session, or waits for the worker that is at it.
+func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error) {
+	if err := g.renewable(env, s); err != nil {
+		return nil, nil, err
 	}
 	var random [8]byte
 	if _, err := io.ReadFull(g.random, random[:]); err != nil {
