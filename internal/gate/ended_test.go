@@ -175,17 +175,20 @@ func TestALogoutTokenIsGoodOnceOnAllWorkers(t *testing.T) {
 	w.logOut(w.workers[1], w.logoutToken("2", nil)).want("backchannel_logout")
 }
 
-func TestALogoutTokenOfWhichNobodyRemembersWhetherItWasUsedIsRefused(t *testing.T) {
+func TestALogoutTokenOfWhichNobodyRemembersWhetherItWasUsedIsGoodForOneSessionOnly(t *testing.T) {
 	w := newWorld(t, 1, parts{})
-	token := w.logoutToken("jti-1", nil)
+	person := w.logoutToken("jti-1", map[string]any{"sid": nil, "sub": "alice-id"})
+	session := w.logoutToken("jti-2", nil)
 	w.now = w.now.Add(2 * time.Second)
 	for _, name := range w.memory.Names() {
 		_, cas, _ := w.memory.Get(name)
 		w.memory.Set(name, []byte("rubbish"), cas)
 	}
-	w.logOut(w.workers[0], token).want("jti_used")
+	w.logOut(w.workers[0], person).want("jti_used") // it would end what began later as well
+	w.logOut(w.workers[0], session).want("backchannel_logout")
+	w.logOut(w.workers[0], session).want("jti_used")
 	w.now = w.now.Add(time.Second)
-	w.logOut(w.workers[0], w.logoutToken("jti-2", nil)).want("backchannel_logout")
+	w.logOut(w.workers[0], w.logoutToken("jti-3", map[string]any{"sid": nil, "sub": "alice-id"})).want("backchannel_logout")
 }
 
 func TestLogoutTokensThatAreRefusedEndNothing(t *testing.T) {

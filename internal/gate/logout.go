@@ -116,7 +116,10 @@ func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
 	}
 	used := shared.KeyOf(shared.KindToken, g.settings.Providers[0].Issuer, t.ID)
 	g.endings.Sync(g.clock())
-	if _, known := g.endings.Ended(used); known || t.Issued.Before(g.endings.TokenFloor()) {
+	// Where it may have been forgotten that a token was used, one that names a
+	// session is good all the same: to end that one twice does no harm.
+	forgotten := t.SID == "" && t.Issued.Before(g.endings.TokenFloor())
+	if _, known := g.endings.Ended(used); known || forgotten {
 		return g.refuseLogout(q, 400, "jti_used")
 	}
 	// The token counts as used once all who must know do: until then the
