@@ -18,6 +18,7 @@ type redis struct {
 	values map[string]redisValue
 	lists  map[string][]string
 	away   bool
+	mute   bool // what it does is done, and its answers are lost
 }
 
 type redisValue struct {
@@ -33,6 +34,10 @@ func (r *redis) answer(w *world, c *call) {
 	}
 	words := strings.Split(string(c.Body), "/")
 	body, _ := json.Marshal(map[string]any{words[0]: r.run(w, words)})
+	if r.mute {
+		w.lose(c)
+		return
+	}
 	address, _ := url.Parse(c.Path)
 	w.reply(c, 200, address.Query().Get("jsonp")+"("+string(body)+");\n")
 }
@@ -160,8 +165,42 @@ func TestWithoutTheStoreARefreshWaitsOrGoesOnAsTheSettingsSay(t *testing.T) {
 				t.Error("the session is cleared")
 			}
 			w.redis.away = false
-			w.advance(time.Minute)
+			w.advance(2 * time.Second) // the second pause; nobody holds a claim meanwhile
 			w.renew(w.workers[0], cookie, 2)
+		})
+	}
+}
+
+func TestAGateWhoseClaimHadNoAnswerKnowsItForItsOwn(t *testing.T) {
+	w, cookie := dueAtTwoGates(t, parts{})
+	w.redis.mute = true
+	w.get(w.workers[0], "/page", cookie).want("forwarded alice")
+	if w.asked["/token"] != 0 || len(w.redis.under(w, "sent")) != 1 {
+		t.Error("the claim was not made, or used")
+	}
+	w.redis.mute = false
+	w.advance(time.Second)
+	w.renew(w.workers[0], cookie, 2)
+}
+
+func TestAGateThatFollowsAnotherGivesItsClaimUpWhereItCannot(t *testing.T) {
+	for name, harm := range map[string]func(w *world){
+		"the store goes away": func(w *world) { w.redis.away = true },
+		"what the other left does not open": func(w *world) {
+			sent := w.redis.under(w, "sent")[0]
+			w.redis.values[strings.Replace(sent, ":sent:", ":renewed:", 1)] = redisValue{"bm90LW91cnM", w.now.Add(time.Hour)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, cookie := dueAtTwoGates(t, parts{})
+			w.get(w.workers[0], "/page", cookie)
+			other := w.get(w.workers[1], "/page", cookie)
+			harm(w)
+			w.advance(3 * poll)
+			other.want("forwarded alice")
+			if r := w.workers[1].renewals.Look("session-of-alice"); r.State != shared.Failed {
+				t.Errorf("the renewal is %+v", r)
+			}
 		})
 	}
 }
@@ -210,7 +249,9 @@ func TestALogoutDuringAnOutageOfTheStoreIsNotAcknowledgedUntilOthersKnow(t *test
 	w := twoGates(t, "", parts{})
 	cookie, token := w.cookie(w.alice()), w.logoutToken("jti-1", nil)
 	w.redis.away = true
-	w.logOut(w.workers[0], token).want("not_recorded")
+	if w.logOut(w.workers[0], token).want("not_recorded").field("retry-after") == "" {
+		t.Error("the provider is not asked to come again")
+	}
 	w.get(w.workers[0], "/page", cookie).want("login")
 	w.redis.away = false
 	w.logOut(w.workers[0], token).want("backchannel_logout")
