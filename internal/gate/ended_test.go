@@ -79,6 +79,51 @@ func TestSignOutWhileTheProviderIsAwayEndsTheSessionAllTheSame(t *testing.T) {
 	w.get(w.workers[1], "/page", cookie).want("login")
 }
 
+func TestWhoSignsOutAtTheProviderComesBackToTheHostTheySignedOutFrom(t *testing.T) {
+	w := newWorld(t, 1, parts{top: `,"public_url":"https://auth.example.com","sign_out":{"at_provider":true,"revoke":false}`})
+	k := w.workers[0]
+	out := w.get(k, "/oauth2/sign_out?rd=/bye", w.cookie(w.alice()), ours).want("signed_out")
+	at, err := url.Parse(out.field("location"))
+	if err != nil || at.Query().Get("post_logout_redirect_uri") != "https://auth.example.com/oauth2/signed_out" {
+		t.Fatalf("sent to %s, %v", at, err)
+	}
+	back := w.ask(k, &httpmsg.Request{
+		Method: "GET", Scheme: "https", Authority: "auth.example.com",
+		Target: "/oauth2/signed_out?" + url.Values{"state": {at.Query().Get("state")}}.Encode(),
+	})
+	if to := back.want("signed_out").field("location"); to != "https://app.example.com/bye" {
+		t.Errorf("sent back to %s", to)
+	}
+}
+
+func TestWhoComesBackFromTheProviderIsNotSentToAHostThatIsOursNoMore(t *testing.T) {
+	w := newWorld(t, 1, parts{})
+	state, err := w.workers[0].keys.SealSignOut(session.SignOut{Return: "https://gone.example.com/", Made: w.now.Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := w.get(w.workers[0], "/oauth2/signed_out?state="+url.QueryEscape(state), "")
+	if to := v.want("signed_out").field("location"); to != "/" {
+		t.Errorf("sent to %s", to)
+	}
+}
+
+func TestAFormsSignOutLeadsToAnotherSiteByAPage(t *testing.T) {
+	for rd, wants := range map[string]int{"/bye": 303, "https://other.example.com/bye": 200} {
+		t.Run(rd, func(t *testing.T) {
+			w := newWorld(t, 1, parts{})
+			v := w.ask(w.workers[0], &httpmsg.Request{
+				Method: "POST", Scheme: "https", Authority: "app.example.com", Target: "/oauth2/sign_out?rd=" + url.QueryEscape(rd),
+				Header: httpmsg.Fields{{Name: "accept", Value: "text/html"}, ours},
+			}).want("signed_out")
+			r := v.verdict.Respond
+			if r.Status != wants || wants == 200 && !strings.Contains(string(r.Body), rd) {
+				t.Errorf("status %d: %s", r.Status, r.Body)
+			}
+		})
+	}
+}
+
 func TestSignOutRevokesTheTokenThatLivesLongest(t *testing.T) {
 	for name, row := range map[string]struct{ refresh, token, hint string }{
 		"a refresh token": {"refresh-1", "refresh-1", "refresh_token"},
