@@ -122,7 +122,11 @@ func (g *Gate) unavailable(q *request, o *outage) Verdict {
 		reason = "store_unavailable"
 	}
 	g.tell(q.Request, EventRequestRefused, reason)
-	return g.fail(q, failure{status: 503, reason: reason, retryAfter: max(1, wait)})
+	f := failure{status: 503, reason: reason, retryAfter: max(1, wait)}
+	if !strings.HasPrefix(q.target.Path, g.settings.PathPrefix+"/") { // a callback is for one use
+		f.retry = q.wanted()
+	}
+	return g.fail(q, f)
 }
 
 func (g *Gate) internal(q *request) Verdict {

@@ -13,17 +13,21 @@ import (
 // signIn answers a navigation without a session: by the page that lets the
 // person choose, or by a login at once.
 func (g *Gate) signIn(q *request) (Verdict, Flow) {
-	rd, err := httpmsg.ReturnPath(q.Target)
-	if err != nil {
-		// Too long, most likely: the page without its query is better than none.
-		if rd, err = httpmsg.ReturnPath(q.target.Path); err != nil {
-			rd = "/"
-		}
-	}
+	rd := q.wanted()
 	if g.settings.SignIn.Page == "always" {
 		return redirect(g.paths.signIn+"?"+url.Values{"rd": {rd}}.Encode(), "sign_in", nil), nil
 	}
 	return g.begin(q, session.Login{Return: rd})
+}
+
+// wanted is the address of what was asked for, to come back to.
+func (q *request) wanted() string {
+	for _, address := range []string{q.Target, q.target.Path} { // too long, most likely: without its query is better than none
+		if rd, err := httpmsg.ReturnPath(address); err == nil {
+			return rd
+		}
+	}
+	return "/"
 }
 
 // serveStart begins a login: to return to the rd parameter, or to where a

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -361,4 +362,15 @@ func TestAnAccessTokenThatIsForwardedIsNotForwardedPastItsEnd(t *testing.T) {
 	w.get(w.workers[0], "/page", cookie).want("forwarded alice")
 	w.advance(time.Second)
 	w.get(w.workers[0], "/page", cookie).want("login")
+}
+
+func TestThePageOfAnOutageLeadsBackToWhatWasAskedFor(t *testing.T) {
+	w, cookie := due(t, 1, parts{})
+	w.away = true
+	w.advance(time.Minute)
+	v := w.get(w.workers[0], "/page?month=11", cookie)
+	v.want("renewal_unavailable")
+	if body := string(v.verdict.Respond.Body); !strings.Contains(body, `href="/page?month=11"`) {
+		t.Errorf("the page has no such link:\n%s", body)
+	}
 }
