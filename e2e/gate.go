@@ -85,7 +85,7 @@ func hosts(patterns ...string) func(Settings) {
 func (g *Gate) waitProvider(t testing.TB) {
 	t.Helper()
 	before := g.App.Requests()
-	Eventually(t, 30*time.Second, func() error {
+	Eventually(t, 90*time.Second, func() error {
 		p, err := NewBrowser().Get(g.URL("/"))
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func NewSettings(p *Provider) Settings {
 		"providers": []Settings{{
 			"name": p.Name, "type": "oidc", "issuer": p.Issuer, "insecure_issuer": true, "cluster": "idp",
 			"client_id": ClientID, "client_secret": Settings{"env": "SHOP_CLIENT_SECRET"},
-			"scopes": scopes,
+			"scopes": scopes, "timeout": "20s", // for providers on machines that do other things as well
 			"claims": Settings{"user": "preferred_username", "email": "email", "groups": "groups"},
 		}},
 		"hosts":                 []string{"localhost:*"},

@@ -124,6 +124,7 @@ func testChromiumHosts(t *testing.T, s *side) {
 	c.Open(s.first + deepPage)
 	c.WaitURL(s.provider.Issuer)
 	c.SignIn(s.provider.Provider, Bob)
+	c.WaitURL(s.first + deepPage) // to leave before would break the sign-in off
 	for _, page := range []string{s.first + deepPage, s.second + deepPage, s.elsewhere + deepPage} {
 		c.Open(page)
 		c.WaitURL(page)

@@ -14,10 +14,10 @@ func endingsOf(s *session.Session) []shared.Key {
 		shared.KeyOf(shared.KindSession, s.Issuer, s.ID),
 		shared.KeyOf(shared.KindSubject, s.Issuer, s.Subject),
 	}
-	if s.SID != "" {
-		names = append(names, shared.KeyOf(shared.KindSID, s.Issuer, s.SID), shared.KeyOf(shared.KindSignOut, s.Issuer, s.SID))
+	if s.SID == "" {
+		return append(names, shared.KeyOf(shared.KindUnnamed, s.Issuer, s.Subject))
 	}
-	return names
+	return append(names, shared.KeyOf(shared.KindSID, s.Issuer, s.SID), shared.KeyOf(shared.KindSignOut, s.Issuer, s.SID))
 }
 
 // ended reports whether a session that goes by the names was ended.
@@ -34,7 +34,9 @@ func (g *Gate) ended(s *session.Session, names []shared.Key) bool {
 // endsByTime reports whether what ends a session of the kind ends only those
 // that had begun by then, so that a new login works: of a person who was logged
 // out, or who signed out here while their session at the provider went on.
-func endsByTime(k shared.Kind) bool { return k == shared.KindSubject || k == shared.KindSignOut }
+func endsByTime(k shared.Kind) bool {
+	return k == shared.KindSubject || k == shared.KindSignOut || k == shared.KindUnnamed
+}
 
 // endedNow is ended as of this very moment.
 func (g *Gate) endedNow(s *session.Session) bool {

@@ -124,23 +124,29 @@ func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
 	}
 	// The token counts as used once all who must know do: until then the
 	// provider may send it again.
-	for _, ending := range []shared.Key{g.endingOf(t), used} {
-		if err := g.end(env, ending); err != nil {
-			return g.refuseLogout(q, 503, "not_recorded")
-		}
+	err = g.end(env, g.endingsBy(t)...)
+	if err == nil {
+		err = g.end(env, used)
+	}
+	if err != nil {
+		return g.refuseLogout(q, 503, "not_recorded")
 	}
 	g.log(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
 	return Verdict{Respond: &Respond{Status: 200, Header: httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, Reason: "backchannel_logout"}}
 }
 
-// endingOf is what a logout token ends: the session that it names, or, where it
-// names a person alone, all of theirs.
-func (g *Gate) endingOf(t *oidc.LogoutToken) shared.Key {
-	issuer := g.settings.Providers[0].Issuer
+// endingsBy returns what a logout token ends: the session that it names, and
+// sessions of the person that it may be meant for as their ID tokens named none;
+// or, where it names a person alone, all of theirs.
+func (g *Gate) endingsBy(t *oidc.LogoutToken) (names []shared.Key) {
+	issuer, ofPerson := g.settings.Providers[0].Issuer, shared.KindSubject
 	if t.SID != "" {
-		return shared.KeyOf(shared.KindSID, issuer, t.SID)
+		names, ofPerson = append(names, shared.KeyOf(shared.KindSID, issuer, t.SID)), shared.KindUnnamed
 	}
-	return shared.KeyOf(shared.KindSubject, issuer, t.Subject)
+	if t.Subject != "" {
+		names = append(names, shared.KeyOf(ofPerson, issuer, t.Subject))
+	}
+	return names
 }
 
 func (g *Gate) refuseLogout(q *request, status int, reason string) Verdict {

@@ -326,10 +326,11 @@ func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*sess
 
 // unforeseen reports whether a provider answered with a status that says
 // nothing of the person, as a gateway answers 404 while the provider behind it
-// is being deployed. 401 and 403 refuse the token.
+// is being deployed, or signed with a key that it does not show yet, as where
+// its keys come from a cache. 401 and 403 refuse the token.
 func unforeseen(err error) bool {
 	reason := oidc.Reason(err)
-	return strings.HasPrefix(reason, "status_") && reason != "status_401" && reason != "status_403"
+	return reason == "key_unknown" || strings.HasPrefix(reason, "status_") && reason != "status_401" && reason != "status_403"
 }
 
 // reclaim verifies the new ID token of a renewed session and reads the claims

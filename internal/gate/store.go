@@ -41,6 +41,8 @@ const (
 	journalEntry = 32
 	// maxUnsent is how many endings wait for a store that is away.
 	maxUnsent = 4096
+	// maxWrites is how many writes begin at one tick.
+	maxWrites = 64
 	// sentFor is how long it is known that a refresh token was sent.
 	sentFor = time.Hour
 )
@@ -130,6 +132,9 @@ func (g *Gate) storeDue(now time.Time) (due []flow.Func) {
 		due = append(due, func(env flow.Env) { _ = g.sendEndings(env, list) })
 	}
 	for key, s := range st.touched {
+		if len(due) >= maxWrites {
+			break // the rest at the next tick
+		}
 		delete(st.touched, key)
 		if g.current(s, now) {
 			due = append(due, func(env flow.Env) { _, _ = g.keepStored(env, s, false) })

@@ -16,6 +16,7 @@ const (
 	KindSID                     // all sessions of one session at the provider
 	KindSubject                 // all sessions of a person that began before
 	KindSignOut                 // all sessions of one session at the provider that began before
+	KindUnnamed                 // those sessions of a person that the provider never named, and that began before
 	KindToken                   // a logout token, which is good once
 )
 

@@ -46,7 +46,7 @@ var ErrBusy = errors.New("shared: too many renewals")
 type Renewals struct{ slots }
 
 const (
-	renewalSlots  = 512
+	renewalSlots  = 1024
 	renewalPlaces = 8
 	// keptFor is how long a renewal that is over stays known if nothing else
 	// needs its place.
