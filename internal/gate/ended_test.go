@@ -196,6 +196,24 @@ func TestALogoutTokenThatNamesASessionEndsThatOneOnAllWorkers(t *testing.T) {
 	}
 }
 
+func TestALogoutTokenOfASessionEndsThePersonsSessionsThatWereNeverNamed(t *testing.T) {
+	w := newWorld(t, 2, parts{})
+	unnamed := func(id, subject string) string {
+		s := w.another(id, "")
+		s.Subject = subject
+		return w.cookie(s)
+	}
+	hers, bobs := unnamed("unnamed", "alice-id"), unnamed("bob's", "bob-id")
+	w.logOut(w.workers[0], w.logoutToken("1", map[string]any{"sub": "alice-id"})).want("backchannel_logout")
+	w.now = w.now.Add(time.Millisecond)
+	later := unnamed("later", "alice-id")
+	for _, k := range w.workers {
+		w.get(k, "/page", hers).want("login")
+		w.get(k, "/page", bobs).want("forwarded alice")
+		w.get(k, "/page", later).want("forwarded alice")
+	}
+}
+
 func TestALogoutTokenThatNamesAPersonEndsWhatBeganBeforeAndNothingLater(t *testing.T) {
 	w := newWorld(t, 2, parts{})
 	before := w.cookie(w.alice())
