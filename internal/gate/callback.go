@@ -188,7 +188,6 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 	if err != nil {
 		return g.providerRefused(q, err, a.to)
 	}
-	g.log(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
 	return g.countSettled(g.settle(env, q, s, g.returnTo(q, a.to)), a.binding, settled)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
 )
 
 // unanswered are the ways in which a provider can be away so that a refresh
@@ -372,5 +373,16 @@ func TestThePageOfAnOutageLeadsBackToWhatWasAskedFor(t *testing.T) {
 	v.want("renewal_unavailable")
 	if body := string(v.verdict.Respond.Body); !strings.Contains(body, `href="/page?month=11"`) {
 		t.Errorf("the page has no such link:\n%s", body)
+	}
+}
+
+func TestWhatSaysNothingOfThePersonEndsNobodysSession(t *testing.T) {
+	for reason, want := range map[string]bool{
+		"key_unknown": true, "status_404": true, "status_302": true,
+		"status_401": false, "status_403": false, "signature": false, "sub_differs": false,
+	} {
+		if unforeseen(&oidc.Failure{Step: "ID token", Reason: reason}) != want {
+			t.Errorf("%s: %v", reason, !want)
+		}
 	}
 }

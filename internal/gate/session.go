@@ -200,6 +200,7 @@ func (g *Gate) settle(env flow.Env, q *request, s *session.Session, to string) V
 	if err != nil {
 		return g.tooLarge(q, err)
 	}
+	g.log(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
 	header := append(g.giveParts(q, parts), g.clearPlanted(q)...)
 	if g.settings.Session.Cookie.SameSite != "strict" {
 		return redirect(to, "signed_in", header)

@@ -70,7 +70,6 @@ var english = language{
 		"login_loop:does_not_open":            {"Signing in does not last", "You have signed in several times, but the session that comes back cannot be read. The servers here may have different keys.", "Please tell whoever looks after this site."},
 		"login_loop:other_provider_or_client": {"Signing in does not last", "You have signed in several times, but the session that comes back is one of another application on this host.", "Please tell whoever looks after this site."},
 
-		"session_ended":       {"You were signed out", "Your session was ended elsewhere: at the provider, on another device, or by an administrator.", "Sign in again to go on."},
 		"renewal_unavailable": {"One moment, please", "Your session is to be renewed, but the provider that signed you in does not answer. Nothing is lost: you are still signed in.", "Try again in a few seconds."},
 		"store_unavailable":   {"One moment, please", "Where sessions are looked up does not answer. Nothing is lost: you are still signed in.", "Try again in a few seconds."},
 

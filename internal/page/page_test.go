@@ -46,7 +46,6 @@ func every() map[string]rendered {
 		"error_away":      render(Error(ErrorPage{Title: "Example Shop", Status: 503, Reason: "no_answer", RequestID: id, Retry: retry})),
 		"error_too_large": render(Error(ErrorPage{Title: "Example Shop", Status: 500, Reason: "session_too_large", RequestID: id, Figures: []Figure{
 			{Key: "bytes_needed", Value: "15324"}, {Key: "bytes_allowed", Value: "12288"}, {Key: "left_out", Value: "refresh_token, access_token"}}})),
-		"error_ended":       render(Error(ErrorPage{Title: "Example Shop", Status: 401, Reason: "session_ended", RequestID: id, Retry: retry})),
 		"error_unavailable": render(Error(ErrorPage{Title: "Example Shop", Status: 503, Reason: "renewal_unavailable", RequestID: id, Retry: "/basket"})),
 		"error_ticket":      render(Error(ErrorPage{Title: "Example Shop", Status: 403, Reason: "ticket_refused", RequestID: id, Retry: retry})),
 		"error_plain_http":  render(Error(ErrorPage{Title: "Example Shop", Status: 403, Reason: "binding_missing", Cause: "plain_http", RequestID: id, Retry: retry})),
