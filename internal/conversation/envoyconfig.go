@@ -1,6 +1,11 @@
 package conversation
 
-import "strings"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+)
 
 const typePrefix = "type.googleapis.com/envoy."
 
@@ -23,7 +28,8 @@ func resource(kind string, o object) object {
 }
 
 // listener is a gate in front of the application. Every gate is a plugin of its
-// own in one VM: they share code and nothing else.
+// own. Those with the same keys are in one VM: they share code, and the memory
+// of their workers. A gate with other keys could not read that.
 func listener(name, modulePath, settings string) object {
 	filters := []object{
 		{"name": "postern", "typed_config": object{
@@ -31,7 +37,7 @@ func listener(name, modulePath, settings string) object {
 			"config": object{
 				"name": name, "root_id": name, "failure_policy": "FAIL_RELOAD", "allow_on_headers_stop_iteration": true,
 				"configuration": object{"@type": "type.googleapis.com/google.protobuf.StringValue", "value": settings},
-				"vm_config": object{"vm_id": "postern", "runtime": "envoy.wasm.runtime.v8",
+				"vm_config": object{"vm_id": vmOf(settings), "runtime": "envoy.wasm.runtime.v8",
 					"code": object{"local": object{"filename": modulePath}}},
 			},
 		}},
@@ -41,6 +47,16 @@ func listener(name, modulePath, settings string) object {
 		"name": name, "address": loopback(0),
 		"filter_chains": []object{{"filters": []object{{"name": "http", "typed_config": manager(filters)}}}},
 	}
+}
+
+// vmOf names the VM for the keys in settings.
+func vmOf(settings string) string {
+	var s struct {
+		Session struct{ Keys json.RawMessage }
+	}
+	_ = json.Unmarshal([]byte(settings), &s) // settings that are none are for the gate to refuse
+	sum := sha256.Sum256(s.Session.Keys)
+	return "postern-" + hex.EncodeToString(sum[:4])
 }
 
 func manager(filters []object) object {
