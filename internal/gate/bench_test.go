@@ -9,6 +9,7 @@ import (
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/session"
+	"github.com/postern-auth/postern/internal/shared"
 )
 
 // BenchmarkSessionInTheCache is the hot path: a browser's request with a
@@ -53,7 +54,10 @@ func benchGate(b *testing.B) (*Gate, string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g, err := New(c, Deps{Now: time.Now, Random: rand.Reader, Log: func(Event) {}})
+	local := shared.NewLocal()
+	now := time.Now() // the plugin's clock stands still between ticks
+	clock := func() time.Time { return now }
+	g, err := New(c, Deps{Now: clock, Clock: time.Now, Random: rand.Reader, Log: func(Event) {}, Shared: local, Signal: local})
 	if err != nil {
 		b.Fatal(err)
 	}
