@@ -104,7 +104,7 @@ func (r *Keyring) SealStored(t Stored, s *Session, random io.Reader) (string, er
 	if err != nil {
 		return "", fmt.Errorf("session: seal: %w", err)
 	}
-	own, err := r.own(t)
+	own, err := r.own(t, r.order[0])
 	if err != nil {
 		return "", err
 	}
@@ -121,7 +121,8 @@ func (r *Keyring) OpenStored(t Stored, sealed string) (*Session, error) {
 	if err != nil {
 		return nil, ErrSealed
 	}
-	own, err := r.own(t)
+	keyID, _ := splitBox(box)
+	own, err := r.own(t, keyID)
 	if err != nil {
 		return nil, err
 	}
@@ -133,20 +134,21 @@ func (r *Keyring) OpenStored(t Stored, sealed string) (*Session, error) {
 	if err := json.Unmarshal(plain, &s); err != nil || s.Generation != int(t.generation) {
 		return nil, ErrSealed
 	}
-	s.keyID, _ = splitBox(box)
-	s.ticket = &t
+	s.keyID, s.ticket = keyID, &t
 	return &s, nil
 }
 
-// own returns a keyring for what a ticket is for alone.
-func (r *Keyring) own(t Stored) (*Keyring, error) {
-	ring := &Keyring{order: r.order, keys: map[string]map[Purpose][]byte{}, ciphers: map[boxKey]cipher.AEAD{}}
-	for id, keys := range r.keys {
-		key, err := hkdf.Key(sha256.New, keys[PurposeStore], t.secret[:], "postern/1/ticket/"+string(t.id[:]), 32)
-		if err != nil {
-			return nil, fmt.Errorf("session: ticket: %w", err)
-		}
-		ring.keys[id] = map[Purpose][]byte{PurposeStore: key}
+// own returns a keyring of one key, for what a ticket is for alone.
+func (r *Keyring) own(t Stored, keyID string) (*Keyring, error) {
+	keys, ok := r.keys[keyID]
+	if !ok {
+		return nil, ErrSealed
 	}
-	return ring, nil
+	key, err := hkdf.Key(sha256.New, keys[PurposeStore], t.secret[:], "postern/1/ticket/"+string(t.id[:]), 32)
+	if err != nil {
+		return nil, fmt.Errorf("session: ticket: %w", err)
+	}
+	return &Keyring{
+		order: []string{keyID}, keys: map[string]map[Purpose][]byte{keyID: {PurposeStore: key}}, ciphers: map[boxKey]cipher.AEAD{},
+	}, nil
 }
