@@ -51,14 +51,9 @@ func newStore(c *config.Config, keys *session.Keyring, sealer shared.Sealer) *st
 	if c.Session.Store.Webdis == nil {
 		return nil
 	}
-	h := sha256.New()
-	for _, part := range sealer.Scope {
-		sum := sha256.Sum256([]byte(part))
-		h.Write(sum[:])
-	}
 	return &store{
 		client: webdis.New(c.Session.Store.Webdis), settings: c.Session.Store.Webdis,
-		keys: keys, feed: shared.NewFeed(sealer), scope: h.Sum(nil)[:9], touched: map[string]*session.Session{},
+		keys: keys, feed: shared.NewFeed(sealer), scope: sealer.ScopeHash(), touched: map[string]*session.Session{},
 	}
 }
 

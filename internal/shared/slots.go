@@ -24,12 +24,18 @@ type slots struct {
 }
 
 func newSlots(s Sealer) slots {
+	return slots{s, "postern/" + base64.RawURLEncoding.EncodeToString(s.ScopeHash()) + "/"}
+}
+
+// ScopeHash returns nine bytes that stand for the scope, whose parts cannot run
+// into each other.
+func (s Sealer) ScopeHash() []byte {
 	h := sha256.New()
 	for _, part := range s.Scope {
 		sum := sha256.Sum256([]byte(part))
 		h.Write(sum[:])
 	}
-	return slots{s, "postern/" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:9]) + "/"}
+	return h.Sum(nil)[:9]
 }
 
 // read opens a slot. Where it holds something that does not open, plain is nil
