@@ -64,6 +64,16 @@ func (g *Gate) await(env flow.Env, q *request, o *opened, err error, optional bo
 	return o, nil
 }
 
+// withBrought goes on with the session that a request brings as it is: fetched,
+// if it is in the store, and not renewed.
+func (g *Gate) withBrought(q *request, then func(*opened, error) (Verdict, Flow)) (Verdict, Flow) {
+	o, err := g.open(q)
+	if !errors.Is(err, errTicket) {
+		return then(o, err)
+	}
+	return Verdict{}, func(env flow.Env) Verdict { return carry(env)(then(g.fetchFor(env, q))) }
+}
+
 // fetchFor returns the session for the ticket that a request brings.
 func (g *Gate) fetchFor(env flow.Env, q *request) (*opened, error) {
 	chunks, err := q.cookies.session.Chunks()

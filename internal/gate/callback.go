@@ -97,14 +97,7 @@ func (g *Gate) unbound(q *request, l *session.Login, f failure) (Verdict, Flow) 
 
 // signedIn goes on with whether the browser has a session, wherever that is kept.
 func (g *Gate) signedIn(q *request, then func(bool) (Verdict, Flow)) (Verdict, Flow) {
-	o, err := g.open(q)
-	if !errors.Is(err, errTicket) {
-		return then(o != nil)
-	}
-	return Verdict{}, func(env flow.Env) Verdict {
-		o, _ := g.fetchFor(env, q)
-		return carry(env)(then(o != nil))
-	}
+	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) { return then(o != nil) })
 }
 
 const (

@@ -21,24 +21,19 @@ func (g *Gate) serveFrontchannelLogout(q *request) (Verdict, Flow) {
 	if named == "" {
 		return g.framed(nil), nil
 	}
-	o, err := g.open(q)
-	if o == nil && !errors.Is(err, errTicket) {
-		return g.framed(nil), nil
-	}
-	return Verdict{}, func(env flow.Env) Verdict {
-		if o == nil {
-			o, _ = g.fetchFor(env, q)
-		}
+	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) {
 		if o == nil || o.session.SID != named {
-			return g.framed(nil)
+			return g.framed(nil), nil
 		}
-		g.forget(env, o.session)
-		if err := g.end(env, shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID)); err != nil {
-			g.tell(q.Request, EventEndingUnshared, "")
+		return Verdict{}, func(env flow.Env) Verdict {
+			g.forget(env, o.session)
+			if err := g.end(env, shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID)); err != nil {
+				g.tell(q.Request, EventEndingUnshared, "")
+			}
+			g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
+			return g.framed(g.cleared(q))
 		}
-		g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
-		return g.framed(g.cleared(q))
-	}
+	})
 }
 
 // namedSID returns the session at our provider that a request names, or "".

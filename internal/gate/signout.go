@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 
@@ -45,26 +44,20 @@ func (g *Gate) serveSignOut(q *request) (Verdict, Flow) {
 // settings want it, at the provider; and clears its cookies, also where the
 // session cannot be read.
 func (g *Gate) signOut(q *request, rd string) (Verdict, Flow) {
-	o, err := g.open(q)
-	g.tell(q.Request, EventSignedOut, "")
-	if o == nil && !errors.Is(err, errTicket) {
-		return g.leave(q, rd), nil
-	}
-	return Verdict{}, func(env flow.Env) Verdict {
-		if o == nil {
-			o, err = g.fetchFor(env, q)
-			out := outageOf(err)
-			switch {
-			case out != nil:
-				return g.unavailable(q, out) // to say that it has ended would not be true
-			case err != nil:
-				return g.leave(q, rd)
-			}
+	return g.withBrought(q, func(o *opened, err error) (Verdict, Flow) {
+		g.tell(q.Request, EventSignedOut, "")
+		if out := outageOf(err); out != nil {
+			return g.unavailable(q, out), nil // to say that it has ended would not be true
 		}
-		g.endOwn(env, q, o.session)
-		g.revoke(env, o.session)
-		return g.leaveProvider(env, q, o.session, rd)
-	}
+		if o == nil {
+			return g.leave(q, rd), nil
+		}
+		return Verdict{}, func(env flow.Env) Verdict {
+			g.endOwn(env, q, o.session)
+			g.revoke(env, o.session)
+			return g.leaveProvider(env, q, o.session, rd)
+		}
+	})
 }
 
 // endOwn ends the session of a person who signs out.
