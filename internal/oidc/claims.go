@@ -41,3 +41,28 @@ const maxSeconds = 253402300799
 func (s seconds) time() time.Time {
 	return time.Unix(int64(max(0, min(float64(s), maxSeconds))), 0)
 }
+
+// times are the claims that say when a token is good (RFC 7519, section 4.1).
+type times struct {
+	Expires   *seconds `json:"exp"`
+	IssuedAt  *seconds `json:"iat"`
+	NotBefore *seconds `json:"nbf"`
+}
+
+// checkTimes wants exp and iat, and that the token is good now.
+func (p *Provider) checkTimes(step string, c *times, now time.Time) error {
+	leeway := p.settings.Leeway.Std()
+	switch {
+	case c.Expires == nil:
+		return refuse(step, "exp_missing")
+	case !now.Before(c.Expires.time().Add(leeway)):
+		return refuse(step, "expired")
+	case c.IssuedAt == nil:
+		return refuse(step, "iat_missing")
+	case c.IssuedAt.time().After(now.Add(leeway)):
+		return refuse(step, "iat_in_future")
+	case c.NotBefore != nil && c.NotBefore.time().After(now.Add(leeway)):
+		return refuse(step, "not_valid_yet")
+	}
+	return nil
+}

@@ -54,16 +54,14 @@ func (e events) has(name string) bool {
 }
 
 type logoutClaims struct {
-	Issuer    string          `json:"iss"`
-	Subject   string          `json:"sub"`
-	Audience  audience        `json:"aud"`
-	Expires   *seconds        `json:"exp"`
-	IssuedAt  *seconds        `json:"iat"`
-	NotBefore *seconds        `json:"nbf"`
-	ID        string          `json:"jti"`
-	SID       string          `json:"sid"`
-	Events    events          `json:"events"`
-	Nonce     json.RawMessage `json:"nonce"`
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience audience `json:"aud"`
+	times
+	ID     string          `json:"jti"`
+	SID    string          `json:"sid"`
+	Events events          `json:"events"`
+	Nonce  json.RawMessage `json:"nonce"`
 }
 
 // VerifyLogoutToken verifies a logout token (Back-Channel Logout 1.0, sections
@@ -110,27 +108,11 @@ func (p *Provider) readLogoutClaims(payload []byte, now time.Time) (*LogoutToken
 	case len(c.SID) > maxLogoutID || len(c.Subject) > maxLogoutID:
 		return nil, refuse(step, "sid_or_sub_malformed")
 	}
-	if err := p.checkLogoutTimes(&c, now); err != nil {
+	if err := p.checkTimes(step, &c.times, now); err != nil {
 		return nil, err
 	}
-	return &LogoutToken{SID: c.SID, Subject: c.Subject, ID: c.ID, Issued: c.IssuedAt.time()}, nil
-}
-
-func (p *Provider) checkLogoutTimes(c *logoutClaims, now time.Time) error {
-	step, leeway := logoutTokens.step, p.settings.Leeway.Std()
-	switch {
-	case c.Expires == nil:
-		return refuse(step, "exp_missing")
-	case !now.Before(c.Expires.time().Add(leeway)):
-		return refuse(step, "expired")
-	case c.IssuedAt == nil:
-		return refuse(step, "iat_missing")
-	case c.IssuedAt.time().After(now.Add(leeway)):
-		return refuse(step, "iat_in_future")
-	case !now.Before(c.IssuedAt.time().Add(maxLogoutAge + leeway)):
-		return refuse(step, "iat_too_old")
-	case c.NotBefore != nil && c.NotBefore.time().After(now.Add(leeway)):
-		return refuse(step, "not_valid_yet")
+	if !now.Before(c.IssuedAt.time().Add(maxLogoutAge + p.settings.Leeway.Std())) {
+		return nil, refuse(step, "iat_too_old")
 	}
-	return nil
+	return &LogoutToken{SID: c.SID, Subject: c.Subject, ID: c.ID, Issued: c.IssuedAt.time()}, nil
 }
