@@ -16,7 +16,13 @@ func (r *reader) check(c *Config) {
 	r.session("session", c)
 	r.signIn("sign_in", &c.SignIn)
 	r.forward("forward", c)
-	r.rules("rules", c.Rules)
+	r.bearers("bearer", c)
+	r.resource("resource", &c.Resource)
+	r.cors("cors", &c.CORS)
+	r.authRequest("auth_request", &c.AuthRequest)
+	r.trustedPeers("trusted_peers", &c.TrustedPeers)
+	r.outbound("outbound", c)
+	r.rules("rules", c)
 	r.insecureHTTPCookies(c)
 	r.callbackHost(c)
 }
@@ -36,19 +42,31 @@ func (r *reader) callbackHost(c *Config) {
 }
 
 func (r *reader) providers(c *Config) {
-	switch n := len(c.Providers); {
-	case n == 0:
-		r.problem("providers", "is required: exactly one provider")
-	case n > 1:
-		r.problem("providers", "this release takes exactly one provider, not %d", n)
+	if len(c.Providers) == 0 {
+		r.problem("providers", "is required: at least one provider")
 	}
+	names, issuers := make(map[string]string), make(map[string]string)
 	for i := range c.Providers {
-		r.provider(index("providers", i), &c.Providers[i])
+		p, here := &c.Providers[i], index("providers", i)
+		r.provider(here, p)
+		r.unlike(at(here, "name"), p.Name, here, names)
+		r.unlike(at(here, "issuer"), p.Issuer, here, issuers)
+	}
+	if len(c.Providers) > 0 && len(c.Hosts) > 0 {
+		r.required(at(index("providers", 0), "client_id"), c.Providers[0].ClientID, "the client's name at the provider where people sign in")
 	}
 }
 
+// unlike notes a problem if s was given at another place already.
+func (r *reader) unlike(path, s, place string, seen map[string]string) {
+	if other, ok := seen[s]; ok && s != "" && r.clean(path) {
+		r.problem(path, "is the same as that of %s", other)
+	}
+	seen[s] = place
+}
+
 func (r *reader) hosts(c *Config) {
-	if len(c.Hosts) == 0 {
+	if len(c.Hosts) == 0 && len(c.Outbound) == 0 {
 		r.problem("hosts", `is required: the hosts that this gate serves, such as ["app.example.com"]`)
 	}
 	r.patterns("hosts", c.Hosts)

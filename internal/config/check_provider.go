@@ -39,6 +39,7 @@ func (r *reader) provider(path string, p *Provider) {
 	r.within(at(path, "timeout"), p.Timeout, 100*time.Millisecond, minute)
 	r.within(at(path, "metadata_refresh"), p.MetadataRefresh, 10*time.Second, 0)
 	r.within(at(path, "keys_refresh"), p.KeysRefresh, 10*time.Second, 0)
+	r.within(at(path, "keys_stale"), p.KeysStale, minute, 30*day)
 }
 
 func (r *reader) providerName(path, name string) {
@@ -88,7 +89,7 @@ func (r *reader) clusters(path string, clusters map[string]string) {
 // client checks the registration, RFC 6749 section 2.3 and appendix A.
 func (r *reader) client(path string, p *Provider) {
 	here := at(path, "client_id")
-	if r.required(here, p.ClientID, "the client's name at the provider") &&
+	if p.ClientID != "" &&
 		!only(p.ClientID, 256, func(c byte) bool { return c >= ' ' && c <= '~' }) {
 		r.problem(here, "%s is not up to 256 printable ASCII characters", quote(p.ClientID))
 	}
@@ -101,15 +102,20 @@ func (r *reader) clientAuth(path, secretPath string, p *Provider) {
 	}
 	if p.ClientAuth == "" {
 		p.ClientAuth = "none"
-		if p.ClientSecret.IsSet() {
+		switch {
+		case p.ClientKey.IsSet():
+			p.ClientAuth = "private_key_jwt"
+		case p.ClientSecret.IsSet():
 			p.ClientAuth = "client_secret_basic"
 		}
 	}
-	r.oneOf(path, p.ClientAuth, "client_secret_basic", "client_secret_post", "none")
-	switch none := p.ClientAuth == "none"; {
+	r.oneOf(path, p.ClientAuth, "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
+	switch none, key := p.ClientAuth == "none", p.ClientAuth == "private_key_jwt"; {
 	case none && p.ClientSecret.IsSet():
 		r.problem(path, `"none" goes without a client_secret; leave one of the two out`)
-	case !none && !p.ClientSecret.IsSet():
+	case key && !p.ClientKey.IsSet():
+		r.problem(path, "%s needs client_key", quote(p.ClientAuth))
+	case !none && !key && !p.ClientSecret.IsSet():
 		r.problem(path, "%s needs client_secret", quote(p.ClientAuth))
 	}
 }
@@ -120,13 +126,17 @@ func (r *reader) scopes(path string, scopes []string) {
 	if !r.clean(path) {
 		return
 	}
+	r.scopeNames(path, scopes)
+	if !slices.Contains(scopes, "openid") {
+		r.problem(path, `must hold "openid"`)
+	}
+}
+
+func (r *reader) scopeNames(path string, scopes []string) {
 	for i, s := range scopes {
 		if !only(s, 256, func(c byte) bool { return c > ' ' && c <= '~' && c != '"' && c != '\\' }) {
 			r.problem(index(path, i), "%s is not a scope", quote(s))
 		}
-	}
-	if !slices.Contains(scopes, "openid") {
-		r.problem(path, `must hold "openid"`)
 	}
 	r.once(path, scopes)
 }

@@ -87,28 +87,54 @@ func (r *reader) claim(path, name string, providers []Provider) {
 	}
 }
 
-func (r *reader) rules(path string, rules []Rule) {
+func (r *reader) rules(path string, c *Config) {
 	names := make(map[string]string)
-	for i := range rules {
+	for i := range c.Rules {
 		here := index(path, i)
-		r.rule(here, &rules[i])
-		r.ruleName(at(here, "name"), rules[i].Name, here, names)
+		r.rule(here, &c.Rules[i], c)
+		r.ruleName(at(here, "name"), c.Rules[i].Name, here, names)
 	}
 }
 
-func (r *reader) rule(path string, rule *Rule) {
+func (r *reader) rule(path string, rule *Rule, c *Config) {
 	r.match(at(path, "match"), rule.Match)
 	if rule.Allow != "" {
 		r.oneOf(at(path, "allow"), rule.Allow, "anyone")
 		if rule.OnAnonymous != "" {
 			r.problem(at(path, "on_anonymous"), `has no meaning beside "allow"`)
 		}
+		if rule.Accept != nil {
+			r.problem(at(path, "accept"), `has no meaning beside "allow"`)
+		}
 		return
 	}
+	r.accept(at(path, "accept"), rule, c)
+	session := slices.Contains(rule.Accept, "session")
 	if rule.OnAnonymous == "" {
 		rule.OnAnonymous = "login"
+		if !session {
+			rule.OnAnonymous = "401"
+		}
 	}
 	r.oneOf(at(path, "on_anonymous"), rule.OnAnonymous, "login", "401")
+	if rule.OnAnonymous == "login" && !session && r.clean(path) {
+		r.problem(at(path, "on_anonymous"), `"login" leads to a session, which is not accepted here`)
+	}
+}
+
+// accept checks what a rule's requests may bring.
+func (r *reader) accept(path string, rule *Rule, c *Config) {
+	if rule.Accept == nil {
+		rule.Accept = c.accepted()
+		return
+	}
+	for i, what := range rule.Accept {
+		r.oneOf(index(path, i), what, "session", "bearer")
+		if what == "bearer" && len(c.Bearer) == 0 {
+			r.problem(index(path, i), "needs an entry in bearer, which says whose tokens are accepted")
+		}
+	}
+	r.once(path, rule.Accept)
 }
 
 func (r *reader) ruleName(path, name, rule string, names map[string]string) {

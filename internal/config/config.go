@@ -21,8 +21,9 @@ import "maps"
 // Config is what Postern was told to do. It is made by Parse and not changed
 // afterwards.
 type Config struct {
-	// Providers are the OpenID providers at which people sign in. This release
-	// takes exactly one.
+	// Providers are the OpenID providers. People sign in at the first one; the
+	// others are those whose tokens are accepted (`bearer`) or fetched
+	// (`outbound`).
 	//
 	// Required.
 	Providers []Provider `json:"providers"`
@@ -44,15 +45,15 @@ type Config struct {
 	// its scheme's default port; `*.example.com` is every host below
 	// example.com; `.example.com` is example.com itself and every host below
 	// it. `:8443` at the end names another port, `:*` any port. A bare `*` is
-	// refused: it would let anybody send your users anywhere.
+	// refused: it would let anybody send your users anywhere. Required, unless
+	// the settings are for `outbound` alone.
 	//
-	// Required.
 	// Example: ["app.example.com", "*.shop.example.com", "localhost:8080"]
 	Hosts []HostPattern `json:"hosts"`
 
 	// PathPrefix is the path under which Postern's own endpoints are
 	// (`/sign_in`, `/start`, `/callback`, `/ticket`, `/sign_out`,
-	// `/signed_out`, `/userinfo`, `/frontchannel_logout`,
+	// `/signed_out`, `/auth`, `/userinfo`, `/frontchannel_logout`,
 	// `/backchannel_logout`). It hides
 	// whatever the application has there.
 	//
@@ -73,8 +74,50 @@ type Config struct {
 	// Forward says what the application is told about the person.
 	Forward Forward `json:"forward"`
 
+	// Bearer says which tokens are accepted from those who call with
+	// `Authorization: Bearer`, instead of a session. Each token is judged by the
+	// entry of its issuer.
+	//
+	// Default: []
+	// Example: [{"provider": "keycloak", "audiences": ["shop-api"]}]
+	Bearer []Bearer `json:"bearer"`
+
+	// BearerCacheBytes is how many bytes of accepted tokens each worker
+	// remembers, so that a token it saw before costs no cryptography. Up to
+	// 268435456; 0 remembers none.
+	//
+	// Default: 8388608
+	BearerCacheBytes int `json:"bearer_cache_bytes"`
+
+	// Resource says what the protected-resource metadata (RFC 9728) tell, at
+	// `/.well-known/oauth-protected-resource`. They are served where `bearer` has
+	// an entry.
+	Resource Resource `json:"resource"`
+
+	// CORS says which other sites' pages may read our answers.
+	CORS CORS `json:"cors"`
+
+	// AuthRequest is about the endpoint that other proxies ask by a subrequest,
+	// `/oauth2/auth`.
+	AuthRequest AuthRequest `json:"auth_request"`
+
+	// TrustedPeers says whose word is believed about who sent a request, and
+	// for which address. Nobody's, unless it is said here.
+	TrustedPeers TrustedPeers `json:"trusted_peers"`
+
+	// Outbound says which tokens are put into requests that an application
+	// sends, on a listener on its outgoing side. Settings with `outbound` and
+	// without `hosts` are for such a listener alone. Settings with both are for
+	// two listeners, and each must have its `traffic_direction`. The first entry
+	// that matches decides; a request that none matches passes as it is.
+	//
+	// Default: []
+	// Example: [{"match": {"hosts": ["orders.example.com"]}, "provider": "keycloak", "scopes": ["orders"]}]
+	Outbound []Outbound `json:"outbound"`
+
 	// Rules say which requests need what. The first rule that matches decides;
-	// a request that no rule matches needs a session.
+	// a request that no rule matches needs a session, or a token where `bearer`
+	// accepts any.
 	//
 	// Default: []
 	// Example: [{"match": {"paths": ["/healthz", "/public/*"]}, "allow": "anyone"}]
@@ -108,11 +151,13 @@ func Parse(data []byte, env func(name string) (string, bool)) (*Config, error) {
 
 func (c *Config) setDefaults() {
 	c.PathPrefix = "/oauth2"
+	c.BearerCacheBytes = 8 << 20
 	// A part that is left out still has its defaults.
 	c.Session.setDefaults()
 	c.SignIn.setDefaults()
 	c.SignOut.setDefaults()
 	c.Forward.setDefaults()
+	c.AuthRequest.setDefaults()
 }
 
 // AllowsHost says whether the gate serves, and may send a browser to, the host
@@ -126,6 +171,14 @@ func (c *Config) AllowsHost(host, port string) bool {
 		}
 	}
 	return false
+}
+
+// accepted is what a request may bring where no rule says otherwise.
+func (c *Config) accepted() []string {
+	if len(c.Bearer) > 0 {
+		return []string{"session", "bearer"}
+	}
+	return []string{"session"}
 }
 
 // defaultClaims are the claims that every provider has, unless it is told

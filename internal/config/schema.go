@@ -54,9 +54,8 @@ type Provider struct {
 	Clusters map[string]string `json:"clusters"`
 
 	// ClientID is the client's name at the provider. ID tokens must be made
-	// out to it.
+	// out to it. Required, unless nothing but the keys of the provider is used.
 	//
-	// Required.
 	// Example: "shop"
 	ClientID string `json:"client_id"`
 
@@ -68,12 +67,40 @@ type Provider struct {
 	// Example: {"env": "SHOP_CLIENT_SECRET"}
 	ClientSecret Secret `json:"client_secret"`
 
-	// ClientAuth is how the client proves itself at the token endpoint:
-	// `client_secret_basic`, `client_secret_post`, or `none` for a public
-	// client (PKCE is used in any case).
+	// ClientAuth is how the client proves itself where the provider asks for
+	// it: `client_secret_basic`, `client_secret_post`, `client_secret_jwt`,
+	// `private_key_jwt`, or `none` for a public client (PKCE is used in any
+	// case).
 	//
-	// Default: "client_secret_basic" with a client_secret, "none" without
+	// Default: "client_secret_basic" with a client_secret, "private_key_jwt" with a client_key, "none" without
 	ClientAuth string `json:"client_auth"`
+
+	// ClientKey is the private key that `private_key_jwt` signs with: RSA of
+	// 2048 to 4096 bits, P-256 or Ed25519, in PEM (PKCS #8, PKCS #1 or SEC 1) or
+	// as a JSON Web Key; as `client_secret`, a variable of the VM or the key
+	// itself.
+	//
+	// Example: {"env": "SHOP_CLIENT_KEY"}
+	ClientKey ClientKey `json:"client_key" doc:"object"`
+
+	// ClientKeyID is the key's name at the provider (`kid`).
+	//
+	// Default: the "kid" of a JSON Web Key
+	// Example: "2026-11"
+	ClientKeyID string `json:"client_key_id"`
+
+	// ClientKeyAlgorithm is the algorithm that `private_key_jwt` signs with:
+	// `RS256`, `PS256`, `ES256` or `EdDSA`.
+	//
+	// Default: "RS256" for an RSA key, else the one that fits the key
+	ClientKeyAlgorithm string `json:"client_key_algorithm"`
+
+	// ClientAssertionAudience is whom `client_secret_jwt` and `private_key_jwt`
+	// address: `issuer`, or `endpoint` for the address that is asked, as Entra
+	// and Okta want it.
+	//
+	// Default: "issuer"
+	ClientAssertionAudience string `json:"client_assertion_audience"`
 
 	// Scopes are what the authorisation request asks for. `openid` must be
 	// among them.
@@ -129,6 +156,13 @@ type Provider struct {
 	//
 	// Default: "10m"
 	KeysRefresh Duration `json:"keys_refresh"`
+
+	// KeysStale is how long the provider's signing keys are used while they
+	// cannot be read again, from 1m to 720h. Then nothing that it signed is
+	// accepted until they can.
+	//
+	// Default: "24h"
+	KeysStale Duration `json:"keys_stale"`
 }
 
 func (p *Provider) setDefaults() {
@@ -140,6 +174,8 @@ func (p *Provider) setDefaults() {
 	p.Timeout = Duration(5 * time.Second)
 	p.MetadataRefresh = Duration(time.Hour)
 	p.KeysRefresh = Duration(10 * time.Minute)
+	p.KeysStale = Duration(24 * time.Hour)
+	p.ClientAssertionAudience = "issuer"
 }
 
 // Claims maps the name of a claim to the gjson path at which it is found.
@@ -498,11 +534,20 @@ type Rule struct {
 	// Example: "anyone"
 	Allow string `json:"allow"`
 
-	// OnAnonymous says what a request without a session gets: `login`, a
+	// Accept says what a request may bring: `session`, or `bearer` for a token
+	// that `bearer` accepts. It has no place beside `allow`. Where tokens are
+	// accepted a token that is there decides, and a session beside it does not
+	// count.
+	//
+	// Default: ["session"], and "bearer" where `bearer` has an entry
+	// Example: ["bearer"]
+	Accept []string `json:"accept"`
+
+	// OnAnonymous says what a request without either gets: `login`, a
 	// browser that opens a page is sent to sign in, and everything else gets
 	// status 401; or `401`, everything does. It has no place beside `allow`.
 	//
-	// Default: "login"
+	// Default: "login", and "401" where no session is accepted
 	OnAnonymous string `json:"on_anonymous"`
 }
 
