@@ -116,7 +116,7 @@ func (f *fake) provider(extra string) *Provider {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return NewProvider(&c.Providers[0])
+	return NewProvider(&c.Providers[0], rand.Reader)
 }
 
 func testKey() string {

@@ -13,6 +13,7 @@ package oidc
 
 import (
 	"errors"
+	"io"
 	"net/url"
 	"time"
 
@@ -44,6 +45,7 @@ const (
 // Provider is one OpenID provider as this worker knows it.
 type Provider struct {
 	settings   *config.Provider
+	random     io.Reader
 	host       string
 	algorithms []jose.SignatureAlgorithm
 
@@ -66,9 +68,10 @@ type Provider struct {
 	unusable       map[string]bool // optional endpoints that were reported as of no use
 }
 
-// NewProvider returns a provider that is yet to be learned.
-func NewProvider(s *config.Provider) *Provider {
-	p := &Provider{settings: s, OnFailure: func(error) {}, unknownBecause: "not_known_yet", unusable: map[string]bool{}}
+// NewProvider returns a provider that is yet to be learned. What must not be
+// guessed or come twice is made of random.
+func NewProvider(s *config.Provider, random io.Reader) *Provider {
+	p := &Provider{settings: s, random: random, OnFailure: func(error) {}, unknownBecause: "not_known_yet", unusable: map[string]bool{}}
 	if u, err := url.Parse(s.Issuer); err == nil {
 		p.host = hostOf(u)
 	}
