@@ -40,6 +40,8 @@ type EnvoySetup struct {
 	Env    map[string]string // environment of the module
 	Module string            // see modulePath when empty
 
+	Listener func(listener map[string]any) // changes the listener, as Envoy's JSON has it; nil for nothing
+
 	// AllowHeadersStop sets the plugin's allow_on_headers_stop_iteration.
 	AllowHeadersStop bool
 	LogLevel         string // of the module and of start and end; "info" when empty
@@ -248,15 +250,16 @@ func Bootstrap(s EnvoySetup) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	listener := object{
+		"name": "gate", "stat_prefix": "gate", "address": loopback(s.Port),
+		"filter_chains": []object{{"filters": []object{connectionManager(s, filters)}}},
+	}
+	if s.Listener != nil {
+		s.Listener(listener)
+	}
 	return json.MarshalIndent(object{
-		"admin": object{"address": loopback(0)},
-		"static_resources": object{
-			"listeners": []object{{
-				"name": "gate", "stat_prefix": "gate", "address": loopback(s.Port),
-				"filter_chains": []object{{"filters": []object{connectionManager(s, filters)}}},
-			}},
-			"clusters": clusters,
-		},
+		"admin":            object{"address": loopback(0)},
+		"static_resources": object{"listeners": []object{listener}, "clusters": clusters},
 	}, "", "  ")
 }
 

@@ -2,11 +2,11 @@
 // request falls under: the first that matches, by host, path and method.
 //
 // It sees the path in its normal form only (RFC 3986, section 6) and never
-// the query. What no rule matches needs a session: the zero Need is the
-// strictest one.
+// the query. The zero Need is the strictest one: a session.
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,58 +26,80 @@ type Need struct {
 	Rule     string // the rule's name, or "" where none matched
 	Anyone   bool   // no session is needed
 	NoSignIn bool   // an anonymous request is answered with 401, never sent to sign in
+	Tokens   bool   // a token does, and where there is one it decides
+	NoCookie bool   // a session does not
 }
 
 // Rules are compiled rules. The zero Rules ask for a session everywhere.
-type Rules struct{ rules []rule }
+type Rules struct {
+	rules []rule
+	other Need // of what no rule matches
+}
 
 type rule struct {
 	need    Need
+	matcher Matcher
+}
+
+// Matcher finds the requests that a rule is for. The zero Matcher is for all.
+type Matcher struct {
 	hosts   []config.HostPattern
 	exact   []string
 	prefix  []string // each ends in a slash
 	methods []string
 }
 
-// Compile compiles rules that config.Parse has checked.
-func Compile(rules []config.Rule) *Rules {
-	compiled := &Rules{}
-	for i, r := range rules {
-		c := rule{
-			need:    Need{Rule: r.Name, Anyone: r.Allow == "anyone", NoSignIn: r.OnAnonymous == "401"},
-			hosts:   r.Match.Hosts,
-			methods: r.Match.Methods,
-		}
-		if c.need.Rule == "" {
-			c.need.Rule = strconv.Itoa(i)
-		}
-		for _, p := range r.Match.Paths {
-			if prefix, open := strings.CutSuffix(p, "*"); open {
-				c.prefix = append(c.prefix, prefix)
-			} else {
-				c.exact = append(c.exact, p)
-			}
-		}
-		compiled.rules = append(compiled.rules, c)
+// Compile compiles the rules of settings that config.Parse has checked. What
+// no rule matches needs a session, or a token where any are accepted.
+func Compile(c *config.Config) *Rules {
+	compiled := &Rules{other: Need{Tokens: len(c.Bearer) > 0}}
+	for i, r := range c.Rules {
+		compiled.rules = append(compiled.rules, rule{need: needOf(&r, i), matcher: NewMatcher(r.Match)})
 	}
 	return compiled
+}
+
+func needOf(r *config.Rule, i int) Need {
+	need := Need{Rule: r.Name, Anyone: r.Allow == "anyone", NoSignIn: r.OnAnonymous == "401"}
+	if need.Rule == "" {
+		need.Rule = strconv.Itoa(i)
+	}
+	if !need.Anyone {
+		need.Tokens = slices.Contains(r.Accept, "bearer")
+		need.NoCookie = !slices.Contains(r.Accept, "session")
+	}
+	return need
+}
+
+// NewMatcher compiles what a rule is for.
+func NewMatcher(m config.Match) Matcher {
+	c := Matcher{hosts: m.Hosts, methods: m.Methods}
+	for _, p := range m.Paths {
+		if prefix, open := strings.CutSuffix(p, "*"); open {
+			c.prefix = append(c.prefix, prefix)
+		} else {
+			c.exact = append(c.exact, p)
+		}
+	}
+	return c
 }
 
 // Find returns what the request needs.
 func (rs *Rules) Find(r Request) Need {
 	for i := range rs.rules {
-		if rs.rules[i].matches(&r) {
+		if rs.rules[i].matcher.Matches(&r) {
 			return rs.rules[i].need
 		}
 	}
-	return Need{}
+	return rs.other
 }
 
-func (c *rule) matches(r *Request) bool {
+// Matches reports whether the rule is for a request.
+func (c *Matcher) Matches(r *Request) bool {
 	return c.matchesMethod(r.Method) && c.matchesPath(r.Path) && c.matchesHost(r.Host, r.Port)
 }
 
-func (c *rule) matchesMethod(method string) bool {
+func (c *Matcher) matchesMethod(method string) bool {
 	if len(c.methods) == 0 {
 		return true
 	}
@@ -89,7 +111,7 @@ func (c *rule) matchesMethod(method string) bool {
 	return false
 }
 
-func (c *rule) matchesPath(path string) bool {
+func (c *Matcher) matchesPath(path string) bool {
 	if len(c.exact) == 0 && len(c.prefix) == 0 {
 		return true
 	}
@@ -106,7 +128,7 @@ func (c *rule) matchesPath(path string) bool {
 	return false
 }
 
-func (c *rule) matchesHost(host, port string) bool {
+func (c *Matcher) matchesHost(host, port string) bool {
 	if len(c.hosts) == 0 {
 		return true
 	}

@@ -15,7 +15,7 @@ func compile(t *testing.T, rules string) *Rules {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Compile(c.Rules)
+	return Compile(c)
 }
 
 func TestARuleIsForWhatItNamesAndNothingElse(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
@@ -27,13 +28,18 @@ type plugin struct {
 	types.DefaultPluginContext
 	gauge abi.Metric
 	open  map[uint32]*stream
-	cut   []abi.StreamType // to be done to all open streams at the next tick
+	began map[string]string // attributes, when the settings were read
+	cut   []abi.StreamType  // to be done to all open streams at the next tick
 }
 
 func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 	var err error
 	if p.gauge, err = abi.DefineGauge("facts"); err != nil {
 		return types.OnPluginStartStatusFailed
+	}
+	p.began = map[string]string{}
+	for _, path := range []string{"listener_direction", "xds.listener_direction"} {
+		p.began[path] = attribute(path)
 	}
 	return abi.SetTick(20*time.Millisecond) == nil
 }
@@ -93,6 +99,12 @@ func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 		return s.say(strconv.FormatUint(level, 10))
 	case "/first":
 		return s.say(first(u.Query().Get("name")))
+	case "/attribute":
+		return s.say(attribute(u.Query().Get("path")))
+	case "/attribute-at-start":
+		return s.say(s.plugin.began[u.Query().Get("path")])
+	case "/refuse":
+		return s.refuse(u.Query())
 	case "/body":
 		s.waits = abi.Now().Add(500 * time.Millisecond)
 		s.plugin.open[s.id] = s
@@ -105,6 +117,27 @@ func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 	}
 	s.plugin.open[s.id] = s
 	return types.ActionContinue
+}
+
+// attribute is what the host answers, quoted.
+func attribute(dotted string) string {
+	value, err := abi.Property(strings.Split(dotted, ".")...)
+	if err != nil {
+		return err.Error()
+	}
+	return strconv.Quote(string(value))
+}
+
+// refuse answers with a status, and a gRPC status where one is named.
+func (s *stream) refuse(how url.Values) types.Action {
+	status, _ := strconv.Atoi(how.Get("status"))
+	grpc, err := strconv.Atoi(how.Get("grpc"))
+	if err != nil {
+		grpc = int(abi.NoGRPCStatus)
+	}
+	header := [][2]string{{"content-type", "application/problem+json"}, {"x-own", "yes"}}
+	_ = abi.SendLocalResponse(uint32(status), "facts", header, []byte(how.Get("body")), int32(grpc))
+	return types.ActionPause
 }
 
 // first gives a name its first value twice over.
