@@ -64,20 +64,9 @@ func (a *Administrator) Sessions(who Person) ([]string, error) {
 // BackChannel registers where the client is told of sessions that ended; ""
 // for nowhere.
 func (a *Administrator) BackChannel(address string) error {
-	var clients []map[string]any
-	if err := a.call(http.MethodGet, a.realm+"/clients?clientId="+ClientID, "", &clients); err != nil {
-		return err
-	}
-	if len(clients) != 1 {
-		return fmt.Errorf("e2e: keycloak knows %d clients %s", len(clients), ClientID)
-	}
-	client := clients[0]
-	client["attributes"].(map[string]any)["backchannel.logout.url"] = address
-	body, err := json.Marshal(client)
-	if err != nil {
-		return fmt.Errorf("e2e: keycloak's client: %w", err)
-	}
-	return a.call(http.MethodPut, fmt.Sprint(a.realm, "/clients/", client["id"]), string(body), nil)
+	return a.EditClient(ClientID, func(client map[string]any) {
+		client["attributes"].(map[string]any)["backchannel.logout.url"] = address
+	})
 }
 
 func (a *Administrator) user(who Person) (string, error) {
