@@ -1,11 +1,16 @@
 // The certified OpenID provider `oidc-provider` with one client and two people,
-// for tests: `node oidc-provider.mjs CLIENT_ID CLIENT_SECRET [PORT]`. Listens on
-// loopback only, on a port that the kernel picks unless one is given, and prints
-// `issuer URL ready`.
+// for tests: `node oidc-provider.mjs CLIENT_ID CLIENT_SECRET [PORT [SERVICES]]`.
+// Listens on loopback only, on a port that the kernel picks unless one is given,
+// and prints `issuer URL ready`.
+//
+// SERVICES is a JSON list of further clients, in the words of RFC 7591; what
+// they leave open is that of a service that acts in its own name. Whoever asks
+// for a token for a `resource` (RFC 8707) gets a signed one where that address
+// ends in `/signed`, one for this provider's introspection otherwise.
 import { createServer } from 'node:http';
 import { interactionPolicy, Provider } from 'oidc-provider';
 
-const [clientId, clientSecret, port = '0'] = process.argv.slice(2);
+const [clientId, clientSecret, port = '0', services = '[]'] = process.argv.slice(2);
 
 const people = {
   alice: { password: 'alice-password', name: 'Alice Liddell', email: 'alice@example.com', groups: ['admins'] },
@@ -31,7 +36,9 @@ const provider = new Provider(issuer, {
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     token_endpoint_auth_method: 'client_secret_basic',
-  }],
+  }, ...JSON.parse(services).map((service) => ({
+    grant_types: ['client_credentials'], response_types: [], redirect_uris: [], ...service,
+  }))],
   cookies: { keys: ['for tests only'] },
   claims: {
     openid: ['sub'],
@@ -41,11 +48,21 @@ const provider = new Provider(issuer, {
   pkce: { required: () => true },
   rotateRefreshToken: true,
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
-  ttl: { AccessToken: 300, AuthorizationCode: 60, Grant: 3600, IdToken: 300, Interaction: 600, RefreshToken: 3600, Session: 3600 },
+  scopes: ['openid', 'offline_access', 'orders'],
+  ttl: { AccessToken: 300, AuthorizationCode: 60, ClientCredentials: 300, Grant: 3600, IdToken: 300, Interaction: 600, RefreshToken: 3600, Session: 3600 },
   features: {
     devInteractions: { enabled: false },
     introspection: { enabled: true },
+    jwtIntrospection: { enabled: true },
     revocation: { enabled: true },
+    clientCredentials: { enabled: true },
+    dPoP: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (ctx, resource) => ({
+        audience: resource, scope: 'orders', accessTokenFormat: resource.endsWith('/signed') ? 'jwt' : 'opaque',
+      }),
+    },
     // Whoever signs out at the application is asked here once more.
     rpInitiatedLogout: {
       enabled: true,
