@@ -34,6 +34,9 @@ type EnvoySetup struct {
 	IDP string // the provider's host:port
 
 	Port     int               // of the listener; the kernel picks one when 0 (ReservePort keeps one free)
+	TLS      *Authority        // the listener speaks TLS, and verifies certificates of this authority's if they are shown
+	AppHTTP2 bool              // the application speaks HTTP/2 only, as gRPC servers do
+	Filters  []object          // further filters, between the gate and the application
 	Clusters map[string]string // further clusters: name to host:port
 
 	Config any               // Postern's settings: a string is used as it is, the rest as JSON; without them there is no filter
@@ -243,8 +246,13 @@ func Bootstrap(s EnvoySetup) ([]byte, error) {
 		}
 		filters = append(filters, wasm)
 	}
+	filters = append(filters, s.Filters...)
 	filters = append(filters, typed("envoy.filters.http.router",
 		"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router", nil))
+	chain := object{"filters": []object{connectionManager(s, filters)}}
+	if s.TLS != nil {
+		chain["transport_socket"] = s.TLS.downstream()
+	}
 
 	clusters, err := staticClusters(s)
 	if err != nil {
@@ -288,6 +296,12 @@ func staticClusters(s EnvoySetup) ([]object, error) {
 		cluster, err := staticCluster(name, addresses[name])
 		if err != nil {
 			return nil, err
+		}
+		if name == "app" && s.AppHTTP2 {
+			cluster["typed_extension_protocol_options"] = object{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": object{
+				"@type":                "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+				"explicit_http_config": object{"http2_protocol_options": object{}},
+			}}
 		}
 		clusters = append(clusters, cluster)
 	}

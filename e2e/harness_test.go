@@ -209,14 +209,3 @@ func exchange(t *testing.T, p *Provider, code string) userinfo {
 	}
 	return who
 }
-
-// must takes a result apart: must(f())(t) is f's value, or the test's end.
-func must[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
-}

@@ -235,6 +235,17 @@ func Eventually(t testing.TB, limit time.Duration, check func() error) {
 	}
 }
 
+// must takes a result apart: must(f())(t) is f's value, or the test's end.
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
 // ReservePort is a loopback port for a program that cannot pick one by itself,
 // and what gives it back. Until then the port stays bound but not listened on:
 // the system gives it to nobody who asks for any port, connections to it are
