@@ -24,7 +24,31 @@ func (r *reader) check(c *Config) {
 	r.outbound("outbound", c)
 	r.rules("rules", c)
 	r.insecureHTTPCookies(c)
+	r.outboundAlone(c)
 	r.callbackHost(c)
+}
+
+// outboundAlone notes what is said about requests that settings for outgoing
+// ones alone never see.
+func (r *reader) outboundAlone(c *Config) {
+	if len(c.Hosts) > 0 || len(c.Outbound) == 0 || !r.clean("hosts") {
+		return
+	}
+	res := c.Resource
+	for _, part := range []struct {
+		path  string
+		given bool
+	}{
+		{"public_url", c.PublicURL != ""},
+		{"bearer", len(c.Bearer) > 0},
+		{"resource", res.Name != "" || res.Documentation != "" || len(res.Scopes) > 0},
+		{"cors", len(c.CORS.Origins) > 0},
+		{"rules", len(c.Rules) > 0},
+	} {
+		if part.given {
+			r.problem(part.path, "has no meaning without hosts")
+		}
+	}
 }
 
 // callbackHost makes the callback host one that is served.
@@ -170,12 +194,17 @@ func (r *reader) between(path string, n, least, most int) {
 	}
 }
 
-// once notes what a list holds twice, and a list that was given without
-// anything in it.
-func (r *reader) once(path string, words []string) {
+// filled notes a list that was given without anything in it, where that could
+// be read as none or as any.
+func (r *reader) filled(path string, words []string) {
 	if words != nil && len(words) == 0 {
 		r.problem(path, "is empty; leave the key out or put something in")
 	}
+	r.once(path, words)
+}
+
+// once notes what a list holds twice.
+func (r *reader) once(path string, words []string) {
 	seen := make(map[string]bool, len(words))
 	for i, w := range words {
 		if seen[w] {

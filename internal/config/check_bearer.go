@@ -47,7 +47,7 @@ func (r *reader) bearer(path string, b *Bearer, p *Provider) {
 			r.problem(here, "%s is not a type, such as %q", quote(typ), "at+jwt")
 		}
 	}
-	r.once(at(path, "types"), b.Types)
+	r.filled(at(path, "types"), b.Types)
 	for _, claim := range slices.Sorted(maps.Keys(b.RequiredClaims)) {
 		r.atMost(at(at(path, "required_claims"), claim), claim, 256)
 	}
@@ -69,7 +69,7 @@ func (r *reader) bearer(path string, b *Bearer, p *Provider) {
 // matter.
 func (r *reader) audiences(path string, b *Bearer) {
 	here := at(path, "audiences")
-	r.once(here, b.Audiences)
+	r.filled(here, b.Audiences)
 	switch none := b.Audiences == nil; {
 	case none && !b.InsecureAnyAudience && r.clean(here):
 		r.problem(here, `is required: the names under which the provider makes tokens out to this service, such as ["shop-api"]`)

@@ -89,34 +89,81 @@ func (r *reader) clusters(path string, clusters map[string]string) {
 // client checks the registration, RFC 6749 section 2.3 and appendix A.
 func (r *reader) client(path string, p *Provider) {
 	here := at(path, "client_id")
-	if p.ClientID != "" &&
-		!only(p.ClientID, 256, func(c byte) bool { return c >= ' ' && c <= '~' }) {
+	if p.ClientID != "" && !only(p.ClientID, 256, printable) {
 		r.problem(here, "%s is not up to 256 printable ASCII characters", quote(p.ClientID))
 	}
-	r.clientAuth(at(path, "client_auth"), at(path, "client_secret"), p)
+	if p.ClientSecret.IsSet() || p.ClientKey.IsSet() {
+		r.required(here, p.ClientID, "the client whose secret or key this is")
+	}
+	r.clientAuth(path, p)
+	r.clientKey(path, p)
+	r.oneOf(at(path, "client_assertion_audience"), p.ClientAssertionAudience, "issuer", "endpoint")
 }
 
-func (r *reader) clientAuth(path, secretPath string, p *Provider) {
-	if !r.clean(path) || !r.clean(secretPath) {
+func (r *reader) clientAuth(path string, p *Provider) {
+	here := at(path, "client_auth")
+	if !r.clean(here) || !r.clean(at(path, "client_secret")) || !r.clean(at(path, "client_key")) {
 		return
 	}
 	if p.ClientAuth == "" {
-		p.ClientAuth = "none"
-		switch {
-		case p.ClientKey.IsSet():
-			p.ClientAuth = "private_key_jwt"
-		case p.ClientSecret.IsSet():
-			p.ClientAuth = "client_secret_basic"
-		}
+		p.ClientAuth = p.defaultClientAuth()
 	}
-	r.oneOf(path, p.ClientAuth, "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
+	r.oneOf(here, p.ClientAuth, "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
 	switch none, key := p.ClientAuth == "none", p.ClientAuth == "private_key_jwt"; {
 	case none && p.ClientSecret.IsSet():
-		r.problem(path, `"none" goes without a client_secret; leave one of the two out`)
+		r.problem(here, `"none" goes without a client_secret; leave one of the two out`)
+	case none && p.ClientKey.IsSet():
+		r.problem(here, `"none" goes without a client_key; leave one of the two out`)
 	case key && !p.ClientKey.IsSet():
-		r.problem(path, "%s needs client_key", quote(p.ClientAuth))
+		r.problem(here, "%s needs client_key", quote(p.ClientAuth))
 	case !none && !key && !p.ClientSecret.IsSet():
-		r.problem(path, "%s needs client_secret", quote(p.ClientAuth))
+		r.problem(here, "%s needs client_secret", quote(p.ClientAuth))
+	case p.ClientAuth == "client_secret_jwt" && len(p.ClientSecret.Reveal()) < minHMACSecret:
+		r.problem(here, "%s needs a client_secret of at least %d bytes", quote(p.ClientAuth), minHMACSecret)
+	}
+}
+
+// minHMACSecret is the least that HS256 may be used with (RFC 7518, section
+// 3.2): who sees a signature can try out shorter ones.
+const minHMACSecret = 32
+
+func (p *Provider) defaultClientAuth() string {
+	switch {
+	case p.ClientKey.IsSet():
+		return "private_key_jwt"
+	case p.ClientSecret.IsSet():
+		return "client_secret_basic"
+	}
+	return "none"
+}
+
+// clientKey checks what is said about the key beside the key itself.
+func (r *reader) clientKey(path string, p *Provider) {
+	id, algorithm := at(path, "client_key_id"), at(path, "client_key_algorithm")
+	if p.ClientKeyID != "" && !only(p.ClientKeyID, 256, printable) {
+		r.problem(id, "%s is not up to 256 printable ASCII characters", quote(p.ClientKeyID))
+	}
+	if !p.ClientKey.IsSet() {
+		r.withoutKey(at(path, "client_key"), id, p.ClientKeyID)
+		r.withoutKey(at(path, "client_key"), algorithm, p.ClientKeyAlgorithm)
+		return
+	}
+	fitting := p.ClientKey.algorithms()
+	if p.ClientKeyAlgorithm == "" {
+		p.ClientKeyAlgorithm = fitting[0]
+	}
+	if !slices.Contains(fitting, p.ClientKeyAlgorithm) {
+		r.problem(algorithm, "%s is not what the key is for: %s", quote(p.ClientKeyAlgorithm), list(fitting))
+	}
+	if p.ClientKeyID == "" {
+		p.ClientKeyID = p.ClientKey.ID()
+	}
+}
+
+// withoutKey notes what is said about a key that there is not.
+func (r *reader) withoutKey(keyPath, path, s string) {
+	if s != "" && r.clean(keyPath) {
+		r.problem(path, "has no meaning without client_key")
 	}
 }
 
@@ -148,7 +195,7 @@ func (r *reader) algorithms(path string, names []string) {
 	for i, name := range names {
 		r.oneOf(index(path, i), name, algorithms...)
 	}
-	r.once(path, names)
+	r.filled(path, names)
 }
 
 func (r *reader) claims(path string, claims Claims) {

@@ -134,7 +134,7 @@ func (r *reader) accept(path string, rule *Rule, c *Config) {
 			r.problem(index(path, i), "needs an entry in bearer, which says whose tokens are accepted")
 		}
 	}
-	r.once(path, rule.Accept)
+	r.filled(path, rule.Accept)
 }
 
 func (r *reader) ruleName(path, name, rule string, names map[string]string) {
@@ -176,7 +176,7 @@ func (r *reader) paths(path string, paths []string) {
 			r.problem(here, `%s has a "*" that is not the last segment, as in "/public/*"`, quote(p))
 		}
 	}
-	r.once(path, paths)
+	r.filled(path, paths)
 }
 
 // pathFlaw says why a path is not in the normal form in which requests are
@@ -219,5 +219,5 @@ func (r *reader) methods(path string, methods []string) {
 			r.problem(here, "%s is in lower case; methods are compared letter by letter: %q", quote(m), strings.ToUpper(m))
 		}
 	}
-	r.once(path, methods)
+	r.filled(path, methods)
 }

@@ -13,9 +13,15 @@ func TestProvidersThatAreRefused(t *testing.T) {
 		want           []string
 	}{
 		{"none", `{"hosts": ["a.example.com"], "session": {"keys": [{"id": "k", "env": "POSTERN_KEY"}]}}`, []string{
-			`providers: is required: exactly one provider`}},
-		{"two", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "b", "issuer": "https://b.example.com", "cluster": "b", "client_id": "c"}`), []string{
-			`providers: this release takes exactly one provider, not 2`}},
+			`providers: is required: at least one provider`}},
+		{"two of one name", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "a", "issuer": "https://b.example.com", "cluster": "b"}`), []string{
+			`providers[1].name: is the same as that of providers[0]`}},
+		{"two of one issuer", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "b", "issuer": "https://id.example.com", "cluster": "b"}`), []string{
+			`providers[1].issuer: is the same as that of providers[0]`}},
+		{"no client where people sign in", with(t, `, "client_id": "c"`, ``), []string{
+			`providers[0].client_id: is required: the client's name at the provider where people sign in`}},
+		{"a secret of nobody", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "b", "issuer": "https://b.example.com", "cluster": "b", "client_secret": {"env": "SHOP_CLIENT_SECRET"}}`), []string{
+			`providers[1].client_id: is required: the client whose secret or key this is`}},
 		{"an unknown type", provider(t, `"type": "saml"`), []string{
 			`providers[0].type: "saml" is not one of oidc, keycloak`}},
 		{"a key in another case", provider(t, `"Scopes": ["openid"]`), []string{
@@ -58,6 +64,8 @@ func TestProvidersThatAreRefused(t *testing.T) {
 		{"no secret for a client that needs one", provider(t, `"client_auth": "client_secret_post"`), []string{
 			`providers[0].client_auth: "client_secret_post" needs client_secret`}},
 		{"no scopes", provider(t, `"scopes": []`), []string{`providers[0].scopes: must hold "openid"`}},
+		{"scopes without the one for signing in", provider(t, `"scopes": ["email"]`), []string{
+			`providers[0].scopes: must hold "openid"`}},
 		{"two scopes in one", provider(t, `"scopes": ["openid", "profile email"]`), []string{
 			`providers[0].scopes[1]: "profile email" is not a scope`}},
 		{"scopes in one string", provider(t, `"scopes": "openid"`), []string{
@@ -130,7 +138,7 @@ func TestTheTopLevelRefused(t *testing.T) {
 		{"cookies in the clear at a public address", with(t, "app.example.com", "127.0.0.1:80", `"hosts":`, `"insecure_http_cookies": true, "public_url": "http://128.0.0.1", "hosts":`), []string{
 			`insecure_http_cookies: is for loopback hosts only, which public_url is not`}},
 		{"a key that resembles nothing", top(t, `"colour of the bicycle shed": 1`), []string{
-			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, sign_out, forward, rules, insecure_http_cookies`}},
+			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, sign_out, forward, bearer, bearer_cache_bytes, resource, cors, auth_request, trusted_peers, outbound, rules, insecure_http_cookies`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { refused(t, tt.settings, tt.want...) })

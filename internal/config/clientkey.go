@@ -1,23 +1,232 @@
 package config
 
-import "crypto"
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// maxClientKey bounds the text of a key: RSA with 4096 bits takes 3.2 KiB.
+const maxClientKey = 16 << 10
+
+// The sizes of RSA keys, in bits: below the least they are weak, above the most
+// a signature costs more than a request should.
+const (
+	minRSABits = 2048
+	maxRSABits = 4096
+)
 
 // ClientKey is a private key of this gate's. It is never printed.
 type ClientKey struct {
-	secret Secret
-	signer crypto.Signer
-	id     string
+	hidden
+	held *heldKey // a pointer, as in a Secret
 }
 
-// Signer returns the key, or nil where there is none.
-func (k ClientKey) Signer() crypto.Signer { return k.signer }
+// heldKey is a key and what a JSON Web Key says of itself.
+type heldKey struct {
+	signer    crypto.Signer
+	id        string
+	algorithm string
+}
+
+// Signer returns the key, or nil where there is none. It is an *rsa.PrivateKey,
+// an *ecdsa.PrivateKey of P-256 or an ed25519.PrivateKey.
+func (k ClientKey) Signer() crypto.Signer {
+	if k.held == nil {
+		return nil
+	}
+	return k.held.signer
+}
 
 // ID returns the name that a JSON Web Key gives itself, or "".
-func (k ClientKey) ID() string { return k.id }
+func (k ClientKey) ID() string {
+	if k.held == nil {
+		return ""
+	}
+	return k.held.id
+}
 
 // IsSet says whether there is a key.
-func (k ClientKey) IsSet() bool { return k.secret.IsSet() }
+func (k ClientKey) IsSet() bool { return k.held != nil }
+
+// Equal says whether both hold the same key. It is for tests.
+func (k ClientKey) Equal(l ClientKey) bool {
+	if k.held == nil || l.held == nil {
+		return k.held == l.held
+	}
+	key, ok := k.held.signer.(interface{ Equal(crypto.PrivateKey) bool })
+	return ok && key.Equal(l.held.signer) && k.held.id == l.held.id && k.held.algorithm == l.held.algorithm
+}
+
+// algorithms are those that the key may sign with, the first by default.
+func (k ClientKey) algorithms() []string {
+	if k.held.algorithm != "" {
+		return []string{k.held.algorithm}
+	}
+	return algorithmsOf(k.held.signer)
+}
+
+// algorithmsOf are the algorithms that fit a kind of key (RFC 7518, section
+// 3.1; RFC 8037, section 3.1).
+func algorithmsOf(key crypto.Signer) []string {
+	switch key.(type) {
+	case *rsa.PrivateKey:
+		return []string{"RS256", "PS256"}
+	case *ecdsa.PrivateKey:
+		return []string{"ES256"}
+	}
+	return []string{"EdDSA"}
+}
 
 func (k *ClientKey) decode(r *reader, path string, n *node) {
-	k.secret.decode(r, path, n)
+	text, found := r.secret(path, n, func(s string) string { return badlySized(s, maxClientKey) })
+	if !text.IsSet() {
+		return
+	}
+	held, flaw := parseClientKey(text.Reveal())
+	if flaw != "" {
+		r.problem(found, "%s", flaw)
+		return
+	}
+	k.held = held
+}
+
+// parseClientKey reads a key, or says what is wrong with it without repeating
+// any of it.
+func parseClientKey(text string) (*heldKey, string) {
+	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, "{") {
+		return parseJWK(text)
+	}
+	return parsePEM(text)
+}
+
+// parsePEM reads the one key of a text (RFC 7468).
+func parsePEM(text string) (*heldKey, string) {
+	const begin = "-----BEGIN "
+	if !strings.Contains(text, begin) {
+		return nil, "is neither a key in PEM, which begins with \"-----BEGIN PRIVATE KEY-----\" and has several lines, nor a JSON Web Key"
+	}
+	var keys []*pem.Block
+	blocks := 0
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		blocks++
+		if block.Type != "EC PARAMETERS" { // openssl ecparam -genkey puts them in front
+			keys = append(keys, block)
+		}
+	}
+	switch {
+	case blocks != strings.Count(text, begin):
+		return nil, "holds PEM that is broken or cut short"
+	case len(keys) != 1:
+		return nil, "must hold exactly one key, and no certificates beside it"
+	}
+	return parseBlock(keys[0])
+}
+
+// parseBlock reads a key by the label of its block.
+func parseBlock(block *pem.Block) (*heldKey, string) {
+	var key any
+	var err error
+	switch {
+	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
+		return nil, "is encrypted, and there is nobody to ask for the passphrase: write it with \"openssl pkey -in key.pem -out plain.pem\""
+	case block.Type == "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case block.Type == "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case block.Type == "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	default:
+		return nil, "is not a private key"
+	}
+	if err != nil {
+		return nil, "holds a private key that is malformed or of a kind that is not known"
+	}
+	return heldOf(key)
+}
+
+// parseJWK reads a private JSON Web Key (RFC 7517, section 4; RFC 7518, section
+// 6; RFC 8037, section 2).
+func parseJWK(text string) (*heldKey, string) {
+	// The limits of settings go for it, too: the library has none.
+	n, problem := parseJSON([]byte(text))
+	switch {
+	case problem != nil:
+		return nil, "is not a JSON Web Key: it is not valid JSON"
+	case slices.Contains(n.keys, "keys"):
+		return nil, "is a set of keys; give one of them"
+	}
+	var k jose.JSONWebKey
+	if err := k.UnmarshalJSON([]byte(text)); err != nil {
+		return nil, "is a JSON Web Key that is malformed or of a kind that is not known"
+	}
+	if k.IsPublic() {
+		return nil, "is a public key; the private one is needed"
+	}
+	held, flaw := heldOf(k.Key)
+	switch {
+	case flaw != "":
+		return nil, flaw
+	case k.Use != "" && k.Use != "sig":
+		return nil, `has a "use" other than "sig"`
+	case k.KeyID != "" && !only(k.KeyID, 256, printable):
+		return nil, `has a "kid" that is not up to 256 printable ASCII characters`
+	case k.Algorithm != "" && !slices.Contains(algorithmsOf(held.signer), k.Algorithm):
+		return nil, `has an "alg" other than ` + list(algorithmsOf(held.signer))
+	}
+	held.id, held.algorithm = k.KeyID, k.Algorithm
+	return held, ""
+}
+
+// heldOf checks what the parsers let pass.
+func heldOf(key any) (*heldKey, string) {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		return heldRSA(k)
+	case *ecdsa.PrivateKey:
+		return heldECDSA(k)
+	case ed25519.PrivateKey:
+		return &heldKey{signer: k}, ""
+	}
+	return nil, "is not an RSA, P-256 or Ed25519 key"
+}
+
+// heldRSA leaves out what the text gives as computed before, and computes it
+// once for all signatures.
+func heldRSA(given *rsa.PrivateKey) (*heldKey, string) {
+	if bits := given.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+		return nil, "is an RSA key of a size that is not from 2048 to 4096 bits"
+	}
+	k := &rsa.PrivateKey{PublicKey: given.PublicKey, D: given.D, Primes: given.Primes}
+	k.Precompute()
+	if k.Validate() != nil {
+		return nil, "is not a valid RSA key"
+	}
+	return &heldKey{signer: k}, ""
+}
+
+// heldECDSA computes the public key from the private one: a JSON Web Key may
+// give any.
+func heldECDSA(given *ecdsa.PrivateKey) (*heldKey, string) {
+	if given.Curve != elliptic.P256() {
+		return nil, "is on another curve than P-256"
+	}
+	d, err := given.Bytes()
+	if err != nil {
+		return nil, "is not a valid key"
+	}
+	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d)
+	if err != nil || !k.PublicKey.Equal(&given.PublicKey) {
+		return nil, "holds a private key and a public one that do not belong together"
+	}
+	return &heldKey{signer: k}, ""
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxString bounds a single string, secrets included.
+// maxString bounds a single string, secrets included and keys excepted.
 const maxString = 4096
 
 // decoder is a type that reads its own kind of value.
@@ -77,7 +77,10 @@ func (r *reader) is(path string, n *node, want kind) bool {
 }
 
 // text reads a string.
-func (r *reader) text(path string, n *node) (string, bool) {
+func (r *reader) text(path string, n *node) (string, bool) { return r.textWithout(path, n, flawed) }
+
+// textWithout reads a string in which no flaw is found.
+func (r *reader) textWithout(path string, n *node, flawed func(string) string) (string, bool) {
 	if !r.is(path, n, kindString) {
 		return "", false
 	}
@@ -90,15 +93,25 @@ func (r *reader) text(path string, n *node) (string, bool) {
 
 // flawed returns what no string in the settings may be, without repeating it.
 func flawed(s string) string {
+	if flaw := badlySized(s, maxString); flaw != "" {
+		return flaw
+	}
 	switch {
-	case s == "":
-		return "is empty; give a value or leave the key out"
-	case len(s) > maxString:
-		return "is longer than " + strconv.Itoa(maxString) + " bytes"
 	case strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		return "holds a line break or another control character"
 	case strings.ContainsRune(s, '\uFFFD'):
 		return "holds a character that is not valid Unicode"
+	}
+	return ""
+}
+
+// badlySized returns what is wrong with the length of a string.
+func badlySized(s string, most int) string {
+	switch {
+	case s == "":
+		return "is empty; give a value or leave the key out"
+	case len(s) > most:
+		return "is longer than " + strconv.Itoa(most) + " bytes"
 	}
 	return ""
 }

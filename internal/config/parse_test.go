@@ -186,10 +186,10 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		`providers[0].name: "A" is not up to 32 of a-z, 0-9 and "-"`,
 		`providers[0].issuer: must be an absolute address such as "https://id.example.com"`,
 		`providers[0].cluster: is required: the Envoy cluster for calls to the provider`,
-		`providers[0].client_id: is required: the client's name at the provider`,
-		`providers[0].client_auth: "basic" is not one of client_secret_basic, client_secret_post, none`,
-		`providers[0].scopes: must hold "openid"`,
+		`providers[0].client_id: is required: the client whose secret or key this is`,
+		`providers[0].client_auth: "basic" is not one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, none`,
 		`providers[0].scopes[1]: "profile" is given twice`,
+		`providers[0].scopes: must hold "openid"`,
 		`providers[0].algorithms[0]: "HS256" is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`,
 		`providers[0].leeway: 1h is more than 5m`,
 		`rules[1].match: needs at least one of hosts, paths and methods; every request is "paths": ["/*"]`,
@@ -246,7 +246,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil && len(err.(Problems)) == 0 {
 			t.Error("an error without a problem")
 		}
-		if err == nil && (len(c.Providers) != 1 || len(c.Hosts) == 0 || len(c.Session.Keys) == 0 || len(c.Session.Keys[0].Secret()) < 32) {
+		if err == nil && (len(c.Providers) == 0 || len(c.Hosts)+len(c.Outbound) == 0 || len(c.Session.Keys) == 0 || len(c.Session.Keys[0].Secret()) < 32) {
 			t.Errorf("accepted without what is required: %+v", c)
 		}
 	})

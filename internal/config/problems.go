@@ -135,6 +135,9 @@ func identifier(c byte) bool {
 	return lower(c) || upper(c) || digit(c) || c == '.' || c == '_' || c == '-'
 }
 
+// printable holds the characters of RFC 6749, appendix A (VSCHAR).
+func printable(c byte) bool { return c >= ' ' && c <= '~' }
+
 // token holds the characters of RFC 9110, section 5.6.2.
 func token(c byte) bool {
 	return lower(c) || upper(c) || digit(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0

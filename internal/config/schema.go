@@ -76,12 +76,12 @@ type Provider struct {
 	ClientAuth string `json:"client_auth"`
 
 	// ClientKey is the private key that `private_key_jwt` signs with: RSA of
-	// 2048 to 4096 bits, P-256 or Ed25519, in PEM (PKCS #8, PKCS #1 or SEC 1) or
-	// as a JSON Web Key; as `client_secret`, a variable of the VM or the key
-	// itself.
+	// 2048 to 4096 bits, P-256 or Ed25519, in PEM (PKCS #8, PKCS #1 or SEC 1,
+	// without a passphrase) or as a JSON Web Key, of at most 16384 bytes. As with
+	// `client_secret`, a variable of the VM or the key itself.
 	//
 	// Example: {"env": "SHOP_CLIENT_KEY"}
-	ClientKey ClientKey `json:"client_key" doc:"object"`
+	ClientKey ClientKey `json:"client_key"`
 
 	// ClientKeyID is the key's name at the provider (`kid`).
 	//
@@ -92,7 +92,7 @@ type Provider struct {
 	// ClientKeyAlgorithm is the algorithm that `private_key_jwt` signs with:
 	// `RS256`, `PS256`, `ES256` or `EdDSA`.
 	//
-	// Default: "RS256" for an RSA key, else the one that fits the key
+	// Default: the "alg" of a JSON Web Key, else "RS256" for an RSA key and the one that fits for any other
 	ClientKeyAlgorithm string `json:"client_key_algorithm"`
 
 	// ClientAssertionAudience is whom `client_secret_jwt` and `private_key_jwt`

@@ -12,6 +12,7 @@ import (
 // Secret is a text that is never printed. Every way of formatting it gives
 // "redacted"; Reveal is the one way to see it.
 type Secret struct {
+	hidden
 	// A pointer, because fmt prints the unexported fields of whatever struct a
 	// Secret ends up in without asking for its methods. It does not follow
 	// pointers there.
@@ -20,8 +21,17 @@ type Secret struct {
 
 const redacted = "redacted"
 
+// hidden is the part of a type by which it is never printed.
+type hidden struct{}
+
+func (hidden) String() string               { return redacted }
+func (hidden) GoString() string             { return redacted }
+func (hidden) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+func (hidden) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+func (hidden) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
 // NewSecret returns a secret.
-func NewSecret(text string) Secret { return Secret{&text} }
+func NewSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string {
@@ -38,33 +48,32 @@ func (s Secret) IsSet() bool { return s.text != nil }
 // the more the two have in common.
 func (s Secret) Equal(t Secret) bool { return s.IsSet() == t.IsSet() && s.Reveal() == t.Reveal() }
 
-func (Secret) String() string               { return redacted }
-func (Secret) GoString() string             { return redacted }
-func (Secret) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
-func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
 const secretForm = `must be {"env": "NAME"} or {"value": "…"}`
 
-// decode reads {"env": NAME} or {"value": …}. Nothing that is found here is
-// repeated, not even an unknown key: people put secrets in the wrong place.
-func (s *Secret) decode(r *reader, path string, n *node) {
+func (s *Secret) decode(r *reader, path string, n *node) { *s, _ = r.secret(path, n, flawed) }
+
+// secret reads {"env": NAME} or {"value": …} and says where the text was found.
+// Nothing of it is repeated, not even an unknown key: people put secrets in the
+// wrong place.
+func (r *reader) secret(path string, n *node, flawed func(string) string) (s Secret, found string) {
 	if n.kind != kindObject || len(n.items) != 1 {
 		r.problem(path, secretForm)
-		return
+		return s, path
 	}
 	switch n.keys[0] {
 	case "env":
-		*s = r.variable(at(path, "env"), n.items[0])
+		found = at(path, "env")
+		return r.variable(found, n.items[0], flawed), found
 	case "value":
-		*s = r.secretText(at(path, "value"), n.items[0])
-	default:
-		r.problem(path, secretForm)
+		found = at(path, "value")
+		return r.secretText(found, n.items[0], flawed), found
 	}
+	r.problem(path, secretForm)
+	return s, path
 }
 
 // variable reads the name of a variable and returns what is in it.
-func (r *reader) variable(path string, n *node) Secret {
+func (r *reader) variable(path string, n *node, flawed func(string) string) Secret {
 	name, ok := r.variableName(path, n)
 	if !ok {
 		return Secret{}
@@ -105,8 +114,8 @@ func shownVariable(name string) string {
 }
 
 // secretText reads a secret that is spelled out.
-func (r *reader) secretText(path string, n *node) Secret {
-	s, ok := r.text(path, n)
+func (r *reader) secretText(path string, n *node, flawed func(string) string) Secret {
+	s, ok := r.textWithout(path, n, flawed)
 	if !ok {
 		return Secret{}
 	}
@@ -133,9 +142,9 @@ func (k *Key) decode(r *reader, path string, n *node) {
 			k.ID, _ = r.text(here, item)
 		case "env":
 			k.Env, _ = r.variableName(here, item)
-			text[key] = r.variable(here, item)
+			text[key] = r.variable(here, item, flawed)
 		case "value":
-			k.Value = r.secretText(here, item)
+			k.Value = r.secretText(here, item, flawed)
 			text[key] = k.Value
 		}
 	})

@@ -189,7 +189,7 @@ func (s *schema) named(name string) (kind, inner string) {
 		return "duration", ""
 	case "Time":
 		return "time", ""
-	case "Secret":
+	case "Secret", "ClientKey":
 		return "secret", ""
 	case "HostPattern":
 		return "host", ""
