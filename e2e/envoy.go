@@ -34,7 +34,6 @@ type EnvoySetup struct {
 	IDP string // the provider's host:port
 
 	Port     int               // of the listener; the kernel picks one when 0 (ReservePort keeps one free)
-	TLS      *Authority        // the listener speaks TLS, and verifies certificates of this authority's if they are shown
 	AppHTTP2 bool              // the application speaks HTTP/2 only, as gRPC servers do
 	Filters  []object          // further filters, between the gate and the application
 	Clusters map[string]string // further clusters: name to host:port
@@ -249,10 +248,6 @@ func Bootstrap(s EnvoySetup) ([]byte, error) {
 	filters = append(filters, s.Filters...)
 	filters = append(filters, typed("envoy.filters.http.router",
 		"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router", nil))
-	chain := object{"filters": []object{connectionManager(s, filters)}}
-	if s.TLS != nil {
-		chain["transport_socket"] = s.TLS.downstream()
-	}
 
 	clusters, err := staticClusters(s)
 	if err != nil {
