@@ -17,7 +17,7 @@ const maxJOSEHeader = 2048
 // kind is a kind of token: what it is called in failures, how long one may be
 // in bytes, what its header may give as its type, and who can bring one. A token
 // of another kind is not taken for it (RFC 8725, section 3.11); one without a
-// type may be.
+// type is one of the type JWT.
 type kind struct {
 	asker asker
 	step  string
@@ -25,14 +25,36 @@ type kind struct {
 	types []string
 }
 
-func (k *kind) allows(typ any) bool {
-	s, ok := typ.(string)
+func (k *kind) allows(typ string) bool {
 	for _, allowed := range k.types {
-		if ok && strings.EqualFold(s, allowed) {
+		if typ == shortType(allowed) {
 			return true
 		}
 	}
 	return false
+}
+
+// shortType is a type in lower case, without the "application/" that may stand
+// before it (RFC 7515, section 4.1.9).
+func shortType(typ string) string {
+	typ = strings.ToLower(typ)
+	if short, ok := strings.CutPrefix(typ, "application/"); ok && !strings.Contains(short, "/") {
+		return short
+	}
+	return typ
+}
+
+// isAccessTokenType reports whether a type is the one of RFC 9068, section 2.1.
+func isAccessTokenType(typ string) bool { return typ == "at+jwt" }
+
+// typeOf is the type that a header gives, as shortType has it.
+func typeOf(header *jose.Header) (typ string, ok bool) {
+	value, there := header.ExtraHeaders[jose.HeaderType]
+	if !there {
+		return "jwt", true
+	}
+	typ, ok = value.(string)
+	return shortType(typ), ok
 }
 
 // signed is a compact JWS (RFC 7515) that was taken apart and is not verified
@@ -41,28 +63,44 @@ type signed struct {
 	asker asker
 	step  string
 	jws   *jose.JSONWebSignature
+	typ   string // see shortType
 	id    string // of the key
 	alg   jose.SignatureAlgorithm
+	key   *jose.JSONWebKey // the one that verified it
 }
 
 // parse takes a token apart. Only the algorithms of the settings are known to
-// it, and an extension that is marked critical and not known is refused by the
-// library (section 4.1.11).
+// it, and no extension: one that is marked critical is refused (section
+// 4.1.11), and so is the unencoded payload of RFC 7797.
 func (p *Provider) parse(k *kind, raw string) (*signed, error) {
+	return p.parseAs(k, raw, p.algorithms)
+}
+
+func (p *Provider) parseAs(k *kind, raw string, algorithms []jose.SignatureAlgorithm) (*signed, error) {
 	// The library reads the header before anything is verified, and by
 	// recursion: nesting that deep would end the VM.
 	if len(raw) > k.limit || strings.IndexByte(raw, '.') > maxJOSEHeader {
 		return nil, refuse(k.step, "too_large")
 	}
-	jws, err := jose.ParseSignedCompact(raw, p.algorithms)
+	if _, ok := split(raw); !ok {
+		return nil, refuse(k.step, "malformed_or_algorithm")
+	}
+	jws, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil || len(jws.Signatures) != 1 {
 		return nil, refuse(k.step, "malformed_or_algorithm")
 	}
 	header := jws.Signatures[0].Protected
-	if typ, ok := header.ExtraHeaders[jose.HeaderType]; ok && !k.allows(typ) {
+	for _, name := range []jose.HeaderKey{"crit", "b64"} {
+		if _, ok := header.ExtraHeaders[name]; ok {
+			return nil, refuse(k.step, "extension_unknown")
+		}
+	}
+	typ, ok := typeOf(&header)
+	if !ok || !k.allows(typ) {
 		return nil, refuse(k.step, "typ_differs")
 	}
-	return &signed{k.asker, k.step, jws, header.KeyID, jose.SignatureAlgorithm(header.Algorithm)}, nil
+	alg := jose.SignatureAlgorithm(header.Algorithm)
+	return &signed{asker: k.asker, step: k.step, jws: jws, typ: typ, id: header.KeyID, alg: alg}, nil
 }
 
 // unverified is what the token says, whoever made it: good for refusing a
@@ -81,6 +119,7 @@ func (p *Provider) verify(env flow.Env, t *signed) ([]byte, error) {
 	if err != nil {
 		return nil, refuse(t.step, "signature")
 	}
+	t.key = key
 	return payload, nil
 }
 

@@ -1,11 +1,14 @@
 package oidc
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
@@ -76,6 +79,19 @@ func (s *keySet) find(id string, alg jose.SignatureAlgorithm) (*jose.JSONWebKey,
 	return found, found != nil
 }
 
+// same reports whether two sets hold the same keys in the same order.
+func (s *keySet) same(other *keySet) bool {
+	return slices.EqualFunc(s.keys, other.keys, func(a, b jose.JSONWebKey) bool {
+		return a.KeyID == b.KeyID && a.Algorithm == b.Algorithm && sameKey(a.Key, b.Key)
+	})
+}
+
+// sameKey compares two public keys.
+func sameKey(a, b any) bool {
+	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b)
+}
+
 // fits reports whether a key may make signatures of an algorithm: by its own
 // "alg", where it has one, and by its kind.
 func fits(k *jose.JSONWebKey, alg jose.SignatureAlgorithm) bool {
@@ -113,7 +129,11 @@ func (p *Provider) fetchKeys(env flow.Env) error {
 	if err != nil {
 		return err
 	}
+	if p.keys == nil || !p.keys.same(keys) {
+		p.keysVersion++
+	}
 	p.keys, p.keysDue = keys, env.Now().Add(p.settings.KeysRefresh.Std())
+	p.keysUntil, p.keysTooOld = p.keysDue.Add(p.settings.KeysStale.Std()), false
 	p.keysFetched++
 	return nil
 }
@@ -125,6 +145,7 @@ type asker uint8
 const (
 	ofProvider  asker = iota // an answer of the provider's, or our own wish
 	ofStrangers              // what anybody can post
+	ofCallers                // tokens that callers bring
 	askers
 )
 
@@ -132,6 +153,9 @@ const (
 // fetched anew, at most once per interval and asker, however many ask at once.
 func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 	const step = "keys"
+	if err := p.awaitFresh(env, t.asker); err != nil {
+		return nil, err
+	}
 	begun, fetched, waited := env.Now(), p.keysFetched, false
 	for range 3 { // the one under way, another's, our own
 		if k, ok := p.keys.find(t.id, t.alg); ok {
@@ -160,6 +184,36 @@ func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 		return nil, outage(step, "not_refreshed")
 	}
 	return nil, refuse(step, "key_unknown")
+}
+
+// awaitFresh waits for keys that are too old to be fetched again, if that is
+// under way or due.
+func (p *Provider) awaitFresh(env flow.Env, a asker) error {
+	const step = "keys"
+	p.ageKeys(env.Now())
+	if !p.keysTooOld {
+		return nil
+	}
+	if p.Due(env.Now()) {
+		p.learning = true
+		env.Go(p.learn)
+	}
+	if p.learning {
+		if err := p.park(env, step, ParkTime, a); err != nil && !errors.Is(err, flow.ErrTimeout) {
+			return err
+		}
+	}
+	if p.keysTooOld {
+		return outage(step, "keys_too_old")
+	}
+	return nil
+}
+
+// ageKeys takes the keys out of use once they could not be read again for
+// longer than the settings allow: whoever cuts us off from the provider must
+// not keep a key alive that it has withdrawn.
+func (p *Provider) ageKeys(now time.Time) {
+	p.keysTooOld = p.keys != nil && !now.Before(p.keysUntil)
 }
 
 // forceKeys fetches the keys because of an id that is not known.

@@ -31,6 +31,9 @@ const (
 	MaxParked = 128
 	// maxStrangers is how many of these may wait on the word of strangers.
 	maxStrangers = MaxParked / 4
+	// maxCallers is how many more may wait with the token of a caller, for the
+	// provider or for its keys.
+	maxCallers = 1024
 )
 
 // Times between attempts to learn a provider's metadata and keys.
@@ -64,6 +67,9 @@ type Provider struct {
 	parked     [askers]int
 
 	keysFetched    int             // how often they were
+	keysVersion    int             // raised whenever they are others than before
+	keysUntil      time.Time       // how long they are used if they cannot be fetched again
+	keysTooOld     bool            // that time is over
 	unknownBecause string          // the reason that the last attempt to learn failed with
 	unusable       map[string]bool // optional endpoints that were reported as of no use
 }
@@ -84,11 +90,18 @@ func NewProvider(s *config.Provider, random io.Reader) *Provider {
 // Name returns the provider's name in the settings.
 func (p *Provider) Name() string { return p.settings.Name }
 
+// Issuer returns the provider's issuer, as its tokens name it.
+func (p *Provider) Issuer() string { return p.settings.Issuer }
+
+// Leeway returns how far the provider's clock may be from ours.
+func (p *Provider) Leeway() time.Duration { return p.settings.Leeway.Std() }
+
 // Known reports whether metadata and keys are there.
 func (p *Provider) Known() bool { return p.meta != nil && p.keys != nil }
 
 // Due reports whether it is time to call Learn.
 func (p *Provider) Due(now time.Time) bool {
+	p.ageKeys(now) // it is asked at each tick
 	return !p.learning && (!now.Before(p.metaDue) || !now.Before(p.keysDue))
 }
 
@@ -185,7 +198,7 @@ func (p *Provider) awaitFor(env flow.Env, a asker) error {
 // park waits for the end of an attempt to learn, with a bounded number of
 // others.
 func (p *Provider) park(env flow.Env, step string, d time.Duration, a asker) error {
-	if p.Parked() >= MaxParked || a == ofStrangers && p.parked[a] >= maxStrangers {
+	if p.full(a) {
 		return outage(step, "too_many_waiting")
 	}
 	p.parked[a]++
@@ -193,5 +206,20 @@ func (p *Provider) park(env flow.Env, step string, d time.Duration, a asker) err
 	return env.Wait(&p.learned, d)
 }
 
+// full reports whether no more may wait. Callers take no place of a login's.
+func (p *Provider) full(a asker) bool {
+	switch a {
+	case ofCallers:
+		return p.parked[a] >= maxCallers
+	case ofStrangers:
+		if p.parked[a] >= maxStrangers {
+			return true
+		}
+	}
+	return p.parked[ofProvider]+p.parked[ofStrangers] >= MaxParked
+}
+
 // Parked returns how many requests wait for the provider or its keys.
-func (p *Provider) Parked() int { return p.parked[ofProvider] + p.parked[ofStrangers] }
+func (p *Provider) Parked() int {
+	return p.parked[ofProvider] + p.parked[ofStrangers] + p.parked[ofCallers]
+}
