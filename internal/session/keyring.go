@@ -35,6 +35,7 @@ const (
 	PurposeSignOut  Purpose = "sign-out"
 	PurposeShared   Purpose = "shared" // what the workers of a gate share
 	PurposeStore    Purpose = "store"  // what several gates share
+	PurposeProof    Purpose = "proof"  // what a proof of possession has to repeat
 	purposeVerifier Purpose = "pkce-verifier"
 	purposeNonce    Purpose = "nonce"
 	purposeStored   Purpose = "stored-ticket" // the mark of a ticket for a stored session
@@ -75,7 +76,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		}
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
-			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeShared, PurposeStore,
+			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeShared, PurposeStore, PurposeProof,
 			purposeVerifier, purposeNonce, purposeStored,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)
