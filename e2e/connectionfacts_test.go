@@ -58,7 +58,9 @@ func (f connectionFacts) attribute(path string, header http.Header, certificate 
 func (f connectionFacts) get(path string, header http.Header, certificate ...tls.Certificate) (*http.Response, string) {
 	f.t.Helper()
 	req := must(http.NewRequest("GET", f.base+path, nil))(f.t)
-	req.Header = header
+	if header != nil {
+		req.Header = header
+	}
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certificate}}
 	defer transport.CloseIdleConnections()
 	res, err := transport.RoundTrip(req)
@@ -81,7 +83,8 @@ func (f connectionFacts) certificates(a *authority) {
 		want  map[string]string
 	}{
 		"none": {nil, map[string]string{
-			"mtls": `"\x00"`, "sha256_peer_certificate_digest": `""`, "uri_san_peer_certificate": `""`, "dns_san_peer_certificate": `""`}},
+			"mtls": `"\x00"`, "sha256_peer_certificate_digest": noAttribute,
+			"uri_san_peer_certificate": noAttribute, "dns_san_peer_certificate": noAttribute}},
 		"one of the authority's": {[]tls.Certificate{known}, map[string]string{
 			"mtls": `"\x01"`, "sha256_peer_certificate_digest": digest(known),
 			"uri_san_peer_certificate": `"spiffe://example.com/one"`, "dns_san_peer_certificate": `"one.example.com"`}},
