@@ -36,21 +36,21 @@ func (a *answer) goodFor(id questionID, now time.Time) bool {
 	return a.id == id && now.Before(a.good)
 }
 
-// claim says who is asking.
-type claim struct {
+// lease says who is asking.
+type lease struct {
 	id      questionID
 	holder  uint64
 	overdue time.Time
 }
 
-func (c *claim) inForce(now time.Time) bool {
+func (c *lease) inForce(now time.Time) bool {
 	return now.Before(c.overdue) && !c.overdue.After(now.Add(longestClaim))
 }
 
 // record is what a slot holds.
 type record struct {
 	round  uint64 // how many claims there were: it tells answers asked for later from earlier ones
-	claim  claim
+	claim  lease
 	answer answer
 }
 
@@ -72,7 +72,7 @@ func decodeRecord(b []byte) (r record) {
 		return r
 	}
 	r.round = binary.BigEndian.Uint64(b)
-	r.claim = claim{questionID(b[8:24]), binary.BigEndian.Uint64(b[24:]), readTime(b[32:])}
+	r.claim = lease{questionID(b[8:24]), binary.BigEndian.Uint64(b[24:]), readTime(b[32:])}
 	r.answer = answer{questionID(b[40:56]), binary.BigEndian.Uint64(b[56:]), readTime(b[64:]), b[recordHead:]}
 	return r
 }

@@ -207,7 +207,7 @@ func (o *Once) takeTurn(q *query, holder uint64, now time.Time) (next turn, r re
 			return turnAlone, r // a newer configuration has the place
 		}
 		r.round++
-		r.claim = claim{q.id, holder, now.Add(q.limit)}
+		r.claim = lease{q.id, holder, now.Add(q.limit)}
 		if o.write(slot, r.encode(), cas) {
 			return turnAsk, r
 		}
@@ -272,7 +272,7 @@ func (o *Once) conclude(a *answer, holder uint64, answered bool) {
 		r := decodeRecord(plain)
 		ours := r.claim.id == a.id && r.claim.holder == holder
 		if ours {
-			r.claim = claim{}
+			r.claim = lease{}
 		}
 		leave := answered && (r.answer.id != a.id || r.answer.round <= a.round)
 		if leave {
