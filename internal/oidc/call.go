@@ -88,8 +88,12 @@ func (p *Provider) call(env flow.Fetcher, step string, e endpoint, c flow.Call, 
 }
 
 // post sends a form with the client's authentication.
-func (p *Provider) post(env flow.Fetcher, step string, e endpoint, form url.Values, maxBody int, accept ...int) (flow.Response, error) {
-	header := append(p.authenticate(form),
+func (p *Provider) post(env flow.Env, step string, e endpoint, form url.Values, maxBody int, accept ...int) (flow.Response, error) {
+	header, err := p.authenticate(step, e, form, env.Now())
+	if err != nil {
+		return flow.Response{}, err
+	}
+	header = append(header,
 		httpmsg.Field{Name: "content-type", Value: "application/x-www-form-urlencoded"})
 	return p.call(env, step, e, flow.Call{
 		Method: "POST", Header: header, Body: []byte(form.Encode()), MaxBody: maxBody,

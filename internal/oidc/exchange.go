@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"encoding/base64"
 	"net/url"
 	"strconv"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/flow"
-	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // Tokens is what a provider gives for a code (RFC 6749, section 5.1; Core,
@@ -20,6 +18,7 @@ type Tokens struct {
 	ID       string
 	Refresh  string
 	Lifetime time.Duration // of the access token; 0: not told
+	Scope    []string      // of the access token; nil: not told
 }
 
 // String never shows a token.
@@ -29,12 +28,27 @@ func (Tokens) String() string { return "tokens(redacted)" }
 func (Tokens) GoString() string { return "tokens(redacted)" }
 
 type tokenDocument struct {
-	AccessToken  string      `json:"access_token"`
-	TokenType    string      `json:"token_type"`
-	IDToken      string      `json:"id_token"`
-	RefreshToken string      `json:"refresh_token"`
-	ExpiresIn    json.Number `json:"expires_in"`
-	Error        string      `json:"error"`
+	AccessToken     string      `json:"access_token"`
+	TokenType       string      `json:"token_type"`
+	IssuedTokenType string      `json:"issued_token_type"`
+	IDToken         string      `json:"id_token"`
+	RefreshToken    string      `json:"refresh_token"`
+	ExpiresIn       json.Number `json:"expires_in"`
+	Scope           scopeText   `json:"scope"`
+	Error           string      `json:"error"`
+}
+
+// scopeText is a list of scopes, which a space separates (RFC 6749, section
+// 3.3). In any other form it counts as not told: no token depends on it.
+type scopeText []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *scopeText) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil && text != "" {
+		*s = strings.Fields(text)
+	}
+	return nil
 }
 
 // Exchange turns a code into tokens (RFC 6749, section 4.1.3; RFC 7636,
@@ -90,7 +104,10 @@ func readTokens(step string, doc *tokenDocument) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	return Tokens{Access: doc.AccessToken, ID: doc.IDToken, Refresh: doc.RefreshToken, Lifetime: lifetime}, nil
+	return Tokens{
+		Access: doc.AccessToken, ID: doc.IDToken, Refresh: doc.RefreshToken,
+		Lifetime: lifetime, Scope: doc.Scope,
+	}, nil
 }
 
 // lifetime is the access token's, or 0 where it is not told.
@@ -106,24 +123,6 @@ func (d *tokenDocument) lifetime(step string) (time.Duration, error) {
 	return time.Duration(min(seconds, year)) * time.Second, nil
 }
 
-// authenticate adds the client's credentials to a form, or returns the header
-// that carries them (RFC 6749, section 2.3.1).
-func (p *Provider) authenticate(form url.Values) httpmsg.Fields {
-	id, secret := p.settings.ClientID, p.settings.ClientSecret.Reveal()
-	switch p.settings.ClientAuth {
-	case "client_secret_basic":
-		// The section has both encoded as in a form before they are joined.
-		pair := url.QueryEscape(id) + ":" + url.QueryEscape(secret)
-		return httpmsg.Fields{{Name: "authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}}
-	case "client_secret_post":
-		form.Set("client_id", id)
-		form.Set("client_secret", secret)
-	default:
-		form.Set("client_id", id)
-	}
-	return nil
-}
-
 // visible reports whether s can stand in a header as it is: visible ASCII
 // only, as RFC 6749 appendix A has every token.
 func visible(s string) bool {
@@ -136,12 +135,12 @@ func visible(s string) bool {
 }
 
 // knownErrors are the codes of RFC 6749 sections 4.1.2.1 and 5.2, of RFC 7009
-// section 2.2.1, and of Core section 3.1.2.6.
+// section 2.2.1, of RFC 8693 section 2.2.2, and of Core section 3.1.2.6.
 var knownErrors = map[string]bool{
 	"access_denied": true, "account_selection_required": true, "consent_required": true,
 	"interaction_required": true, "invalid_client": true, "invalid_grant": true,
 	"invalid_request": true, "invalid_request_object": true, "invalid_request_uri": true,
-	"invalid_scope": true, "login_required": true, "registration_not_supported": true,
+	"invalid_scope": true, "invalid_target": true, "login_required": true, "registration_not_supported": true,
 	"request_not_supported": true, "request_uri_not_supported": true, "server_error": true,
 	"temporarily_unavailable": true, "unauthorized_client": true,
 	"unsupported_grant_type": true, "unsupported_response_type": true,

@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestARefreshSendsTheTokenAndNoScope(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != (Tokens{Access: "at-1", ID: "x.y.z", Refresh: "rt-1", Lifetime: 5 * time.Minute}) {
+	if !reflect.DeepEqual(got, Tokens{Access: "at-1", ID: "x.y.z", Refresh: "rt-1", Lifetime: 5 * time.Minute}) {
 		t.Error("the tokens are not those of the answer")
 	}
 	v := form(t, f.last)

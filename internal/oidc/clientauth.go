@@ -1,0 +1,140 @@
+package oidc
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/url"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// assertionType is what a client_assertion is (RFC 7523, section 2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// assertionLifetime is how long an assertion is good: enough for one call.
+const assertionLifetime = time.Minute
+
+// authenticate adds the client's credentials to a form for an endpoint, or
+// returns the field that carries them (RFC 6749, section 2.3; Core, section 9).
+func (p *Provider) authenticate(step string, e endpoint, form url.Values, now time.Time) (httpmsg.Fields, error) {
+	id, secret := p.settings.ClientID, p.settings.ClientSecret.Reveal()
+	if p.settings.ClientAuth == "client_secret_basic" {
+		// RFC 6749, section 2.3.1 has both encoded as in a form before they are
+		// joined.
+		pair := url.QueryEscape(id) + ":" + url.QueryEscape(secret)
+		return httpmsg.Fields{{Name: "authorization", Value: "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}}, nil
+	}
+	form.Set("client_id", id)
+	switch p.settings.ClientAuth {
+	case "client_secret_post":
+		form.Set("client_secret", secret)
+	case "client_secret_jwt", "private_key_jwt":
+		assertion, err := p.assertion(e, now)
+		if err != nil {
+			// Nothing was sent, and nobody has refused anything.
+			return nil, outage(step, "assertion_not_made")
+		}
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", assertion)
+	}
+	return nil, nil
+}
+
+type assertionHeader struct {
+	Algorithm string `json:"alg"`
+	Type      string `json:"typ"`
+	KeyID     string `json:"kid,omitempty"`
+}
+
+type assertionClaims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	ID       string `json:"jti"`
+	IssuedAt int64  `json:"iat"`
+	Expires  int64  `json:"exp"`
+}
+
+// assertion is a JWT by which the client proves itself once (RFC 7523, section
+// 3).
+func (p *Provider) assertion(e endpoint, now time.Time) (string, error) {
+	unique := make([]byte, 16)
+	if _, err := io.ReadFull(p.random, unique); err != nil {
+		return "", err
+	}
+	claims := assertionClaims{
+		Issuer: p.settings.ClientID, Subject: p.settings.ClientID, Audience: p.settings.Issuer,
+		ID:       base64.RawURLEncoding.EncodeToString(unique),
+		IssuedAt: now.Unix(), Expires: now.Add(assertionLifetime).Unix(),
+	}
+	if p.settings.ClientAssertionAudience == "endpoint" {
+		claims.Audience = e.scheme + "://" + e.authority + e.path
+	}
+	if p.settings.ClientAuth == "client_secret_jwt" {
+		return signCompact(assertionHeader{Algorithm: "HS256", Type: "JWT"}, claims, p.signBySecret)
+	}
+	header := assertionHeader{p.settings.ClientKeyAlgorithm, "JWT", p.settings.ClientKeyID}
+	return signCompact(header, claims, p.signByKey)
+}
+
+// signCompact makes the compact serialisation of a JWS (RFC 7515, section 7.1).
+func signCompact(header assertionHeader, claims assertionClaims, sign func(input []byte) ([]byte, error)) (string, error) {
+	h, err := json.Marshal(header)
+	if err != nil {
+		return "", err
+	}
+	c, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	input := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
+	signature, err := sign([]byte(input))
+	if err != nil {
+		return "", err
+	}
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+// signBySecret signs by HS256 (RFC 7518, section 3.2).
+func (p *Provider) signBySecret(input []byte) ([]byte, error) {
+	mac := hmac.New(sha256.New, []byte(p.settings.ClientSecret.Reveal()))
+	mac.Write(input)
+	return mac.Sum(nil), nil
+}
+
+// signByKey signs by the algorithm of the settings (RFC 7518, sections 3.3 to
+// 3.5; RFC 8037, section 3.1). Of these PS256 alone draws from our randomness:
+// RS256 and EdDSA need none, and Go's ES256 takes nobody's but its own.
+func (p *Provider) signByKey(input []byte) ([]byte, error) {
+	digest := sha256.Sum256(input)
+	switch key := p.settings.ClientKey.Signer().(type) {
+	case *rsa.PrivateKey:
+		var opts crypto.SignerOpts = crypto.SHA256
+		if p.settings.ClientKeyAlgorithm == "PS256" {
+			opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+		}
+		return key.Sign(p.random, digest[:], opts)
+	case *ecdsa.PrivateKey:
+		r, s, err := ecdsa.Sign(p.random, key, digest[:])
+		if err != nil {
+			return nil, err
+		}
+		signature := make([]byte, 64) // both halves in full length, section 3.4
+		r.FillBytes(signature[:32])
+		s.FillBytes(signature[32:])
+		return signature, nil
+	case ed25519.PrivateKey:
+		return ed25519.Sign(key, input), nil
+	}
+	return nil, errors.New("there is no key")
+}
