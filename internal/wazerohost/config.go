@@ -38,6 +38,16 @@ const (
 	FailOpen
 )
 
+// Direction says what a listener is for, in Envoy's numbers.
+type Direction int
+
+// The directions of listeners.
+const (
+	Unspecified Direction = iota
+	Inbound
+	Outbound
+)
+
 // Level is a log level as proxy_log counts them.
 type Level int
 
@@ -88,6 +98,8 @@ type Config struct {
 	PluginConfig []byte
 	VMConfig     []byte
 	Env          map[string]string // what environ_get tells the module
+
+	Direction Direction // the listener's traffic_direction
 
 	Clusters map[string]Cluster
 	Upstream http.Handler // the application behind the filter; nil answers 404

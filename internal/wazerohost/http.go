@@ -21,7 +21,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 	worker := h.workers[int(h.next.Add(1)-1)%len(h.workers)]
 	s := h.open(worker, headers, !hasBody, func(s *Stream) {
-		s.protocol, s.remote = r.Proto, r.RemoteAddr
+		s.protocol, s.peer = r.Proto, peerOf(r)
 		s.request.out.discard, s.response.out.discard = true, true
 	})
 	if s == nil {

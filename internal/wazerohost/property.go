@@ -66,6 +66,9 @@ func (s *Stream) property(path []string) ([]byte, bool) {
 	if len(path) == 3 && path[1] == "headers" {
 		return s.headerProperty(path[0], path[2])
 	}
+	if len(path) == 2 && path[0] == "connection" {
+		return s.connectionProperty(path[1])
+	}
 	request := func(name string) ([]byte, bool) {
 		value, ok := s.request.log.get(name)
 		return []byte(value), ok
@@ -91,13 +94,13 @@ func (s *Stream) property(path []string) ([]byte, bool) {
 		code, err := strconv.ParseInt(s.response.log.value(":status"), 10, 64)
 		return int64Property(code), err == nil
 	case "source.address":
-		return []byte(s.remote), true
+		return []byte(s.remote()), true
 	case "source.port":
-		_, port, _ := net.SplitHostPort(s.remote)
+		_, port, _ := net.SplitHostPort(s.remote())
 		n, err := strconv.ParseInt(port, 10, 64)
 		return int64Property(n), err == nil
-	case "connection.mtls":
-		return []byte{0}, true
+	case "xds.listener_direction":
+		return int64Property(int64(s.host.cfg.Direction)), true
 	}
 	return nil, false
 }

@@ -79,7 +79,8 @@ type Stream struct {
 	ctx    *moduleContext // nil where no VM serves
 
 	request, response direction
-	protocol, remote  string
+	protocol          string
+	peer              Peer
 	filterState       map[string][]byte
 
 	replyQueued bool // send_local_response was called
@@ -97,7 +98,7 @@ type Stream struct {
 }
 
 func (w *worker) newStream() *Stream {
-	s := &Stream{host: w.host, worker: w, protocol: "HTTP/1.1", remote: "127.0.0.1:40000"}
+	s := &Stream{host: w.host, worker: w, protocol: "HTTP/1.1"}
 	s.cond = sync.NewCond(&s.mu)
 	for _, d := range []*direction{&s.request, &s.response} {
 		d.s, d.out = s, &message{mu: &s.mu, cond: s.cond}

@@ -196,6 +196,27 @@ func TestALocalReplyToGRPCIsTrailersOnly(t *testing.T) {
 	}
 }
 
+// The answers are those of real Envoys; e2e asks them the same.
+func TestWhatIsKnownAsGRPCAndHowItsMessageIsWritten(t *testing.T) {
+	type answer struct {
+		Status                    int
+		GRPC, Message, Type, Body string
+	}
+	grpc := answer{200, "16", "a%25%C3%A4%7E", "application/grpc", ""}
+	plain := answer{401, "", "", "text/plain", "a%ä~"}
+	for contentType, want := range map[string]answer{
+		"application/grpc": grpc, "application/grpc+proto": grpc,
+		"application/grpc;charset=x": plain, "Application/Grpc": plain, "application/grpc-web": plain, "application/grpc-web-text+proto": plain,
+	} {
+		r := newRig(t, "request_headers: quiet reply 401 16 a%ä~")
+		o := wantKind(t, r.get([2]string{"content-type", contentType}), Replied)
+		got := answer{o.Status, o.Header("grpc-status"), o.Header("grpc-message"), o.Header("content-type"), string(o.Body)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", contentType, diff)
+		}
+	}
+}
+
 func TestAReplyToHEADKeepsItsLengthAndLosesItsBody(t *testing.T) {
 	r := newRig(t, "request_headers: quiet reply 200 -1 hello")
 	s := r.Open(0, [][2]string{{":method", "HEAD"}, {":path", "/"}, {":authority", "a"}}, true)

@@ -1,6 +1,7 @@
 package wazerohost
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -137,6 +138,8 @@ func (s *Stream) renderReply(r localReply) (*headerMap, []byte) {
 	return m, r.body
 }
 
+// isGRPC knows the two spellings that Envoy knows: gRPC-Web is answered like any
+// other request.
 func (s *Stream) isGRPC() bool {
 	kind := s.request.log.value("content-type")
 	return kind == "application/grpc" || strings.HasPrefix(kind, "application/grpc+")
@@ -152,10 +155,24 @@ func (s *Stream) renderGRPC(m *headerMap, r localReply) *headerMap {
 	m.set("content-type", "application/grpc")
 	m.set("grpc-status", strconv.Itoa(int(code)))
 	if len(r.body) > 0 {
-		m.set("grpc-message", string(r.body))
+		m.set("grpc-message", grpcMessage(r.body))
 	}
 	m.remove("content-length")
 	return m
+}
+
+// grpcMessage encodes a text as Envoy does, which takes the tilde for what
+// cannot be printed.
+func grpcMessage(text []byte) string {
+	var b strings.Builder
+	for _, c := range text {
+		if c < ' ' || c >= '~' || c == '%' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // grpcStatusOf maps a code as gRPC's HTTP status mapping says.
