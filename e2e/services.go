@@ -14,6 +14,8 @@ import (
 type Service struct {
 	Provider   *Provider
 	ID, Secret string
+	Auth       string     // how it proves who it is; client_secret_basic when empty
+	Key        *ClientKey // what it signs with instead of a secret
 }
 
 // KeycloakService is one of the services in testdata/keycloak.
