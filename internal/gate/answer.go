@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,10 @@ type failure struct {
 	retry      string // where a person may try again; "" for nowhere
 	retryAfter int    // seconds; 0 to say nothing
 	final      bool   // trying again does not help
+
+	code   string // the error code for whoever sent a token (RFC 6750, section 3.1); "" for none
+	scope  string // the scopes that it takes
+	signIn bool   // a session would do: pages of scripts are told where one begins
 
 	logged  string        // the reason for the log, where the caller is not told it
 	cause   string        // what the reason comes of, in snake_case; "" where it says all
@@ -40,28 +45,45 @@ const retryAfter = 5
 // is no person who opens a page. It logs nothing.
 func (g *Gate) fail(q *request, f failure) Verdict {
 	r := &Respond{Status: f.status, Reason: f.reason}
-	if httpmsg.GRPC(q.Request) {
-		r.GRPC = grpcStatus(f.status)
-	}
-	if httpmsg.Navigation(q.Request) {
+	switch {
+	case httpmsg.GRPC(q.Request):
+		r = g.failGRPC(q, f)
+	case httpmsg.Navigation(q.Request):
 		r.Body, r.Header = page.Error(page.ErrorPage{
 			Title: g.settings.SignIn.Title, Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry,
 			Cause: f.cause, Figures: f.figures,
 		})
-	} else {
+	default:
 		r.Body, r.Header = page.Problem(page.ProblemDetails{
 			Status: f.status, Reason: f.reason, RequestID: q.ID(), Cause: f.cause, Figures: f.figures,
+			Extra: g.signInExtra(q, &f),
 		})
 	}
-	if f.status == 401 {
+	if f.status == 401 || f.code != "" {
 		// RFC 9110, section 15.5.2: a 401 names a way to authenticate; RFC
 		// 6750, section 3: without an error code where nothing was sent.
-		r.Header = append(r.Header, httpmsg.Field{Name: "www-authenticate", Value: "Bearer"})
+		r.Header = append(r.Header, g.challenges(q, &f)...)
 	}
+	r.Header = append(r.Header, g.crossOrigin(q)...)
 	if f.retryAfter > 0 {
 		r.Header = append(r.Header, httpmsg.Field{Name: "retry-after", Value: strconv.Itoa(f.retryAfter)})
 	}
 	return Verdict{Respond: r}
+}
+
+// signInExtra tells a script where a person can sign in, to return to the page
+// that it belongs to.
+func (g *Gate) signInExtra(q *request, f *failure) map[string]string {
+	if !f.signIn || !q.authority.ours {
+		return nil
+	}
+	at := g.origin(q) + g.paths.start
+	if from, once := q.Header.Only("referer"); once {
+		if rd, err := g.ownReturn(q, from); err == nil {
+			at += "?" + url.Values{"rd": {rd}}.Encode()
+		}
+	}
+	return map[string]string{"sign_in_url": at}
 }
 
 // refuseLogin answers a login that cannot go on, and logs why. Where the page
@@ -98,8 +120,11 @@ var ourFault = map[string]bool{
 	"provider_unsupported_grant_type": true, "provider_invalid_scope": true,
 }
 
-func (g *Gate) providerFailure(requestID string, err error) {
-	e := Event{Event: EventProviderFailure, Reason: oidc.Reason(err), Provider: g.provider.Name(), RequestID: requestID}
+// providerFailure logs what the provider where people sign in failed with.
+func (g *Gate) providerFailure(requestID string, err error) { g.failureOf(g.provider, requestID, err) }
+
+func (g *Gate) failureOf(p *oidc.Provider, requestID string, err error) {
+	e := Event{Event: EventProviderFailure, Reason: oidc.Reason(err), Provider: p.Name(), RequestID: requestID}
 	var f *oidc.Failure
 	if errors.As(err, &f) {
 		e.Step = f.Step
@@ -143,19 +168,4 @@ func redirect(to, reason string, header httpmsg.Fields) Verdict {
 		{Name: "referrer-policy", Value: "no-referrer"},
 	}, header...)
 	return Verdict{Respond: &Respond{Status: 303, Header: fields, Reason: reason}}
-}
-
-// grpcStatus is the gRPC status for an HTTP one.
-func grpcStatus(status int) int {
-	switch status {
-	case 401:
-		return 16 // unauthenticated
-	case 403:
-		return 7 // permission denied
-	case 503:
-		return 14 // unavailable
-	case 400, 404, 405, 421:
-		return 3 // invalid argument
-	}
-	return 13 // internal
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/postern-auth/postern/internal/config"
@@ -124,7 +125,7 @@ func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failu
 			return g.unbound(q, l, f)
 		}
 		g.tell(q.Request, EventLoginRestarted, f.forLog())
-		return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1})
+		return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1, Scopes: l.Scopes})
 	})
 }
 
@@ -177,7 +178,7 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 	}
 	// Only now, and whatever comes of it: a code is for one use.
 	g.used.add(a.app.ID)
-	s, err := g.redeem(env, q, a.code, a.proof)
+	s, err := g.redeem(env, q, &a)
 	if err != nil {
 		return g.providerRefused(q, err, a.to)
 	}
@@ -185,14 +186,14 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 }
 
 // redeem exchanges a code and verifies all that comes back.
-func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof) (*session.Session, error) {
+func (g *Gate) redeem(env flow.Env, q *request, a *arrival) (*session.Session, error) {
 	// Before the provider is asked: a logout that comes meanwhile ends it too.
 	now := env.Now()
-	t, err := g.provider.Exchange(env, code, g.redirectURI(q), proof.Verifier)
+	t, err := g.provider.Exchange(env, a.code, g.redirectURI(q), a.proof.Verifier)
 	if err != nil {
 		return nil, err
 	}
-	id, err := g.provider.VerifyIDToken(env, t.ID, proof.Nonce, t.Access)
+	id, err := g.provider.VerifyIDToken(env, t.ID, a.proof.Nonce, t.Access)
 	if err != nil {
 		return nil, err
 	}
@@ -201,9 +202,11 @@ func (g *Gate) redeem(env flow.Env, q *request, code string, proof session.Proof
 		return nil, err
 	}
 	s := &session.Session{
-		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(proof.Nonce), Claims: claims,
+		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(a.proof.Nonce), Claims: claims,
 		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh, AccessExpires: accessExpires(now, t),
+		Asked: a.app.Scopes,
 	}
+	g.noteScopes(s, t)
 	return s, g.beginSession(s, now)
 }
 
@@ -218,6 +221,28 @@ func (g *Gate) beginSession(s *session.Session, now time.Time) error {
 	s.Provider, s.Issuer, s.ClientID = p.Name, p.Issuer, p.ClientID
 	s.Begun, s.Confirmed, s.Seen = moment, moment, moment
 	return nil
+}
+
+// noteScopes notes which scopes were granted. A provider that does not say has
+// granted all that was asked for (RFC 6749, section 5.1).
+func (g *Gate) noteScopes(s *session.Session, t oidc.Tokens) {
+	usual := g.settings.Providers[0].Scopes
+	granted := t.Scope
+	if granted == nil {
+		granted = append(slices.Clone(usual), s.Asked...)
+	}
+	s.Scopes = nil
+	if len(granted) != len(usual) || slices.ContainsFunc(usual, func(u string) bool { return !slices.Contains(granted, u) }) {
+		s.Scopes = granted
+	}
+}
+
+// granted are the scopes that a session has.
+func (g *Gate) granted(s *session.Session) []string {
+	if s.Scopes != nil {
+		return s.Scopes
+	}
+	return g.settings.Providers[0].Scopes
 }
 
 // accessExpires is when an access token expires that was got at a time, in

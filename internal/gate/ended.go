@@ -88,8 +88,10 @@ func (g *Gate) Due() (due []flow.Func) {
 	if g.store != nil {
 		due = g.storeDue(g.now())
 	}
-	if g.provider.Due(g.now()) {
-		due = append(due, g.provider.Learn)
+	for i := range g.settings.Providers {
+		if p := g.providers[g.settings.Providers[i].Name]; p.Due(g.now()) {
+			due = append(due, p.Learn)
+		}
 	}
 	return due
 }

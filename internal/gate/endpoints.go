@@ -13,14 +13,14 @@ import (
 
 // paths are the gate's own addresses.
 type paths struct {
-	prefix, signIn, start, callback, ticket, signOut, signedOut, userinfo, frontchannel, backchannel string
+	prefix, signIn, start, callback, ticket, signOut, signedOut, auth, userinfo, frontchannel, backchannel string
 }
 
 func newPaths(prefix string) paths {
 	return paths{
 		prefix: prefix, signIn: prefix + "/sign_in", start: prefix + "/start",
 		callback: prefix + "/callback", ticket: prefix + "/ticket",
-		signOut: prefix + "/sign_out", signedOut: prefix + "/signed_out", userinfo: prefix + "/userinfo",
+		signOut: prefix + "/sign_out", signedOut: prefix + "/signed_out", auth: prefix + "/auth", userinfo: prefix + "/userinfo",
 		frontchannel: prefix + "/frontchannel_logout", backchannel: prefix + "/backchannel_logout",
 	}
 }
@@ -31,9 +31,24 @@ func (p *paths) own(path string) bool {
 	return strings.HasPrefix(path, p.prefix) && (len(path) == len(p.prefix) || path[len(p.prefix)] == '/')
 }
 
+// isAuth reports whether a path is the one that other proxies ask, which may go
+// on with the path of the request that it is about.
+func (p *paths) isAuth(path string) bool {
+	rest, ok := strings.CutPrefix(path, p.auth)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
 // serve answers a request for one of the gate's own endpoints.
 func (g *Gate) serve(q *request) (Verdict, Flow) {
+	if g.paths.isAuth(q.target.Path) { // by whatever method the request has that it is about
+		return g.serveAuth(q)
+	}
 	methods, answer := g.endpoint(q.target.Path)
+	if answer != nil {
+		if v, ok := g.answerPreflight(q, methods); ok {
+			return v, nil
+		}
+	}
 	switch {
 	case answer == nil:
 		return g.fail(q, failure{status: 404, reason: "no_such_endpoint"}), nil
@@ -77,11 +92,12 @@ func (g *Gate) wrongMethod(q *request, allow string) Verdict {
 }
 
 // returnParameter reads the address that a browser wants to be sent to, from
-// the rd parameter. Without one, or where it is not safe, it is "/".
+// the rd parameter, or, without one, from a trusted peer. Where there is none,
+// or where it is not safe, it is "/".
 func (g *Gate) returnParameter(q *request) (rd string, given bool) {
 	values, err := url.ParseQuery(q.target.Query)
 	if err != nil || len(values["rd"]) == 0 {
-		return "/", false
+		return g.wantedOf(q), false
 	}
 	rd, err = g.ownReturn(q, values.Get("rd"))
 	if err != nil || len(values["rd"]) > 1 {
@@ -177,6 +193,6 @@ func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
 			{Name: "cache-control", Value: "no-store"},
 			{Name: "x-content-type-options", Value: "nosniff"},
 		}
-		return Verdict{Respond: &Respond{Status: 200, Header: append(header, g.freshCookies(q, o)...), Body: body, Reason: "userinfo"}}, nil
+		return Verdict{Respond: &Respond{Status: 200, Header: append(append(header, g.crossOrigin(q)...), g.freshCookies(q, o)...), Body: body, Reason: "userinfo"}}, nil
 	})
 }

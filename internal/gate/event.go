@@ -28,6 +28,8 @@ const (
 	EventLoginRestarted  = "login_restarted"
 	EventRequestRefused  = "request_refused"
 	EventSessionRefused  = "session_refused"
+	EventTokenRefused    = "token_refused"
+	EventOutboundRefused = "outbound_refused" // a request of the application's could not be given a token
 	EventSessionTrimmed  = "session_trimmed"
 	EventProviderFailure = "provider_failure"
 	EventSessionRenewed  = "session_renewed"

@@ -15,9 +15,11 @@ package gate
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/postern-auth/postern/internal/bearer"
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -35,6 +37,9 @@ type Deps struct {
 	Log    func(Event)
 	Shared shared.Memory // what all workers of this host share
 	Signal shared.Signal
+
+
+	Connection Connection
 }
 
 // Gate is one configuration at work. It is used from one thread.
@@ -49,7 +54,7 @@ type Gate struct {
 	jar      session.Jar
 	cache    *session.Cache[*opened]
 	used     *usedLogins
-	provider *oidc.Provider
+	provider *oidc.Provider // where people sign in
 	endings  *shared.Endings
 	renewals *shared.Renewals
 	store    *store                 // nil without one
@@ -58,6 +63,12 @@ type Gate struct {
 	paths    paths
 	strip    httpmsg.NameSet
 	callback string // the origin that receives the provider's answers, or ""
+
+	providers     map[string]*oidc.Provider // by name
+	tokens        *bearer.Verifier          // nil where no tokens are accepted
+	forwardsToken bool                      // the application is given a token in its Authorization field
+	relay         *relay                    // nil where the settings have no outbound
+	connection    Connection
 
 	authority authority // the last request's
 }
@@ -81,14 +92,22 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		jar:      session.NewJar(c.Session.Cookie.Name),
 		cache:    session.NewCache[*opened](c.Session.CacheBytes),
 		used:     newUsedLogins(),
-		provider: oidc.NewProvider(&c.Providers[0], d.Random),
 		renewing: map[renewalOf]*renewal{},
 		rules:    policy.Compile(c),
 		paths:    newPaths(c.PathPrefix),
 		strip:    stripSet(c),
 		callback: c.PublicURL,
+
+		providers:     map[string]*oidc.Provider{},
+		forwardsToken: slices.Contains(c.Forward.AccessToken, "authorization"),
+		connection:    d.Connection,
 	}
-	g.provider.OnFailure = func(err error) { g.providerFailure("", err) }
+	for i := range c.Providers {
+		p := oidc.NewProvider(&c.Providers[i], d.Random)
+		p.OnFailure = func(err error) { g.failureOf(p, "", err) }
+		g.providers[p.Name()] = p
+	}
+	g.provider = g.providers[c.Providers[0].Name]
 	p := &c.Providers[0]
 	sealer := shared.Sealer{
 		Memory: d.Shared, Keys: ring, Random: d.Random,
@@ -97,6 +116,13 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	g.endings = shared.NewEndings(sealer, d.Signal, c.Session.Lifetime.Std())
 	g.renewals = shared.NewRenewals(sealer)
 	g.store = newStore(c, ring, sealer)
+	g.tokens = bearer.New(bearer.Config{
+		Settings: c, Provider: func(name string) *oidc.Provider { return g.providers[name] },
+		Sealer: sealer, Identify: g.identifyToken,
+	})
+	if len(c.Outbound) > 0 {
+		g.relay = newRelay(g, sealer)
+	}
 	return g, nil
 }
 
@@ -129,7 +155,7 @@ func (g *Gate) Interval() time.Duration {
 // OwnsCookie reports whether a cookie of the given name is the gate's: an
 // application neither sees nor sets it.
 func (g *Gate) OwnsCookie(name string) bool {
-	return g.jar.Owns(name) || name == g.bindingName()
+	return g.jar.Owns(name) || name == g.bindingName() || name == g.needName()
 }
 
 // request is a request whose target, authority and cookies are understood.
@@ -156,6 +182,8 @@ type cookies struct {
 	session  session.Reader
 	binding  string
 	bindings int    // how many cookies of the binding's name came
+	need     string // what a subrequest found missing
+	needs    int
 	rest     string // the application's, as one field value
 	ours     bool   // some were ours, so that only the rest goes on
 }
@@ -167,6 +195,10 @@ func (g *Gate) readCookies(f httpmsg.Fields) (c cookies) {
 			c.binding, c.bindings = value, c.bindings+1
 			return true
 		}
+		if name == g.needName() {
+			c.need, c.needs = value, c.needs+1
+			return true
+		}
 		return c.session.Take(name, value)
 	})
 	return c
@@ -175,12 +207,15 @@ func (g *Gate) readCookies(f httpmsg.Fields) (c cookies) {
 // Handle decides a request: by the Verdict, or, where that needs the network,
 // by the Flow.
 func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
+	if g.relay != nil && g.relay.concerns(r) {
+		return g.relay.handle(r)
+	}
 	q, reason := g.read(r)
 	if reason != "" {
 		g.tell(r, EventRequestRefused, reason)
 		return g.fail(&q, failure{status: 400, reason: reason, retry: "/"}), nil
 	}
-	own := g.paths.own(q.target.Path)
+	own := g.paths.own(q.target.Path) || g.describes(q.target.Path)
 	need := policy.Need{}
 	if !own {
 		need = g.need(&q)
@@ -189,8 +224,22 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 		g.tell(r, EventRequestRefused, "host_not_allowed")
 		return g.fail(&q, failure{status: 421, reason: "host_not_allowed"}), nil
 	}
-	if own {
+	switch {
+	case own:
 		return g.serve(&q)
+	case need.Tokens && !need.Anyone:
+		cred, err := bearer.Read(q.Header, q.target.Query)
+		if err != nil {
+			return g.refuseToken(&q, err), nil
+		}
+		if cred.Token != "" {
+			return g.withToken(&q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) {
+				return g.decideToken(&q, t, err), nil
+			})
+		}
+	}
+	if need.NoCookie {
+		return g.decide(&q, need, nil, nil)
 	}
 	o, err := g.open(&q)
 	if !g.waits(o, err, need.Anyone) {
@@ -211,8 +260,10 @@ func (g *Gate) decide(q *request, need policy.Need, o *opened, err error) (Verdi
 	switch {
 	case out != nil:
 		return g.unavailable(q, out), nil
+	case g.passesPreflight(q):
+		return g.forward(q, nil), nil
 	case need.NoSignIn || !httpmsg.Navigation(q.Request):
-		return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session"}), err), nil
+		return g.withClearedCookies(q, g.anonymous(q, need), err), nil
 	}
 	if !g.reaches(q.target.Path) {
 		g.tell(q.Request, EventRequestRefused, "outside_cookie_path")
@@ -226,6 +277,18 @@ func (g *Gate) decide(q *request, need policy.Need, o *opened, err error) (Verdi
 		return g.withClearedCookies(q, v, err), nil
 	}
 	return v, func(env flow.Env) Verdict { return g.withClearedCookies(q, rest(env), err) }
+}
+
+// anonymous answers a request that brings nothing by which somebody could be
+// known, and whose sender opens no page.
+func (g *Gate) anonymous(q *request, need policy.Need) Verdict {
+	switch {
+	case need.Tokens && bearer.InQuery(q.target.Query):
+		return g.refuseToken(q, &bearer.Refusal{Code: bearer.InvalidRequest, Reason: "token_in_query"})
+	case need.NoCookie:
+		return g.fail(q, failure{status: 401, reason: "no_token"})
+	}
+	return g.fail(q, failure{status: 401, reason: "no_session", signIn: true})
 }
 
 // reaches reports whether browsers send the session's cookie to a path (RFC

@@ -66,11 +66,13 @@ func scalar(v gjson.Result) (string, bool) {
 	return "", false
 }
 
-// identity is what the application is told of a session. No value holds a
-// control character: they are handed to the host without another look.
-func (g *Gate) identity(s *session.Session) (fields httpmsg.Fields) {
+// identity is what the application is told of whom a session or a token is of:
+// what is known of them, and the access token with its scheme, "" where there
+// is none. No value holds a control character: they are handed to the host
+// without another look.
+func (g *Gate) identity(claims map[string]session.Claim, scheme, accessToken string) (fields httpmsg.Fields) {
 	for header, name := range g.settings.Forward.Headers {
-		claim, ok := s.Claims[name]
+		claim, ok := claims[name]
 		if !ok || len(claim.Values) == 0 {
 			continue
 		}
@@ -79,13 +81,13 @@ func (g *Gate) identity(s *session.Session) (fields httpmsg.Fields) {
 		fields = append(fields, httpmsg.Field{Name: header, Value: fieldValue(claim)})
 	}
 	sort.Slice(fields, func(i, j int) bool { return fields[i].Name < fields[j].Name })
-	if s.AccessToken == "" {
+	if accessToken == "" {
 		return fields
 	}
 	for _, header := range g.settings.Forward.AccessToken {
-		value := s.AccessToken
+		value := accessToken
 		if header == "authorization" {
-			value = "Bearer " + value
+			value = scheme + value
 		}
 		fields = append(fields, httpmsg.Field{Name: header, Value: value})
 	}

@@ -45,7 +45,31 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 		return g.begin(q, session.Login{Return: g.returnTo(q, start.Return)})
 	}
 	rd, _ := g.returnParameter(q)
-	return g.begin(q, session.Login{Return: rd})
+	need, clear := g.takeNeed(q)
+	begin := func() (Verdict, Flow) {
+		return withFields(clear)(g.begin(q, session.Login{Return: rd, Scopes: need.Scopes}))
+	}
+	if need.Renew {
+		return g.renewAndReturn(q, rd, clear, begin)
+	}
+	return begin()
+}
+
+// withFields has the answer that a decision leads to carry further fields.
+func withFields(fields httpmsg.Fields) func(Verdict, Flow) (Verdict, Flow) {
+	return func(v Verdict, rest Flow) (Verdict, Flow) {
+		switch {
+		case len(fields) == 0:
+		case rest != nil:
+			return v, func(env flow.Env) Verdict {
+				v, _ := withFields(fields)(rest(env), nil)
+				return v
+			}
+		case v.Respond != nil:
+			v.Respond.Header = append(v.Respond.Header, fields...)
+		}
+		return v, rest
+	}
 }
 
 // begin sends the browser to the provider, or to our own callback host, where
@@ -65,7 +89,7 @@ func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
 		return g.internal(q), nil
 	}
 	return Verdict{}, func(env flow.Env) Verdict {
-		to, err := g.provider.AuthorizationURL(env, g.redirectURI(q), state, proof)
+		to, err := g.provider.AuthorizationURL(env, g.redirectURI(q), state, proof, l.AskedScopes())
 		if err != nil {
 			return g.providerRefused(q, err, l.Destination())
 		}
@@ -103,7 +127,7 @@ func (g *Gate) beginElsewhere(q *request, l session.Login) Verdict {
 	start, header := session.Start{Return: l.Return, Made: g.now().Unix()}, httpmsg.Fields(nil)
 	var err error
 	if g.tickets() {
-		start.App, header, err = g.beginApplication(q, l.Attempt)
+		start.App, header, err = g.beginApplication(q, l)
 	} else if strings.HasPrefix(l.Return, "/") {
 		start.Return = g.origin(q) + l.Return
 	}
@@ -137,9 +161,26 @@ func (g *Gate) bindingName() string {
 	return "__Host-postern-login"
 }
 
+// needName is the name of the cookie that says what a session lacks.
+func (g *Gate) needName() string {
+	if g.settings.InsecureHTTPCookies {
+		return "postern-need"
+	}
+	return "__Host-postern-need"
+}
+
+func (g *Gate) setNeed(value string, lifetime time.Duration) httpmsg.Field {
+	return g.setOwn(g.needName(), value, lifetime)
+}
+
 func (g *Gate) setBinding(value string, lifetime time.Duration) httpmsg.Field {
+	return g.setOwn(g.bindingName(), value, lifetime)
+}
+
+// setOwn sets a cookie that is for this host alone.
+func (g *Gate) setOwn(name, value string, lifetime time.Duration) httpmsg.Field {
 	return httpmsg.Field{Name: "set-cookie", Value: httpmsg.SetCookie{
-		Name: g.bindingName(), Value: value, Path: "/", MaxAge: lifetime,
+		Name: name, Value: value, Path: "/", MaxAge: lifetime,
 		SameSite: httpmsg.SameSiteLax, Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
 	}.String()}
 }

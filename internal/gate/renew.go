@@ -314,6 +314,9 @@ func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*sess
 	if t.Refresh != "" {
 		n.RefreshToken = t.Refresh
 	}
+	if t.Scope != nil {
+		g.noteScopes(n, t)
+	}
 	err := g.reclaim(env, n, t)
 	if oidc.Temporary(err) || unforeseen(err) {
 		// The old refresh token is used up, so the new one must not be lost.

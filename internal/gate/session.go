@@ -112,7 +112,7 @@ func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
 // newOpened reckons what follows from a session.
 func (g *Gate) newOpened(s *session.Session) *opened {
 	set := &g.settings.Session
-	o := &opened{session: s, identity: g.identity(s), renew: g.renewalOf(s), names: endingsOf(s)}
+	o := &opened{session: s, identity: g.identity(s.Claims, "Bearer ", s.AccessToken), renew: g.renewalOf(s), names: endingsOf(s)}
 	o.watch.opened = o
 	o.ends = s.Begun.Time().Add(set.Lifetime.Std())
 	if s.Until != 0 && s.Until.Time().Before(o.ends) {

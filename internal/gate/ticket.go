@@ -27,12 +27,12 @@ func (g *Gate) party() []byte {
 }
 
 // beginApplication begins a login at the application's host.
-func (g *Gate) beginApplication(q *request, attempt int) (*session.Application, httpmsg.Fields, error) {
+func (g *Gate) beginApplication(q *request, l session.Login) (*session.Application, httpmsg.Fields, error) {
 	b, header, err := g.bind(q)
 	if err != nil {
 		return nil, nil, err
 	}
-	a := session.Application{Origin: g.origin(q), Party: g.party(), Attempt: attempt}
+	a := session.Application{Origin: g.origin(q), Party: g.party(), Attempt: l.Attempt, Scopes: l.Scopes}
 	a, err = g.keys.BeginApplication(b, a, g.provider.Name(), g.clientID(), g.random)
 	return &a, header, err
 }
@@ -97,7 +97,7 @@ func (g *Gate) serveTicket(q *request) (Verdict, Flow) {
 	if why != "" {
 		return g.refuseTicket(q, why, ""), nil
 	}
-	l := &session.Login{Return: t.Return, BoundAt: t.App.BoundAt, Attempt: t.App.Attempt}
+	l := &session.Login{Return: t.Return, BoundAt: t.App.BoundAt, Attempt: t.App.Attempt, Scopes: t.App.Scopes}
 	b := g.binding(q)
 	if b == nil {
 		return g.unbound(q, l, g.unboundFailure(q, ""))

@@ -37,6 +37,7 @@ var (
 type Forward struct {
 	Remove []string       // header fields to take out, first
 	Set    httpmsg.Fields // header fields to put in, replacing all of the name; without control characters
+	Plain  bool           // nothing else about the request and its answer is ours
 	Cookie *string        // what is left of the cookies, where ours were among them; "" for none
 
 	// Response makes Set-Cookie fields for the application's own answer. It is

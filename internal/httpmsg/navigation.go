@@ -40,6 +40,25 @@ func GRPC(r *Request) bool {
 	return rest == "" || strings.IndexByte("+-; \t", rest[0]) >= 0
 }
 
+// The content types of gRPC-Web, without the message's own encoding.
+const (
+	GRPCWeb     = "application/grpc-web"
+	GRPCWebText = "application/grpc-web-text"
+)
+
+// WebEncoding returns which of GRPCWeb and GRPCWebText a gRPC call has, whose
+// client reads the status from the end of the body; ok is false for any other.
+func WebEncoding(r *Request) (encoding string, ok bool) {
+	contentType, _ := r.Header.Get("content-type")
+	contentType = trimBlank(contentType)
+	for _, encoding := range []string{GRPCWebText, GRPCWeb} {
+		if hasPrefixFold(contentType, encoding) {
+			return encoding, true
+		}
+	}
+	return "", false
+}
+
 // scripted knows the mark that script libraries put on their requests.
 // Android's web views set the field too, to their own name, on navigations.
 func scripted(f Fields) bool {

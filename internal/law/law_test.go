@@ -32,10 +32,11 @@ var allowed = map[string][]string{
 	"page":    {"httpmsg"},
 	"policy":  {"config"},
 	"session": {"httpmsg"},
-	"shared":  {"session"},
+	"shared":  {"flow", "session"},
 	"oidc":    {"config", "flow", "httpmsg", "session"},
 	"webdis":  {"config", "flow", "httpmsg"},
-	"gate":    {"config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"},
+	"bearer":  {"config", "flow", "httpmsg", "oidc", "session", "shared"},
+	"gate":    {"bearer", "config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"},
 }
 
 func imports(t *testing.T) map[string][]string {

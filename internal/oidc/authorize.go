@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/flow"
@@ -9,9 +10,9 @@ import (
 )
 
 // AuthorizationURL returns the address that asks the provider to sign somebody
-// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. It waits for
-// the provider to be known.
-func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, proof session.Proof) (string, error) {
+// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. The scopes are
+// asked for beside the settings' ones. It waits for the provider to be known.
+func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, proof session.Proof, scopes []string) (string, error) {
 	if err := p.await(env); err != nil {
 		return "", err
 	}
@@ -19,7 +20,7 @@ func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, pro
 		"response_type":         {"code"},
 		"client_id":             {p.settings.ClientID},
 		"redirect_uri":          {redirectURI},
-		"scope":                 {strings.Join(p.settings.Scopes, " ")},
+		"scope":                 {strings.Join(append(slices.Clone(p.settings.Scopes), scopes...), " ")},
 		"state":                 {state},
 		"nonce":                 {proof.Nonce},
 		"code_challenge":        {proof.Challenge()},

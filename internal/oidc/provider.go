@@ -90,6 +90,9 @@ func NewProvider(s *config.Provider, random io.Reader) *Provider {
 // Name returns the provider's name in the settings.
 func (p *Provider) Name() string { return p.settings.Name }
 
+// Settings returns the provider's settings.
+func (p *Provider) Settings() *config.Provider { return p.settings }
+
 // Issuer returns the provider's issuer, as its tokens name it.
 func (p *Provider) Issuer() string { return p.settings.Issuer }
 

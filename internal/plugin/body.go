@@ -104,6 +104,9 @@ func (s *stream) OnHttpRequestTrailers(int) types.Action {
 	if s.state != forwarded {
 		return types.ActionPause
 	}
+	if s.plain {
+		return types.ActionContinue
+	}
 	trailers, err := abi.AppendHeaderPairs(nil, abi.RequestTrailers)
 	for _, p := range trailers {
 		if err == nil && s.plugin.gate.Strips(p[0]) {

@@ -72,11 +72,10 @@ const (
 	directionOutbound = 2
 )
 
-// listenerOutbound reports whether the request at hand came to a listener for
-// what applications send; known is false where the listener does not say what
-// it is for. Envoy answers within a stream only, not while it hands over the
-// settings.
-func listenerOutbound() (outbound, known bool) {
+// Outbound reports whether the request at hand came to a listener for what
+// applications send; known is false where the listener does not say what it is
+// for. Envoy answers within a stream only, not while it hands over the settings.
+func (connection) Outbound() (outbound, known bool) {
 	value := attribute("xds", "listener_direction")
 	if len(value) != 8 {
 		return false, false

@@ -63,7 +63,7 @@ func TestWhichWayAListenerLooks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, _ := abitest.New(t)
 			h.Properties = map[string]string{"xds.listener_direction": test.answer}
-			if outbound, known := listenerOutbound(); outbound != test.outbound || known != test.known {
+			if outbound, known := (connection{}).Outbound(); outbound != test.outbound || known != test.known {
 				t.Errorf("outbound %v, known %v", outbound, known)
 			}
 		})

@@ -77,7 +77,7 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 	p.exact()
 	p.gate, err = gate.New(settings, gate.Deps{
 		Now: p.clock, Clock: p.exact, Random: rand.Reader, Log: p.tell,
-		Shared: &memory{}, Signal: newSignal(),
+		Shared: &memory{}, Signal: newSignal(), Connection: connection{},
 	})
 	if err != nil {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())

@@ -11,7 +11,7 @@ import (
 // from setting cookies of our names, and adds those that the gate has for the
 // browser. Our own answers pass here as well.
 func (s *stream) OnHttpResponseHeaders(int, bool) types.Action {
-	if s.state != forwarded {
+	if s.state != forwarded || s.plain {
 		return types.ActionContinue
 	}
 	s.askForCookies()

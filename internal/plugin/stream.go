@@ -26,6 +26,7 @@ type stream struct {
 	state  state
 	task   *flow.Task
 
+	plain   bool                  // it goes on, and nothing about its answer is ours
 	ours    bool                  // it asked for its body: it is answered here, whatever comes
 	reading *reading              // while it waits for its body
 	asks    func() httpmsg.Fields // for the cookies of its answer; nil once it has
@@ -126,7 +127,7 @@ func (s *stream) carryOut(v gate.Verdict) {
 	if v.Forward != nil && v.Respond == nil && v.Body == nil && !s.ours {
 		err := edit(v.Forward)
 		if err == nil {
-			s.state, s.asks = forwarded, v.Forward.Response
+			s.state, s.asks, s.plain = forwarded, v.Forward.Response, v.Forward.Plain
 			s.plugin.watched.add(s, v.Forward.Watch)
 			return
 		}

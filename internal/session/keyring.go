@@ -33,6 +33,7 @@ const (
 	PurposeStart    Purpose = "start"
 	PurposeTicket   Purpose = "ticket"
 	PurposeSignOut  Purpose = "sign-out"
+	PurposeNeed     Purpose = "need"
 	PurposeShared   Purpose = "shared" // what the workers of a gate share
 	PurposeStore    Purpose = "store"  // what several gates share
 	PurposeProof    Purpose = "proof"  // what a proof of possession has to repeat
@@ -76,7 +77,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		}
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
-			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeShared, PurposeStore, PurposeProof,
+			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeNeed, PurposeShared, PurposeStore, PurposeProof,
 			purposeVerifier, purposeNonce, purposeStored,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)

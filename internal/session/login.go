@@ -98,11 +98,23 @@ type Login struct {
 	BoundAt  int64  `json:"m"`           // when that binding was made, seconds since 1970
 	Attempt  int    `json:"a,omitempty"` // how often this login was begun anew
 
+	// Scopes are those that are asked for beside the settings' ones.
+	Scopes []string `json:"x,omitempty"`
+
 	// App is the login of another host that this one is for; nil where the
 	// session will be of this host.
 	App *Application `json:"o,omitempty"`
 
 	keyID string
+}
+
+// AskedScopes are the scopes that are asked for beside the settings' ones, on
+// whichever host the login began.
+func (l *Login) AskedScopes() []string {
+	if l.App != nil {
+		return l.App.Scopes
+	}
+	return l.Scopes
 }
 
 // Proof is what a login shows the provider: the PKCE verifier (RFC 7636) and

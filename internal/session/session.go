@@ -37,6 +37,8 @@ type Session struct {
 	AuthTime  int64  `json:"au,omitempty"` // seconds since 1970; 0: not told
 
 	Claims map[string]Claim `json:"c,omitempty"`
+	Scopes []string         `json:"sc,omitempty"` // that were granted, where they are others than the settings ask for
+	Asked  []string         `json:"sa,omitempty"` // that the login asked for beside those
 
 	AccessToken   string `json:"at,omitempty"`
 	AccessExpires int64  `json:"ax,omitempty"` // seconds since 1970; 0: not told

@@ -21,6 +21,7 @@ type Application struct {
 	Bound     []byte `json:"b"`           // hash of the binding's secret
 	BoundAt   int64  `json:"m"`           // when that binding was made, seconds since 1970
 	Attempt   int    `json:"a,omitempty"` // how often this login was begun anew
+	Scopes    []string `json:"x,omitempty"` // asked for beside the settings' ones
 	Challenge string `json:"c,omitempty"` // RFC 7636, section 4.2; not in a ticket
 	Nonce     string `json:"n,omitempty"` // OpenID Connect Core, section 3.1.2.1; not in a ticket
 }
@@ -87,7 +88,7 @@ func (r *Keyring) ProveApplication(b *Binding, a *Application, provider, clientI
 func (l *Login) Application(origin string, party []byte) Application {
 	return Application{
 		Origin: origin, Party: party, ID: l.ID, Key: l.keyID,
-		Bound: l.Bound, BoundAt: l.BoundAt, Attempt: l.Attempt,
+		Bound: l.Bound, BoundAt: l.BoundAt, Attempt: l.Attempt, Scopes: l.Scopes,
 	}
 }
 

@@ -1,0 +1,101 @@
+package bearer
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// MaxToken is the longest token that is looked at, in bytes.
+const MaxToken = 16 << 10
+
+// Credential is a token as a request brings it.
+type Credential struct {
+	Token string
+	DPoP  bool // under the scheme DPoP (RFC 9449, section 7.1), else Bearer
+}
+
+// Read returns the token that a request brings in its Authorization field (RFC
+// 6750, section 2.1); the zero Credential where it brings none. Another scheme
+// is none of ours. A request with two tokens, or with one that is malformed, is
+// refused: whoever is behind us might read another one.
+func Read(h httpmsg.Fields, query string) (c Credential, err error) {
+	fields := 0
+	for i := range h {
+		if h[i].Name != "authorization" {
+			continue
+		}
+		fields++
+		read, ours := credential(h[i].Value)
+		switch {
+		case !ours && !strings.Contains(h[i].Value, ","):
+			continue // Basic and the like
+		case !ours || read.Token == "" || c.Token != "":
+			return Credential{}, refuse(InvalidRequest, "authorization_malformed")
+		}
+		c = read
+	}
+	switch {
+	case c.Token == "":
+		return c, nil
+	case fields > 1:
+		return Credential{}, refuse(InvalidRequest, "two_credentials")
+	case len(c.Token) > MaxToken:
+		return Credential{}, refuse(InvalidToken, "too_large")
+	case InQuery(query):
+		return Credential{}, refuse(InvalidRequest, "two_tokens")
+	}
+	return c, nil
+}
+
+// credential reads one Authorization field. A scheme of ours without a proper
+// token gives the empty one.
+func credential(value string) (c Credential, ours bool) {
+	scheme, token, _ := strings.Cut(strings.Trim(value, " \t"), " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+	case strings.EqualFold(scheme, "DPoP"):
+		c.DPoP = true
+	default:
+		return Credential{}, false
+	}
+	if token = strings.TrimLeft(token, " "); token68(token) {
+		c.Token = token
+	}
+	return c, true
+}
+
+// token68 is RFC 9110, section 11.2.
+func token68(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for i := range len(body) {
+		c := body[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.IndexByte("-._~+/", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return body != ""
+}
+
+// InQuery reports whether a query holds a token (RFC 6750, section 2.3): it
+// would end up in logs and in the browser's history, and is never accepted.
+func InQuery(query string) bool {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.ContainsAny(name, "%+") {
+			if plain, err := url.QueryUnescape(name); err == nil {
+				name = plain
+			}
+		}
+		if name == "access_token" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,270 @@
+package gate
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/bearer"
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// demands are what a subrequest demands beside a session or a token, in its
+// query, as oauth2-proxy's and EasyAuth's users write it: one of each list.
+type demands struct {
+	groups, emails, domains []string
+	roles, scopes           [][]string
+}
+
+// readDemands reads a subrequest's query. A parameter that is not known is
+// refused: a restriction that nobody enforces is none.
+func readDemands(query string) (d demands, reason string) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return d, "query_malformed"
+	}
+	for name, given := range values {
+		switch name {
+		case "allowed_groups":
+			d.groups = listed(given)
+		case "allowed_emails":
+			d.emails = listed(given)
+		case "allowed_email_domains":
+			d.domains = listed(given)
+		case "role":
+			d.roles = alternatives(given)
+		case "scope":
+			d.scopes = alternatives(given)
+		default:
+			return d, "parameter_unknown"
+		}
+	}
+	return d, ""
+}
+
+// listed reads lists that are separated by commas. One that was given and is
+// empty is not nil: nobody is in it.
+func listed(given []string) []string {
+	all := []string{}
+	for _, one := range given {
+		for _, word := range strings.Split(one, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				all = append(all, word)
+			}
+		}
+	}
+	return all
+}
+
+// alternatives reads values with a bar between what may stand for each other.
+func alternatives(given []string) (all [][]string) {
+	for _, one := range given {
+		all = append(all, strings.Split(one, "|"))
+	}
+	return all
+}
+
+// known is what is known of whoever sent a request, be it a session's person
+// or a token's caller.
+type known struct {
+	claims map[string]session.Claim
+	scopes []string
+	asked  []string // scopes that a login asked for beside the usual ones
+}
+
+// lacks returns why the demands are not met, or "". Where scopes are all that is
+// missing, they are returned too.
+func (d *demands) lacks(k *known) (reason string, scopes []string) {
+	email := strings.ToLower(k.claims["email"].First())
+	switch {
+	case d.groups != nil && !anyOf(d.groups, k.claims["groups"].Values):
+		return "group_missing", nil
+	case d.emails != nil && !slices.ContainsFunc(d.emails, func(e string) bool { return email != "" && strings.ToLower(e) == email }):
+		return "email_not_allowed", nil
+	case d.domains != nil && !inDomain(d.domains, email):
+		return "email_domain_not_allowed", nil
+	}
+	for _, roles := range d.roles {
+		if !anyOf(roles, k.claims["roles"].Values) {
+			return "role_missing", nil
+		}
+	}
+	for _, some := range d.scopes {
+		if !anyOf(some, k.scopes) {
+			scopes = append(scopes, some[0])
+		}
+	}
+	if scopes != nil {
+		return "scope_missing", scopes
+	}
+	return "", nil
+}
+
+func anyOf(wanted, have []string) bool {
+	return slices.ContainsFunc(wanted, func(w string) bool { return w != "" && slices.Contains(have, w) })
+}
+
+// inDomain reports whether an address, in lower case, is in one of the domains;
+// ".example.com" and "*.example.com" stand for those below it. An address with
+// several at signs is in none: readers differ about where its domain begins.
+func inDomain(domains []string, email string) bool {
+	local, domain, ok := strings.Cut(email, "@")
+	if !ok || local == "" || domain == "" || strings.Contains(domain, "@") {
+		return false
+	}
+	return slices.ContainsFunc(domains, func(d string) bool {
+		d = strings.ToLower(strings.TrimPrefix(d, "*"))
+		if strings.HasPrefix(d, ".") {
+			return strings.HasSuffix(domain, d) && len(domain) > len(d)
+		}
+		return d == "" || domain == d // "" was "*"
+	})
+}
+
+// serveAuth answers another proxy's subrequest: by a status, without a redirect.
+// Behind Envoy's ext_authz the path of the request itself follows, and its query
+// is the application's.
+func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
+	var d demands
+	if q.target.Path == g.paths.auth {
+		var reason string
+		if d, reason = readDemands(q.target.Query); reason != "" {
+			g.tell(q.Request, EventRequestRefused, reason)
+			return g.fail(q, failure{status: 400, reason: reason}), nil
+		}
+	}
+	if g.tokens != nil {
+		cred, err := bearer.Read(q.Header, "")
+		if err != nil {
+			return g.refuseToken(q, err), nil
+		}
+		if cred.Token != "" {
+			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) {
+				return g.answerForToken(q, &d, t, err), nil
+			})
+		}
+	}
+	o, err := g.open(q)
+	several := o != nil && q.cookies.session.Sent(1)
+	switch {
+	case several && !g.waits(o, err, true):
+		return g.answerForSession(q, &d, o, err), nil
+	case several && o.due(g.now()):
+		return g.curable(q, "renewal_needed", session.Need{Renew: true}), nil
+	case !g.waits(o, err, false):
+		return g.answerForSession(q, &d, o, err), nil
+	}
+	return Verdict{}, g.afterWait(q, o, err, false, func(o *opened, err error) (Verdict, Flow) {
+		return g.answerForSession(q, &d, o, err), nil
+	})
+}
+
+// answerForToken answers a subrequest that brings a token.
+func (g *Gate) answerForToken(q *request, d *demands, t *bearer.Caller, err error) Verdict {
+	if err != nil {
+		return g.refuseToken(q, err)
+	}
+	k := known{claims: t.Claims, scopes: t.Token.Scopes}
+	reason, scopes := d.lacks(&k)
+	switch {
+	case scopes != nil:
+		g.tell(q.Request, EventRequestRefused, reason)
+		return g.fail(q, failure{status: 403, reason: reason, code: bearer.InsufficientScope, scope: strings.Join(scopes, " ")})
+	case reason != "":
+		return g.forbidden(q, reason)
+	}
+	return g.authorized(t.Identity, nil)
+}
+
+// answerForSession answers a subrequest that brings a session or nothing.
+func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Verdict {
+	if out := outageOf(err); out != nil {
+		return g.unavailable(q, out)
+	}
+	if o == nil {
+		return g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL(g.wantedOf(q)), signIn: true})
+	}
+	k := known{claims: o.session.Claims, scopes: g.granted(o.session), asked: o.session.Asked}
+	reason, scopes := d.lacks(&k)
+	switch {
+	case scopes != nil && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(k.asked, s) }):
+		return g.curable(q, reason, session.Need{Scopes: scopes})
+	case reason != "":
+		return g.forbidden(q, reason)
+	case len(q.renewed) > 1:
+		// The proxy in front hands on one cookie of an answer.
+		return g.curable(q, "renewal_needed", session.Need{Renew: true})
+	}
+	var cookies httpmsg.Fields
+	if !q.cookies.session.Sent(1) {
+		cookies = g.freshCookies(q, o)
+	}
+	if len(cookies) > 1 {
+		cookies = nil
+	}
+	return g.authorized(o.identity, cookies)
+}
+
+// authorized lets a request pass that another proxy asks about.
+func (g *Gate) authorized(identity, cookies httpmsg.Fields) Verdict {
+	header := append(httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, identity...)
+	return Verdict{Respond: &Respond{Status: g.settings.AuthRequest.Status, Header: append(header, cookies...), Reason: "authorized"}}
+}
+
+// forbidden is a no that no login can cure.
+func (g *Gate) forbidden(q *request, reason string) Verdict {
+	g.tell(q.Request, EventRequestRefused, reason)
+	return g.fail(q, failure{status: 403, reason: reason})
+}
+
+// curable is a no that another visit to where logins begin can cure: what it
+// takes is in a cookie, because the proxy in front makes the address.
+func (g *Gate) curable(q *request, reason string, n session.Need) Verdict {
+	n.Made = g.now().Unix()
+	sealed, err := g.keys.SealNeed(n)
+	if err != nil {
+		return g.internal(q)
+	}
+	v := g.fail(q, failure{status: 401, reason: reason, retry: g.startURL(g.wantedOf(q)), signIn: true})
+	v.Respond.Header = append(v.Respond.Header, g.setNeed(sealed, session.NeedLifetime))
+	return v
+}
+
+// wantedOf is where the browser behind a subrequest wanted to go, if that is
+// known.
+func (g *Gate) wantedOf(q *request) string {
+	if rd, err := g.ownReturn(q, g.originalAddress(q)); err == nil {
+		return rd
+	}
+	return "/"
+}
+
+// takeNeed returns what a subrequest found missing, and the field that clears
+// the cookie that said so.
+func (g *Gate) takeNeed(q *request) (n session.Need, clear httpmsg.Fields) {
+	if q.cookies.need == "" {
+		return n, nil
+	}
+	clear = httpmsg.Fields{g.setNeed("", -1)}
+	n, err := g.keys.OpenNeed(q.cookies.need, g.now())
+	if err != nil || q.cookies.needs != 1 {
+		return session.Need{}, clear
+	}
+	return n, clear
+}
+
+// renewAndReturn renews the session that a browser brings and sends it back,
+// with all its cookies; a session that cannot be renewed begins anew.
+func (g *Gate) renewAndReturn(q *request, rd string, clear httpmsg.Fields, begin func() (Verdict, Flow)) (Verdict, Flow) {
+	return g.withSession(q, func(o *opened, err error) (Verdict, Flow) {
+		out := outageOf(err)
+		switch {
+		case out != nil:
+			return g.unavailable(q, out), nil
+		case o == nil:
+			return begin()
+		}
+		return redirect(rd, "session_renewed", append(g.freshCookies(q, o), clear...)), nil
+	})
+}

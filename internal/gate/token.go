@@ -1,0 +1,147 @@
+package gate
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/bearer"
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// withToken goes on with whom a token speaks for, or with nil and the error that
+// says why it is not accepted. A token that was seen before needs no flow.
+func (g *Gate) withToken(q *request, cred bearer.Credential, then func(*bearer.Caller, error) (Verdict, Flow)) (Verdict, Flow) {
+	p := &peer{g: g, header: q.Header}
+	if t := g.tokens.Known(cred.Token, g.now()); t != nil {
+		return then(g.fromSender(q, cred, p, t))
+	}
+	p.settle()
+	return Verdict{}, func(env flow.Env) Verdict {
+		t, err := g.tokens.Verify(env, cred.Token)
+		switch {
+		case errors.Is(err, flow.ErrCanceled):
+			return Verdict{} // nobody is there to be answered
+		case err == nil:
+			t, err = g.fromSender(q, cred, p, t)
+		}
+		return carry(env)(then(t, err))
+	}
+}
+
+// fromSender makes sure that a good token comes from whom it was given to.
+func (g *Gate) fromSender(q *request, cred bearer.Credential, p *peer, t *bearer.Caller) (*bearer.Caller, error) {
+	s := bearer.Sender{Token: cred.Token, DPoP: cred.DPoP, Method: q.Method, Header: q.Header, Peer: p}
+	if cred.DPoP {
+		path, _, _ := strings.Cut(q.Target, "?")
+		s.Address = g.origin(q) + path
+	}
+	if err := g.tokens.CheckSender(t, &s, g.now()); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// decideToken decides a request that brings a token.
+func (g *Gate) decideToken(q *request, t *bearer.Caller, err error) Verdict {
+	if err != nil {
+		return g.refuseToken(q, err)
+	}
+	v := g.forward(q, nil)
+	v.Forward.Set = t.Identity
+	if !g.forwardsToken {
+		v.Forward.Remove = append(v.Forward.Remove, "authorization")
+		if _, sent := q.Header.Get("dpop"); sent {
+			v.Forward.Remove = append(v.Forward.Remove, "dpop")
+		}
+	}
+	return v
+}
+
+// identifyToken fills in what the application is told of a token's caller.
+func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
+	p := g.providers[c.Provider].Settings()
+	c.Claims, _ = pick(p.Claims, c.Token.Claims)
+	if c.Claims["user"].First() == "" {
+		c.Claims["user"] = session.Claim{Values: []string{firstOf(c.Token.Subject, c.Token.ClientID)}}
+	}
+	scheme := "Bearer "
+	if c.Token.JKT != "" {
+		scheme = "DPoP "
+	}
+	c.Identity = g.identity(c.Claims, scheme, raw)
+}
+
+func firstOf(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
+// refuseToken answers a request whose token is not accepted.
+func (g *Gate) refuseToken(q *request, err error) Verdict {
+	var r *bearer.Refusal
+	if !errors.As(err, &r) {
+		if !oidc.Temporary(err) {
+			return g.internal(q)
+		}
+		g.tell(q.Request, EventTokenRefused, oidc.Reason(err))
+		return g.fail(q, failure{status: 503, reason: "token_unverifiable", retryAfter: retryAfter})
+	}
+	g.tell(q.Request, EventTokenRefused, r.Reason)
+	f := failure{status: 401, reason: r.Code, logged: r.Reason, code: r.Code}
+	switch r.Code {
+	case bearer.InvalidRequest:
+		f.status = 400
+	case bearer.InsufficientScope:
+		f.status = 403
+	case bearer.InvalidToken:
+		if r.Reason == "expired" {
+			f.cause = r.Reason // what a caller can act on, by getting another one
+		}
+	}
+	v := g.fail(q, f)
+	if r.Code == bearer.UseNonce || r.Code == bearer.InvalidProof {
+		if nonce := g.tokens.Nonce(g.now()); nonce != "" {
+			v.Respond.Header = append(v.Respond.Header, httpmsg.Field{Name: "dpop-nonce", Value: nonce})
+		}
+	}
+	return v
+}
+
+// challenges are the ways to authenticate that an answer names (RFC 6750,
+// section 3; RFC 9449, section 7.1; RFC 9728, section 5.1).
+func (g *Gate) challenges(q *request, f *failure) (fields httpmsg.Fields) {
+	if g.tokens == nil {
+		return httpmsg.Fields{{Name: "www-authenticate", Value: "Bearer"}}
+	}
+	var params []string
+	add := func(name, value string) {
+		if value != "" {
+			params = append(params, name+`="`+value+`"`)
+		}
+	}
+	add("error", f.code)
+	if f.cause == "expired" {
+		add("error_description", "The token has expired.")
+	}
+	scope := f.scope
+	if scope == "" && f.code == "" {
+		scope = strings.Join(g.settings.Resource.Scopes, " ")
+	}
+	add("scope", scope)
+	if q.authority.ours {
+		add("resource_metadata", g.origin(q)+resourcePath)
+	}
+	proof := f.code == bearer.InvalidProof || f.code == bearer.UseNonce || g.tokens.OnlyDPoP()
+	if !proof {
+		return httpmsg.Fields{{Name: "www-authenticate", Value: strings.TrimSpace("Bearer " + strings.Join(params, ", "))}}
+	}
+	add("algs", strings.Join(bearer.ProofAlgorithms(), " "))
+	return httpmsg.Fields{{Name: "www-authenticate", Value: "DPoP " + strings.Join(params, ", ")}}
+}

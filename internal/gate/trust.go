@@ -1,0 +1,118 @@
+package gate
+
+import (
+	"slices"
+
+	"github.com/postern-auth/postern/internal/bearer"
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// Connection is what the host knows of the connection of the request that is
+// being handled. It is asked within Handle only.
+type Connection interface {
+	// Address is the peer's, without its port; "" where it is not known.
+	Address() string
+	// CertificateDigest is the SHA-256 hash of the peer's certificate in hex; ""
+	// where the peer showed none.
+	CertificateDigest() string
+	// CertificateNames are the URI and DNS names in that certificate.
+	CertificateNames() []string
+	// Outbound reports whether the listener is for what an application sends;
+	// known is false where it does not say.
+	Outbound() (outbound, known bool)
+}
+
+// trusted reports whether the peer that a request came from is believed about
+// who sent it.
+func (g *Gate) trusted() bool {
+	t := &g.settings.TrustedPeers
+	if t.Listener || len(t.SANs) == 0 {
+		return t.Listener
+	}
+	return slices.ContainsFunc(g.connection.CertificateNames(), func(name string) bool {
+		return slices.Contains(t.SANs, name)
+	})
+}
+
+// peer is who sent a request, as far as it was asked for.
+type peer struct {
+	g      *Gate
+	header httpmsg.Fields
+
+	ip, certificate *string
+}
+
+var _ bearer.Peer = (*peer)(nil)
+
+// IP implements bearer.Peer.
+func (p *peer) IP() string {
+	if p.ip == nil {
+		ip := p.g.callerAddress(p.header)
+		p.ip = &ip
+	}
+	return *p.ip
+}
+
+// Certificate implements bearer.Peer.
+func (p *peer) Certificate() string {
+	if p.certificate == nil {
+		certificate := p.g.callerCertificate(p.header)
+		p.certificate = &certificate
+	}
+	return *p.certificate
+}
+
+// settle finds out what can be known only while the request is being handled.
+func (p *peer) settle() {
+	p.IP()
+	p.Certificate()
+}
+
+// callerAddress is the address of whoever sent a request.
+func (g *Gate) callerAddress(h httpmsg.Fields) string {
+	hops := g.settings.TrustedPeers.Hops
+	if hops == 0 {
+		return g.connection.Address()
+	}
+	if !g.trusted() {
+		return ""
+	}
+	address, _ := httpmsg.ForwardedFor(h, hops)
+	return address
+}
+
+// callerCertificate is the hash of the certificate of whoever sent a request:
+// as a trusted peer says that it saw it, or the peer's own.
+func (g *Gate) callerCertificate(h httpmsg.Fields) string {
+	if value, forwarded := h.Get("x-forwarded-client-cert"); forwarded && g.trusted() {
+		certs, err := httpmsg.ParseXFCC(value)
+		if _, once := h.Only("x-forwarded-client-cert"); err != nil || !once || len(certs) == 0 {
+			return ""
+		}
+		hash, _ := bearer.CertificateHash(certs[len(certs)-1].Hash)
+		return hash
+	}
+	hash, _ := bearer.CertificateHash(g.connection.CertificateDigest())
+	return hash
+}
+
+// originalAddress is where a browser wanted to go, as a trusted peer says that
+// it does; "" where none says so.
+func (g *Gate) originalAddress(q *request) string {
+	if !g.trusted() {
+		return ""
+	}
+	if address, once := q.Header.Only("x-auth-request-redirect"); once {
+		return address
+	}
+	uri, once := q.Header.Only("x-forwarded-uri")
+	if !once {
+		return ""
+	}
+	proto, hasProto := q.Header.Only("x-forwarded-proto")
+	host, hasHost := q.Header.Only("x-forwarded-host")
+	if !hasProto || !hasHost {
+		return uri
+	}
+	return proto + "://" + host + uri
+}
