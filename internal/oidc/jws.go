@@ -1,6 +1,8 @@
 package oidc
 
 import (
+	"crypto"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -63,6 +65,7 @@ type signed struct {
 	asker asker
 	step  string
 	jws   *jose.JSONWebSignature
+	input string // what the signature is of (section 5.1)
 	typ   string // see shortType
 	id    string // of the key
 	alg   jose.SignatureAlgorithm
@@ -100,7 +103,8 @@ func (p *Provider) parseAs(k *kind, raw string, algorithms []jose.SignatureAlgor
 		return nil, refuse(k.step, "typ_differs")
 	}
 	alg := jose.SignatureAlgorithm(header.Algorithm)
-	return &signed{asker: k.asker, step: k.step, jws: jws, typ: typ, id: header.KeyID, alg: alg}, nil
+	input := raw[:strings.LastIndexByte(raw, '.')]
+	return &signed{asker: k.asker, step: k.step, jws: jws, input: input, typ: typ, id: header.KeyID, alg: alg}, nil
 }
 
 // unverified is what the token says, whoever made it: good for refusing a
@@ -115,12 +119,36 @@ func (p *Provider) verify(env flow.Env, t *signed) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, err := t.jws.Verify(key.Key)
-	if err != nil {
+	if err := t.check(key.Key); err != nil {
 		return nil, refuse(t.step, "signature")
 	}
 	t.key = key
-	return payload, nil
+	return t.unverified(), nil
+}
+
+// check checks the signature by a key that fits its algorithm.
+func (t *signed) check(key any) error {
+	if k, ok := key.(*rsa.PublicKey); ok && strings.HasPrefix(string(t.alg), "PS") {
+		return t.checkPSS(k)
+	}
+	_, err := t.jws.Verify(key)
+	return err
+}
+
+// checkPSS checks a signature of RSASSA-PSS. The salt has the hash's size (RFC
+// 7518, section 3.5), which the library leaves open.
+func (t *signed) checkPSS(key *rsa.PublicKey) error {
+	hash := crypto.SHA256
+	switch t.alg {
+	case jose.PS384:
+		hash = crypto.SHA384
+	case jose.PS512:
+		hash = crypto.SHA512
+	}
+	h := hash.New()
+	h.Write([]byte(t.input))
+	salt := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+	return rsa.VerifyPSS(key, hash, h.Sum(nil), t.jws.Signatures[0].Signature, salt)
 }
 
 // leftHash is the left half of the hash of a token, by the algorithm of the

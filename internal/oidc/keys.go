@@ -16,12 +16,8 @@ import (
 	"github.com/postern-auth/postern/internal/flow"
 )
 
-// Bounds of a key set. A key outside them is passed over.
-const (
-	maxKeyCount = 64
-	minRSABits  = 2048
-	maxRSABits  = 4096 // larger ones let a provider's key cost us at will
-)
+// maxKeyCount is how many keys a provider may have.
+const maxKeyCount = 64
 
 // keySet is a provider's signature keys (RFC 7517, section 5).
 type keySet struct{ keys []jose.JSONWebKey }
@@ -41,8 +37,7 @@ func parseKeys(step string, r flow.Response) (*keySet, error) {
 	}
 	set := &keySet{}
 	for _, raw := range doc.Keys {
-		var k jose.JSONWebKey
-		if err := k.UnmarshalJSON(raw); err == nil && usable(&k) {
+		if k, ok := parseKey(raw); ok {
 			set.keys = append(set.keys, k)
 		}
 	}
@@ -50,16 +45,6 @@ func parseKeys(step string, r flow.Response) (*keySet, error) {
 		return nil, refuse(step, "no_usable_key")
 	}
 	return set, nil
-}
-
-func usable(k *jose.JSONWebKey) bool {
-	if !k.Valid() || !k.IsPublic() || (k.Use != "" && k.Use != "sig") {
-		return false
-	}
-	if key, ok := k.Key.(*rsa.PublicKey); ok {
-		return key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits
-	}
-	return true
 }
 
 // find returns the key for a signature: the one with the id, or, for a
