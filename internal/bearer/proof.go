@@ -251,9 +251,13 @@ func normalAddress(s string) (normal string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	scheme = strings.ToLower(scheme)
-	usual := map[string]string{"https": "443", "http": "80"}[scheme]
-	if usual == "" {
+	usual := ""
+	switch scheme = strings.ToLower(scheme); scheme {
+	case "https":
+		usual = "443"
+	case "http":
+		usual = "80"
+	default:
 		return "", false
 	}
 	if i := strings.IndexAny(rest, "?#"); i >= 0 {

@@ -195,16 +195,13 @@ const (
 func (o *Once) takeTurn(q *query, holder uint64, now time.Time) (next turn, r record) {
 	slot := o.slot(q.id)
 	for range attempts {
-		plain, cas, there := o.read(slot)
+		plain, cas, _ := o.read(slot)
 		r = decodeRecord(plain)
-		switch next = q.turn(&r, now); {
-		case next == turnWait && q.waited == 0:
-			q.waited = r.round
+		if next = q.turn(&r, now); next != turnAsk {
+			if next == turnWait && q.waited == 0 {
+				q.waited = r.round
+			}
 			return next, r
-		case next != turnAsk:
-			return next, r
-		case there && plain == nil && o.foreign(slot):
-			return turnAlone, r // a newer configuration has the place
 		}
 		r.round++
 		r.claim = lease{q.id, holder, now.Add(q.limit)}
@@ -264,7 +261,8 @@ func (o *Once) put(env flow.Env, q *query, round, holder uint64) ([]byte, error)
 }
 
 // conclude gives up a claim, and leaves the answer to the other workers, unless
-// somebody who asked later has left one.
+// somebody who asked later has left one. In the place of an answer that is too
+// long nothing is left: the one before does not hold any more.
 func (o *Once) conclude(a *answer, holder uint64, answered bool) {
 	slot := o.slot(a.id)
 	for range attempts {
@@ -276,13 +274,12 @@ func (o *Once) conclude(a *answer, holder uint64, answered bool) {
 		}
 		leave := answered && (r.answer.id != a.id || r.answer.round <= a.round)
 		if leave {
-			r.round = max(r.round, a.round)
-			r.answer = *a
+			r.round, r.answer = max(r.round, a.round), *a
 		}
 		if leave && len(a.bytes) > MaxAnswer {
 			r.answer = answer{}
 		}
-		if !ours && !leave || o.write(slot, r.encode(), cas) {
+		if !(ours || leave) || o.write(slot, r.encode(), cas) {
 			return
 		}
 	}

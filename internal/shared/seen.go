@@ -13,44 +13,48 @@ import (
 // refused: nothing is forgotten before its time. A restart of the process
 // forgets; whoever minds looks at when the memory began (Endings.Since).
 type Seen struct {
+	// Longest is how long an id is remembered at most. For as long, ids are
+	// refused whose slot somebody wrote over.
+	Longest time.Duration
+
 	slots
 	name   string
 	places int
 	counts []uint64 // how many ids each slot had noted when we last saw it
 }
 
-// LongestSeen is how long an id can be remembered.
-const LongestSeen = 15 * time.Minute
+// longestSeen is how long an id is remembered where nobody says otherwise.
+const longestSeen = 15 * time.Minute
 
-// errTooLong says that an id would have to be remembered for too long.
-var errTooLong = errors.New("shared: id is good for longer than it can be remembered")
+// errNotToUse says that an id is good no more, or for too long.
+var errNotToUse = errors.New("shared: id is good no more, or for longer than it can be remembered")
 
 // NewSeen returns the ids of one name in a shared memory, which has so many
 // slots for them with so many places each.
 func NewSeen(s Sealer, name string, slots, places int) *Seen {
-	return &Seen{newSlots(s), name, max(places, 1), make([]uint64, max(slots, 1))}
+	return &Seen{
+		Longest: longestSeen,
+		slots:   newSlots(s), name: name, places: max(places, 1), counts: make([]uint64, max(slots, 1)),
+	}
 }
 
-// Use notes an id until a time, at most LongestSeen ahead. It reports whether
-// the id is used for the first time. It fails with ErrBusy where there is no
-// room, or where what was noted may have been lost: then nobody knows, and the
+// Use notes an id until a time, at most Longest ahead. It reports whether the id
+// is used for the first time. It fails with ErrBusy where there is no room, or
+// where what was noted may have been lost. With any error nobody knows, and the
 // id is to be refused.
 func (s *Seen) Use(id string, now, until time.Time) (first bool, err error) {
-	if until.After(now.Add(LongestSeen)) {
-		return false, errTooLong
+	if !until.After(now) || until.After(now.Add(s.Longest)) {
+		return false, errNotToUse
 	}
 	sum := sha256.Sum256([]byte(id))
 	i := int(binary.BigEndian.Uint32(sum[28:]) % uint32(len(s.counts)))
 	slot := s.name + "/" + strconv.Itoa(i)
 	for range attempts {
 		plain, cas, there := s.read(slot)
-		if there && plain == nil && s.foreign(slot) {
-			return false, ErrBusy // a newer configuration has the slot
-		}
 		n, ok := decodeNoted(plain, s.places)
 		if there && !ok || n.count < s.counts[i] {
 			// Somebody wrote over it, or put an older one back.
-			n = noted{count: s.counts[i], floor: now.Add(LongestSeen)}
+			n = noted{count: s.counts[i], floor: now.Add(s.Longest)}
 		}
 		known, err := n.add(seenID(sum[:16]), now, until, s.places)
 		if known {

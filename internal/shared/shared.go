@@ -1,6 +1,7 @@
 // Package shared is what all workers of one Envoy know together: which
-// refreshes are under way and what came of them, and which sessions were
-// ended.
+// refreshes are under way and what came of them, which sessions were ended,
+// what a provider answered to a question that any of them may have, and which
+// ids were used that are good once.
 //
 // It is kept in a fixed number of slots of the host's shared memory, which has
 // neither deletion nor expiry. That memory is not private: any other plugin of
