@@ -38,7 +38,6 @@ type Deps struct {
 	Shared shared.Memory // what all workers of this host share
 	Signal shared.Signal
 
-
 	Connection Connection
 }
 
