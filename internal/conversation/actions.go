@@ -295,11 +295,17 @@ func (p *player) requestFields(s *step, r *Request) error {
 		switch {
 		case d.kind == bodyIs:
 			r.Body = value
+		case d.kind == peer || d.kind == certificate:
+			err = r.from(d.kind, value)
 		case d.kind == field && d.name == "host":
 			r.Authority = value
 		case d.kind == field:
 			r.Header = append(r.Header, httpmsg.Field{Name: d.name, Value: value})
 			own = own && d.name != "cookie"
+			p.rememberCredentials(d.name, value)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if cookies := p.front().header(hostOnly(r.Authority), r.Target, p.now()); own && cookies != "" {
@@ -308,7 +314,31 @@ func (p *player) requestFields(s *step, r *Request) error {
 	return nil
 }
 
-// rememberQuery notes what a callback brings: codes and states are secrets.
+// from notes who sends a request.
+func (r *Request) from(kind detailKind, value string) (err error) {
+	if r.Peer == nil {
+		r.Peer = &Peer{Address: defaultPeer}
+	}
+	if kind == peer {
+		r.Peer.Address = value
+		return nil
+	}
+	r.Peer.Certificate, err = newCertificate(value)
+	return err
+}
+
+// rememberCredentials notes the token in a request's field: it is a secret, and
+// so is the part of it that nobody else can make.
+func (p *player) rememberCredentials(name, value string) {
+	if name != "authorization" && name != "dpop" {
+		return
+	}
+	token := value[strings.LastIndexByte(value, ' ')+1:]
+	p.secrets.add(token, token[strings.LastIndexByte(token, '.')+1:])
+}
+
+// rememberQuery notes what a callback brings: codes and states are secrets, and
+// so are tokens, where they do not belong.
 func (p *player) rememberQuery(target string) {
 	_, query, _ := strings.Cut(target, "?")
 	values, err := url.ParseQuery(query)
@@ -317,6 +347,7 @@ func (p *player) rememberQuery(target string) {
 	}
 	p.secrets.add(values["code"]...)
 	p.secrets.add(values["state"]...)
+	p.secrets.add(values["access_token"]...)
 }
 
 // reply answers the call that was last expected.

@@ -27,6 +27,13 @@ func eachCluster(settings []byte, f func(string) string) ([]byte, error) {
 	return json.Marshal(doc)
 }
 
+// countProviders is how many providers settings name.
+func countProviders(settings []byte) int {
+	var doc struct{ Providers []json.RawMessage }
+	_ = json.Unmarshal(settings, &doc) // settings that are none are for the gate to refuse
+	return len(doc.Providers)
+}
+
 // clusterNames are the clusters that settings name.
 func clusterNames(settings []byte) (names []string, err error) {
 	_, err = eachCluster(settings, func(name string) string {

@@ -31,6 +31,9 @@
 //	   cookie: a=b                           … and these cookies in place of its own
 //	   no cookies                            … or none
 //	   body: text                            … with a body
+//	   peer 192.0.2.7                        … from this address
+//	   certificate one                       … with one's certificate, for spiffe://example.com/one
+//	   certificate one uri=a:b dns=one.test  … or for these names
 //	   $field                                … with the field that a table has
 //	-> [tab] GET /a                          … in a tab, so that several can wait
 //	stream [tab] GET /events                 … whose answer by the application stays open
@@ -41,6 +44,8 @@
 //	worker 2                                 the gate's second worker serves what follows
 //	gate 2                                   another gate with the same settings does
 //	<- 303 login                             the gate answers, for this reason
+//	<- grpc 16 no_session                    … a gRPC call, with this status
+//	<- grpc-web 16 no_session                … a gRPC-Web call; its trailers are fields here
 //	   location: https://id.example.com/*    … with this field
 //	   ? state=<state>                       … this parameter in its location
 //	   set-cookie: a=<a>; *                  … exactly the cookies that are listed
@@ -76,10 +81,15 @@
 //
 // The workers of a gate share what those of one Envoy do, and gates share
 // nothing. Where a host lets no request's body through to the gate, the comment
-// has the line "the host lets no bodies through". Scripts with several workers
-// or gates, and with such a host, are only for: native module.
+// has the line "the host lets no bodies through"; where its listener says which
+// way it looks, "the listener is inbound" or "the listener is outbound". Scripts
+// with several workers or gates, with such hosts, and with peers are only for:
+// native module.
 //
 // $name and $function(argument) stand for a value, $$ for a dollar sign. Where
 // something is expected, * stands for any text and <name> captures it. The
-// functions are in expand.go; $idtoken makes and signs an ID token.
+// functions are in expand.go; $idtoken makes and signs an ID token, $accesstoken
+// an access token, $dpop a proof of possession. $thumbprint and $jwk are of a
+// key, $certificate and $x5t of a certificate, as certificate names it.
+// $other_issuer is a second provider, whose key is o1.
 package conversation

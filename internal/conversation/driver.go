@@ -31,10 +31,14 @@ type Setup struct {
 	Workers  int  // of each gate; they share what the workers of one Envoy share
 	Replicas int  // gates with the same settings that share nothing
 	NoBodies bool // the host lets no request's body through
+
+	Direction string // inbound or outbound; "" where the listener does not say
 }
 
 // single reports whether the set-up is what one Envoy with one worker is.
-func (s *Setup) single() bool { return s.Workers <= 1 && s.Replicas <= 1 && !s.NoBodies }
+func (s *Setup) single() bool {
+	return s.Workers <= 1 && s.Replicas <= 1 && !s.NoBodies && s.Direction == ""
+}
 
 // Gate is one gate under test. It is used from one goroutine.
 type Gate interface {
@@ -108,8 +112,9 @@ type Request struct {
 	Header    httpmsg.Fields
 	Body      string
 
-	Replica, Worker int  // who serves it, from 0
-	Stream          bool // the application's answer stays open
+	Peer            *Peer // nil for nobody in particular
+	Replica, Worker int   // who serves it, from 0
+	Stream          bool  // the application's answer stays open
 }
 
 // Outcome is what became of a request.

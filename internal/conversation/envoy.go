@@ -94,7 +94,7 @@ type envoyGate struct {
 
 func (e *envoy) Start(s Setup) (Gate, error) {
 	if !s.single() {
-		return nil, fmt.Errorf("several workers or gates, or a host without bodies: the script needs only: native module")
+		return nil, fmt.Errorf("several workers or gates, a host without bodies, or a direction: the script needs only: native module")
 	}
 	e.gates++
 	g := &envoyGate{envoy: e, setup: s, name: fmt.Sprintf("gate-%d", e.gates), provider: newProvider(s.Auto)}
@@ -120,7 +120,7 @@ func (e *envoy) Start(s Setup) (Gate, error) {
 	if g.address, err = e.process.listening(g.name); err != nil {
 		return nil, err
 	}
-	return g, g.provider.known(pluginThreads)
+	return g, g.provider.known(pluginThreads * countProviders(s.Settings))
 }
 
 // pluginThreads is how many threads run the plugin, each with a VM of its own:
@@ -205,6 +205,9 @@ func (g *envoyGate) Stop() error {
 
 // Send writes the request as it is.
 func (g *envoyGate) Send(r Request) (Exchange, error) {
+	if r.Peer != nil {
+		return nil, fmt.Errorf("peers of Envoy's are real ones: the script needs only: native module")
+	}
 	conn, err := net.DialTimeout("tcp", g.address, answerLimit)
 	if err != nil {
 		return nil, err

@@ -173,6 +173,9 @@ func (p *player) expectAnswer(s *step) error {
 	if rest, err = p.vars.expand(rest); err != nil {
 		return err
 	}
+	if rest, err = grpcAnswer(rest, o); err != nil {
+		return err
+	}
 	status, why, _ := strings.Cut(rest, " ")
 	if strconv.Itoa(o.Status) != status {
 		return fmt.Errorf("it is %s", describe(o))
@@ -188,11 +191,12 @@ func (p *player) checkOwn(o *Outcome) error {
 	if o.Reason == "" {
 		return nil
 	}
-	if v, _ := o.Header.Get("cache-control"); v != "no-store" && o.Reason != "denied" {
+	_, grpc := o.Header.Get("grpc-status") // which nobody stores
+	if v, _ := o.Header.Get("cache-control"); v != "no-store" && !grpc && !storable[o.Reason] {
 		return fmt.Errorf("the gate's answer may be stored: cache-control is %q", v)
 	}
 	for _, f := range o.Header {
-		if f.Name == "set-cookie" { // it carries the session, sealed
+		if f.Name == "set-cookie" || o.Reason == "authorized" { // it carries the session, sealed; or the identity, for the proxy that asks
 			continue
 		}
 		if err := p.secrets.in(f.Name, withoutHint(f.Value)); err != nil {
@@ -201,6 +205,10 @@ func (p *player) checkOwn(o *Outcome) error {
 	}
 	return p.secrets.in("the answer", o.Body)
 }
+
+// storable are the answers that need not forbid it: one is Envoy's own, and one
+// is for everybody.
+var storable = map[string]bool{"denied": true, "resource_metadata": true}
 
 // withoutHint is an address without the ID token by which the provider is told
 // who signs out (RP-Initiated Logout 1.0, section 2): that is the one place

@@ -29,13 +29,16 @@ const (
 )
 
 // signingKeys are the provider's keys by their ids. It publishes k1 and e1;
-// k2 and stranger are for scripts.
+// k2 and stranger are for scripts. o1 is the other provider's, d1 and d2 are
+// those of clients.
 var signingKeys = sync.OnceValue(func() map[string]crypto.Signer {
 	keys := map[string]crypto.Signer{}
-	for _, id := range []string{"k1", "k2", "stranger"} {
+	for _, id := range []string{"k1", "k2", "stranger", "o1"} {
 		keys[id], _ = rsa.GenerateKey(rand.Reader, 2048)
 	}
-	keys["e1"], _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	for _, id := range []string{"e1", "d1", "d2"} {
+		keys[id], _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
 	return keys
 })
 
@@ -81,22 +84,7 @@ func idToken(changes, nonce string, now time.Time) (string, error) {
 		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
 		"preferred_username": "alice", "email": "alice@example.com", "groups": []string{"admins", "staff"},
 	}
-	header := map[string]any{"alg": "RS256", "typ": "JWT", "kid": "k1"}
-	var own, at []string
-	for _, c := range changesIn(changes) {
-		if rest, ok := strings.CutPrefix(c, "@"); ok {
-			at = append(at, rest)
-		} else {
-			own = append(own, c)
-		}
-	}
-	if err := change(claims, strings.Join(own, " "), now); err != nil {
-		return "", err
-	}
-	if err := change(header, strings.Join(at, " "), now); err != nil {
-		return "", err
-	}
-	return sign(header, claims)
+	return changedToken(map[string]any{"alg": "RS256", "typ": "JWT", "kid": "k1"}, claims, changes, now)
 }
 
 // sign makes a compact JWS. It is made by hand, for no library signs what must

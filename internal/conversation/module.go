@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -65,12 +66,14 @@ func (m module) newHost(s Setup, clock wazerohost.Clock) (*wazerohost.Host, erro
 	}
 	return wazerohost.New(context.Background(), wazerohost.Config{
 		Module: m.code, PluginName: "postern", RootID: "postern", PluginConfig: s.Settings,
-		Clusters: known, Clock: clock, Workers: s.Workers, AllowOnHeadersStopIteration: !s.NoBodies,
+		Clusters: known, Clock: clock, Workers: s.Workers, Direction: directions[s.Direction], AllowOnHeadersStopIteration: !s.NoBodies,
 		Log: func(_ wazerohost.Level, line string) { s.Log(line) }, LogLevel: wazerohost.LevelInfo,
 		// Envoy buffers an answer whole, however long it is.
 		MaxResponseBytes: 64 << 20,
 	})
 }
+
+var directions = map[string]wazerohost.Direction{inbound: wazerohost.Inbound, outbound: wazerohost.Outbound}
 
 // calls are those of all gates that wait for an answer.
 func (g *moduleGate) calls() (all []*wazerohost.Call) {
@@ -199,13 +202,24 @@ func (g *moduleGate) Send(r Request) (Exchange, error) {
 	header := append([][2]string{
 		{":method", r.Method}, {":scheme", "https"}, {":authority", r.Authority}, {":path", r.Target},
 	}, pairsOf(r.Header)...)
-	e := &moduleExchange{gate: g, streams: r.Stream, stream: host.Open(r.Worker, header, r.Body == "")}
+	e := &moduleExchange{gate: g, streams: r.Stream, stream: host.OpenFrom(r.Worker, hostPeer(r.Peer), header, r.Body == "")}
 	if r.Body != "" {
 		e.stream.SendBody([]byte(r.Body), true)
 	}
 	g.open = append(g.open, e)
 	g.answerCalls()
 	return e, nil
+}
+
+func hostPeer(p *Peer) (out wazerohost.Peer) {
+	if p == nil {
+		return out
+	}
+	out.Address = net.JoinHostPort(p.Address, "40000")
+	if c := p.Certificate; c != nil {
+		out.Certificate = &wazerohost.PeerCertificate{SHA256: c.SHA256, URI: c.URI, DNS: c.DNS}
+	}
+	return out
 }
 
 func (e *moduleExchange) Leave() error {

@@ -38,8 +38,9 @@ type nativeGate struct {
 
 // nativeWorker is a gate as one worker has it.
 type nativeWorker struct {
-	gate  *gate.Gate
-	flows *flow.Scheduler
+	gate       *gate.Gate
+	flows      *flow.Scheduler
+	connection nativeConnection
 }
 
 func (native) Start(s Setup) (Gate, error) {
@@ -65,7 +66,7 @@ func (native) Start(s Setup) (Gate, error) {
 }
 
 func (g *nativeGate) newWorker(settings *config.Config, memory *shared.Local) (*nativeWorker, error) {
-	w := &nativeWorker{}
+	w := &nativeWorker{connection: nativeConnection{direction: g.setup.Direction}}
 	w.flows = flow.NewScheduler(func(c flow.Call) (uint32, error) { return g.dispatch(w, c) }, g.Now)
 	g.next++
 	var err error
@@ -74,6 +75,7 @@ func (g *nativeGate) newWorker(settings *config.Config, memory *shared.Local) (*
 		Random: seeded(byte(g.next)),
 		Log:    func(e gate.Event) { g.setup.Log(e.JSON()) },
 		Shared: memory, Signal: memory,
+		Connection: &w.connection,
 	})
 	return w, err
 }

@@ -2,7 +2,6 @@ package conversation
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/postern-auth/postern/internal/flow"
@@ -26,9 +25,11 @@ type nativeExchange struct {
 
 func (g *nativeGate) Send(r Request) (Exchange, error) {
 	e := &nativeExchange{gate: g, worker: g.workers[r.Replica][r.Worker], request: r}
+	e.worker.connection.of(&r)
 	verdict, rest := e.worker.gate.Handle(&httpmsg.Request{
 		Method: r.Method, Scheme: "https", Authority: r.Authority, Target: r.Target, Header: r.Header,
 	})
+	e.worker.connection.of(nil)
 	if rest == nil && verdict.Body != nil {
 		e.read(verdict.Body)
 	} else {
@@ -120,11 +121,7 @@ func (e *nativeExchange) Outcome() (Outcome, error) {
 
 // answer is the gate's own, in the form in which Envoy sends it.
 func (e *nativeExchange) answer(r *gate.Respond) Outcome {
-	o := Outcome{Status: r.Status, Reason: r.Reason, Header: r.Header, Body: string(r.Body)}
-	if r.GRPC != 0 {
-		o.Status, o.Body = 200, ""
-		o.Header = append(o.Header, httpmsg.Field{Name: "grpc-status", Value: strconv.Itoa(r.GRPC)})
-	}
+	o := asEnvoyAnswersGRPC(&e.request, Outcome{Status: r.Status, Reason: r.Reason, Header: r.Header, Body: string(r.Body)}, r.GRPC)
 	if e.request.Method == "HEAD" {
 		o.Body = ""
 	}

@@ -25,6 +25,7 @@ type player struct {
 	tab      *tab // the last one that was answered, or asked
 	call     *Call
 	requests int
+	proofs   int
 	worker   int // who serves requests, from 0
 	replica  int
 
@@ -91,6 +92,7 @@ func (p *player) play(c Case) error {
 func (p *player) reset(c Case) {
 	p.vars = newVars()
 	p.vars.values["issuer"], p.vars.values["client_id"], p.vars.values["client_secret"] = Issuer, ClientID, ClientSecret
+	p.vars.values["other_issuer"] = OtherIssuer
 	p.vars.values["request_id"] = "no-request"
 	for name, value := range c.Vars {
 		p.vars.later[name] = value
@@ -98,6 +100,11 @@ func (p *player) reset(c Case) {
 	p.vars.funcs["idtoken"] = func(arg string) (string, error) {
 		return idToken(arg, p.vars.values["nonce"], p.now())
 	}
+	p.vars.funcs["accesstoken"] = func(arg string) (string, error) { return accessToken(arg, p.now()) }
+	p.vars.funcs["dpop"] = p.proof
+	p.vars.funcs["thumbprint"], p.vars.funcs["jwk"] = thumbprint, jwk
+	p.vars.funcs["x5t"] = certificateHash
+	p.vars.funcs["certificate"] = func(name string) (string, error) { return certificateDigest(name), nil }
 	p.vars.funcs["keys"] = keySet
 	p.vars.funcs["metadata"] = metadata
 	p.vars.funcs["cookie"] = func(name string) (string, error) { return p.front().value(name) }
@@ -134,6 +141,7 @@ func (p *player) start(file string, now time.Time) error {
 	p.gate, err = p.driver.Start(Setup{
 		Settings: settings, Auto: p.auto, Log: p.hear, Now: now,
 		Workers: p.script.Workers, Replicas: p.script.Replicas, NoBodies: p.script.NoBodies,
+		Direction: p.script.Direction,
 	})
 	return err
 }
@@ -215,7 +223,11 @@ func (p *player) auto(c Call) (Reply, bool) {
 	if what == "" || p.manual[what] {
 		return Reply{}, false
 	}
-	body, err := keySet("k1 e1")
+	keys := "k1 e1"
+	if strings.HasPrefix(c.URL, OtherIssuer) {
+		keys = "o1"
+	}
+	body, err := keySet(keys)
 	if what == "discovery" {
 		issuer, _ := strings.CutSuffix(c.URL, wellKnown)
 		body, err = p.script.discovery(issuer)
@@ -259,6 +271,9 @@ func (s *Script) settings(file string) ([]byte, error) {
 
 func (s *Script) discovery(issuer string) (string, error) {
 	doc, err := metadata("issuer=" + issuer)
+	if issuer == OtherIssuer {
+		doc = strings.ReplaceAll(doc, "https://id.example.com", OtherIssuer)
+	}
 	patch, ok := s.files["discovery.json"]
 	if err != nil || !ok {
 		return doc, err

@@ -26,6 +26,8 @@ type Script struct {
 	Replicas int  // how many gates there are
 	NoBodies bool // the host lets no request's body through
 
+	Direction string // of the listener; "" where it does not say
+
 	Cases []Case // at least one; a script without a table has one without a name
 
 	folder string
@@ -132,6 +134,10 @@ func (s *Script) parseHeader(file, comment string) error {
 			s.Fresh = true
 		case line == "the host lets no bodies through":
 			s.NoBodies = true
+		case line == "the listener is inbound":
+			s.Direction = inbound
+		case line == "the listener is outbound":
+			s.Direction = outbound
 		default:
 			return fmt.Errorf("%s:%d: %q means nothing here", file, i+1, line)
 		}

@@ -28,15 +28,17 @@ type detail struct {
 type detailKind int
 
 const (
-	field    detailKind = iota // name: text
-	query                      // ? name=text
-	form                       // & name=text
-	absent                     // absent: name name
-	bodyIs                     // body: text
-	contains                   // body contains text
-	lacks                      // body lacks text
-	member                     // json path: text
-	noCookie                   // no cookies
+	field       detailKind = iota // name: text
+	query                         // ? name=text
+	form                          // & name=text
+	absent                        // absent: name name
+	bodyIs                        // body: text
+	contains                      // body contains text
+	lacks                         // body lacks text
+	member                        // json path: text
+	noCookie                      // no cookies
+	peer                          // peer address
+	certificate                   // certificate name
 )
 
 func (s *step) String() string { return strings.TrimSpace(s.verb + " " + s.rest) }
@@ -47,8 +49,8 @@ func (s *step) errorf(format string, args ...any) error {
 
 // verbs are the steps with what may be indented beneath them.
 var verbs = map[string][]detailKind{
-	"->":           {field, bodyIs, noCookie},
-	"stream":       {field, bodyIs, noCookie},
+	"->":           {field, bodyIs, noCookie, peer, certificate},
+	"stream":       {field, bodyIs, noCookie, peer, certificate},
 	"<-":           {field, query, absent, bodyIs, contains, lacks, member},
 	"=> forwarded": {field, absent},
 	"call":         {field, form, absent, bodyIs},
@@ -150,7 +152,9 @@ func (s *step) takes(kind detailKind) bool {
 }
 
 func parseDetail(line string) (detail, bool) {
-	for prefix, kind := range map[string]detailKind{"body contains ": contains, "body lacks ": lacks, "body: ": bodyIs, "absent: ": absent} {
+	for prefix, kind := range map[string]detailKind{
+		"body contains ": contains, "body lacks ": lacks, "body: ": bodyIs, "absent: ": absent, "peer ": peer, "certificate ": certificate,
+	} {
 		if text, ok := strings.CutPrefix(line, prefix); ok {
 			return detail{kind: kind, text: text}, true
 		}
