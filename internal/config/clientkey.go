@@ -27,51 +27,43 @@ const (
 // ClientKey is a private key of this gate's. It is never printed.
 type ClientKey struct {
 	hidden
-	held *heldKey // a pointer, as in a Secret
-}
-
-// heldKey is a key and what a JSON Web Key says of itself.
-type heldKey struct {
-	signer    crypto.Signer
-	id        string
-	algorithm string
+	// A pointer, as in a Secret, and not to a struct: that one fmt does follow
+	// for a verb that does not suit it.
+	signer *crypto.Signer
+	// What a JSON Web Key says of itself.
+	id, algorithm string
 }
 
 // Signer returns the key, or nil where there is none. It is an *rsa.PrivateKey,
 // an *ecdsa.PrivateKey of P-256 or an ed25519.PrivateKey.
 func (k ClientKey) Signer() crypto.Signer {
-	if k.held == nil {
+	if k.signer == nil {
 		return nil
 	}
-	return k.held.signer
+	return *k.signer
 }
 
 // ID returns the name that a JSON Web Key gives itself, or "".
-func (k ClientKey) ID() string {
-	if k.held == nil {
-		return ""
-	}
-	return k.held.id
-}
+func (k ClientKey) ID() string { return k.id }
 
 // IsSet says whether there is a key.
-func (k ClientKey) IsSet() bool { return k.held != nil }
+func (k ClientKey) IsSet() bool { return k.signer != nil }
 
 // Equal says whether both hold the same key. It is for tests.
 func (k ClientKey) Equal(l ClientKey) bool {
-	if k.held == nil || l.held == nil {
-		return k.held == l.held
+	if !k.IsSet() || !l.IsSet() {
+		return k.IsSet() == l.IsSet()
 	}
-	key, ok := k.held.signer.(interface{ Equal(crypto.PrivateKey) bool })
-	return ok && key.Equal(l.held.signer) && k.held.id == l.held.id && k.held.algorithm == l.held.algorithm
+	key, ok := k.Signer().(interface{ Equal(crypto.PrivateKey) bool })
+	return ok && key.Equal(l.Signer()) && k.id == l.id && k.algorithm == l.algorithm
 }
 
 // algorithms are those that the key may sign with, the first by default.
 func (k ClientKey) algorithms() []string {
-	if k.held.algorithm != "" {
-		return []string{k.held.algorithm}
+	if k.algorithm != "" {
+		return []string{k.algorithm}
 	}
-	return algorithmsOf(k.held.signer)
+	return algorithmsOf(k.Signer())
 }
 
 // algorithmsOf are the algorithms that fit a kind of key (RFC 7518, section
@@ -91,17 +83,19 @@ func (k *ClientKey) decode(r *reader, path string, n *node) {
 	if !text.IsSet() {
 		return
 	}
-	held, flaw := parseClientKey(text.Reveal())
+	key, flaw := parseClientKey(text.Reveal())
 	if flaw != "" {
 		r.problem(found, "%s", flaw)
 		return
 	}
-	k.held = held
+	*k = key
 }
+
+func newClientKey(signer crypto.Signer) ClientKey { return ClientKey{signer: &signer} }
 
 // parseClientKey reads a key, or says what is wrong with it without repeating
 // any of it.
-func parseClientKey(text string) (*heldKey, string) {
+func parseClientKey(text string) (ClientKey, string) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "{") {
 		return parseJWK(text)
@@ -110,10 +104,10 @@ func parseClientKey(text string) (*heldKey, string) {
 }
 
 // parsePEM reads the one key of a text (RFC 7468).
-func parsePEM(text string) (*heldKey, string) {
+func parsePEM(text string) (ClientKey, string) {
 	const begin = "-----BEGIN "
 	if !strings.Contains(text, begin) {
-		return nil, "is neither a key in PEM, which begins with \"-----BEGIN PRIVATE KEY-----\" and has several lines, nor a JSON Web Key"
+		return ClientKey{}, "is neither a key in PEM, which begins with \"-----BEGIN PRIVATE KEY-----\" and has several lines, nor a JSON Web Key"
 	}
 	var keys []*pem.Block
 	blocks := 0
@@ -125,20 +119,20 @@ func parsePEM(text string) (*heldKey, string) {
 	}
 	switch {
 	case blocks != strings.Count(text, begin):
-		return nil, "holds PEM that is broken or cut short"
+		return ClientKey{}, "holds PEM that is broken or cut short"
 	case len(keys) != 1:
-		return nil, "must hold exactly one key, and no certificates beside it"
+		return ClientKey{}, "must hold exactly one key, and no certificates beside it"
 	}
 	return parseBlock(keys[0])
 }
 
 // parseBlock reads a key by the label of its block.
-func parseBlock(block *pem.Block) (*heldKey, string) {
+func parseBlock(block *pem.Block) (ClientKey, string) {
 	var key any
 	var err error
 	switch {
 	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-		return nil, "is encrypted, and there is nobody to ask for the passphrase: write it with \"openssl pkey -in key.pem -out plain.pem\""
+		return ClientKey{}, "is encrypted, and there is nobody to ask for the passphrase: write it with \"openssl pkey -in key.pem -out plain.pem\""
 	case block.Type == "PRIVATE KEY":
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	case block.Type == "RSA PRIVATE KEY":
@@ -146,87 +140,87 @@ func parseBlock(block *pem.Block) (*heldKey, string) {
 	case block.Type == "EC PRIVATE KEY":
 		key, err = x509.ParseECPrivateKey(block.Bytes)
 	default:
-		return nil, "is not a private key"
+		return ClientKey{}, "is not a private key"
 	}
 	if err != nil {
-		return nil, "holds a private key that is malformed or of a kind that is not known"
+		return ClientKey{}, "holds a private key that is malformed or of a kind that is not known"
 	}
-	return heldOf(key)
+	return checkedKey(key)
 }
 
 // parseJWK reads a private JSON Web Key (RFC 7517, section 4; RFC 7518, section
 // 6; RFC 8037, section 2).
-func parseJWK(text string) (*heldKey, string) {
+func parseJWK(text string) (ClientKey, string) {
 	// The limits of settings go for it, too: the library has none.
 	n, problem := parseJSON([]byte(text))
 	switch {
 	case problem != nil:
-		return nil, "is not a JSON Web Key: it is not valid JSON"
+		return ClientKey{}, "is not a JSON Web Key: it is not valid JSON"
 	case slices.Contains(n.keys, "keys"):
-		return nil, "is a set of keys; give one of them"
+		return ClientKey{}, "is a set of keys; give one of them"
 	}
 	var k jose.JSONWebKey
 	if err := k.UnmarshalJSON([]byte(text)); err != nil {
-		return nil, "is a JSON Web Key that is malformed or of a kind that is not known"
+		return ClientKey{}, "is a JSON Web Key that is malformed or of a kind that is not known"
 	}
 	if k.IsPublic() {
-		return nil, "is a public key; the private one is needed"
+		return ClientKey{}, "is a public key; the private one is needed"
 	}
-	held, flaw := heldOf(k.Key)
+	key, flaw := checkedKey(k.Key)
 	switch {
 	case flaw != "":
-		return nil, flaw
+		return ClientKey{}, flaw
 	case k.Use != "" && k.Use != "sig":
-		return nil, `has a "use" other than "sig"`
+		return ClientKey{}, `has a "use" other than "sig"`
 	case k.KeyID != "" && !only(k.KeyID, 256, printable):
-		return nil, `has a "kid" that is not up to 256 printable ASCII characters`
-	case k.Algorithm != "" && !slices.Contains(algorithmsOf(held.signer), k.Algorithm):
-		return nil, `has an "alg" other than ` + list(algorithmsOf(held.signer))
+		return ClientKey{}, `has a "kid" that is not up to 256 printable ASCII characters`
+	case k.Algorithm != "" && !slices.Contains(algorithmsOf(key.Signer()), k.Algorithm):
+		return ClientKey{}, `has an "alg" other than ` + list(algorithmsOf(key.Signer()))
 	}
-	held.id, held.algorithm = k.KeyID, k.Algorithm
-	return held, ""
+	key.id, key.algorithm = k.KeyID, k.Algorithm
+	return key, ""
 }
 
-// heldOf checks what the parsers let pass.
-func heldOf(key any) (*heldKey, string) {
+// checkedKey checks what the parsers let pass.
+func checkedKey(key any) (ClientKey, string) {
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
-		return heldRSA(k)
+		return checkedRSA(k)
 	case *ecdsa.PrivateKey:
-		return heldECDSA(k)
+		return checkedECDSA(k)
 	case ed25519.PrivateKey:
-		return &heldKey{signer: k}, ""
+		return newClientKey(k), ""
 	}
-	return nil, "is not an RSA, P-256 or Ed25519 key"
+	return ClientKey{}, "is not an RSA, P-256 or Ed25519 key"
 }
 
-// heldRSA leaves out what the text gives as computed before, and computes it
+// checkedRSA leaves out what the text gives as computed before, and computes it
 // once for all signatures.
-func heldRSA(given *rsa.PrivateKey) (*heldKey, string) {
+func checkedRSA(given *rsa.PrivateKey) (ClientKey, string) {
 	if bits := given.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-		return nil, "is an RSA key of a size that is not from 2048 to 4096 bits"
+		return ClientKey{}, "is an RSA key of a size that is not from 2048 to 4096 bits"
 	}
 	k := &rsa.PrivateKey{PublicKey: given.PublicKey, D: given.D, Primes: given.Primes}
 	k.Precompute()
 	if k.Validate() != nil {
-		return nil, "is not a valid RSA key"
+		return ClientKey{}, "is not a valid RSA key"
 	}
-	return &heldKey{signer: k}, ""
+	return newClientKey(k), ""
 }
 
-// heldECDSA computes the public key from the private one: a JSON Web Key may
+// checkedECDSA computes the public key from the private one: a JSON Web Key may
 // give any.
-func heldECDSA(given *ecdsa.PrivateKey) (*heldKey, string) {
+func checkedECDSA(given *ecdsa.PrivateKey) (ClientKey, string) {
 	if given.Curve != elliptic.P256() {
-		return nil, "is on another curve than P-256"
+		return ClientKey{}, "is on another curve than P-256"
 	}
 	d, err := given.Bytes()
 	if err != nil {
-		return nil, "is not a valid key"
+		return ClientKey{}, "is not a valid key"
 	}
 	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d)
 	if err != nil || !k.PublicKey.Equal(&given.PublicKey) {
-		return nil, "holds a private key and a public one that do not belong together"
+		return ClientKey{}, "holds a private key and a public one that do not belong together"
 	}
-	return &heldKey{signer: k}, ""
+	return newClientKey(k), ""
 }
