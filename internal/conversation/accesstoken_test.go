@@ -86,7 +86,7 @@ func TestProvidersStandSideBySide(t *testing.T) {
 			t.Errorf("%s: %s", address, r.Body)
 		}
 	}
-	if r, _ := p.auto(Call{URL: "https://id.example.com/keys"}); strings.Contains(r.Body, "o1") {
+	if r, _ := p.auto(Call{URL: "https://id.example.com/keys"}); strings.Contains(r.Body, `"kid":"o1"`) {
 		t.Error("a provider publishes the other's key")
 	}
 }
