@@ -73,6 +73,26 @@ var english = language{
 		"renewal_unavailable": {"One moment, please", "Your session is to be renewed, but the provider that signed you in does not answer. Nothing is lost: you are still signed in.", "Try again in a few seconds."},
 		"store_unavailable":   {"One moment, please", "Where sessions are looked up does not answer. Nothing is lost: you are still signed in.", "Try again in a few seconds."},
 
+		"no_token":                 {"No token was sent", "This address is for programs that bring an access token.", "Send one as \"Authorization: Bearer\"."},
+		"invalid_token":            {"The token is not accepted", "It is not good here, or not from whoever sent it.", "Get another one and try again."},
+		"invalid_token:expired":    {"The token has expired", "It was good for a time that is over.", "Get another one and try again."},
+		"invalid_request":          {"The credentials cannot be read", "A request brings one token, in its Authorization field.", ""},
+		"insufficient_scope":       {"The token is good for less", "What was asked for takes a token with more scopes.", "Get one and try again."},
+		"invalid_dpop_proof":       {"The proof of possession is not accepted", "It is missing, was used before, or does not fit the request or the token.", "Make a new proof for each request."},
+		"use_dpop_nonce":           {"The proof of possession needs a nonce", "The answer's DPoP-Nonce field has one.", "Make a proof with it and try again."},
+		"token_unverifiable":       {"The token cannot be checked right now", "The provider that issued it does not answer as it should.", "Try again in a moment."},
+		"parameter_unknown":        {"This restriction is not known", "The subrequest demands something that nobody here enforces, so it is refused.", "Check the parameters in the configuration of the proxy in front."},
+		"renewal_needed":           {"Your session has to be renewed", "It takes another visit to the sign-in service, which happens by itself.", ""},
+		"scope_missing":            {"You may not open this page yet", "It takes a permission that you have not given so far.", "Sign in again to give it."},
+		"group_missing":            notYou,
+		"role_missing":             notYou,
+		"email_not_allowed":        notYou,
+		"email_domain_not_allowed": notYou,
+		"token_unavailable":        {"No token is to be had right now", "The provider that would give one does not answer as it should.", "Try again in a moment."},
+		"token_refused":            {"No token was given", "The provider refused to give one for this call.", ""},
+		"subject_token_missing":    {"There is no token to exchange", "This call takes the caller's own token, in its Authorization field.", ""},
+		"subject_token_refused":    {"The caller's token was not exchanged", "The provider does not accept it any more.", "Get another one and try again."},
+
 		"session_too_large": {"Your account does not fit", "The provider sent more about you than a browser can keep, often because of very many groups.", "Please tell whoever looks after this site. Trying again does not help."},
 
 		"provider_access_denied":           {"You did not sign in", "The sign-in was cancelled, or the provider did not let you through.", "If that was a mistake, try again."},
@@ -127,6 +147,7 @@ var (
 	badAnswer = explanation{"Sign-in could not be finished", "The answer that came back does not belong to a sign-in of this site, or got damaged on the way.", "Start again from the page you wanted."}
 	untrusted = explanation{"The provider's answer was refused", "What it said about you could not be verified, so you were not signed in.", "Try again. If it stays like this, tell whoever looks after this site."}
 	away      = explanation{"Sign-in is not available right now", "The provider that signs you in does not answer as it should.", "Try again in a moment."}
+	notYou    = explanation{"You may not open this page", "You are signed in, but this page is for others.", "If you need it, ask whoever looks after this site."}
 	busy      = explanation{"Too many at once", "Very many people are signing in at this moment.", "Try again in a few seconds."}
 	clocks    = explanation{"The clocks do not agree", "The provider's answer is not valid at this time of day, by our clock.", "Try again. If it stays like this, tell whoever looks after this site."}
 )
