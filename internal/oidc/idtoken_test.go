@@ -123,7 +123,7 @@ func TestASignatureThatProvesNothingIsRefused(t *testing.T) {
 		"a logout token's type": {sign(t, jose.RS256, k.rsa, "r1",
 			map[jose.HeaderKey]any{"typ": "logout+jwt"}, f.claims()), "typ_differs"},
 		"changed claims":            {parts[0] + "." + base64.RawURLEncoding.EncodeToString(changed) + "." + parts[2], "signature"},
-		"the signature cut":         {good[:len(good)-8], "malformed_or_algorithm"},
+		"the signature cut":         {good[:len(good)-6], "signature"},
 		"the signature missing":     {parts[0] + "." + parts[1] + ".", "malformed_or_algorithm"},
 		"two parts":                 {parts[0] + "." + parts[1], "malformed_or_algorithm"},
 		"many dots":                 {strings.Repeat(".", 10_000), "malformed_or_algorithm"},
