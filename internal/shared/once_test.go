@@ -427,30 +427,42 @@ func TestAnAnswerThatIsTooLongToShareIsKnownToTheWorkerThatAsked(t *testing.T) {
 
 func TestNeitherMemoryGrowsWithTheNumberOfQuestions(t *testing.T) {
 	const slots = 4
-	c := newCrew(t, 1, slots)
-	h := c.workers[0]
-	for i := range 100 {
-		c.now = c.now.Add(time.Millisecond)
-		h.ask(fmt.Sprint(i), time.Minute)
-		h.reply(strings.Repeat("a", MaxAnswer+i%3), nil)
+	for name, length := range map[string]int{"short answers": 1, "answers as long as are shared": MaxAnswer, "longer ones": 2 * MaxAnswer} {
+		t.Run(name, func(t *testing.T) {
+			c := newCrew(t, 1, slots)
+			h := c.workers[0]
+			for i := range 100 {
+				c.now = c.now.Add(time.Millisecond)
+				h.ask(fmt.Sprint(i), time.Minute)
+				h.reply(strings.Repeat("a", length), nil)
+			}
+			shared := 0
+			for _, name := range c.memory.Names() {
+				value, _, _ := c.memory.Get(name)
+				shared += len(value)
+			}
+			if most := slots * (recordHead + MaxAnswer + 64); shared > most {
+				t.Errorf("%d bytes are shared, more than %d", shared, most)
+			}
+			k := &h.once.known
+			if n := len(k.answers); n == 0 || n > slots || n*length > slots*MaxAnswer || k.room != slots*MaxAnswer-n*length {
+				t.Errorf("%d answers are known, with room for %d bytes", n, k.room)
+			}
+			if len(h.once.asking) != 0 {
+				t.Errorf("%d questions are under way", len(h.once.asking))
+			}
+		})
 	}
-	if n := len(c.memory.Names()); n > slots {
-		t.Errorf("%d names are shared", n)
-	}
-	held := 0
-	for _, a := range h.once.known.answers {
-		held += len(a.bytes)
-	}
-	if n := len(h.once.known.answers); n == 0 || n > slots || held > slots*MaxAnswer || h.once.known.room != slots*MaxAnswer-held {
-		t.Errorf("%d answers are known, %d bytes, with room for %d", n, held, h.once.known.room)
-	}
-	if len(h.once.asking) != 0 {
-		t.Errorf("%d questions are under way", len(h.once.asking))
-	}
-	h.ask("huge", time.Minute)
-	h.reply(strings.Repeat("a", slots*MaxAnswer+1), nil)
-	if _, _, ok := h.once.Peek("huge", c.now); ok || h.once.known.room < 0 {
-		t.Error("an answer is kept that there is no room for")
+}
+
+func TestAnAnswerThatThereIsNoRoomForIsGivenAndForgotten(t *testing.T) {
+	c := newCrew(t, 1, 1)
+	huge := strings.Repeat("a", MaxAnswer+1)
+	out := c.workers[0].ask("q", time.Minute)
+	c.workers[0].reply(huge, nil)
+	wantAnswer(t, huge, out)
+	if _, _, ok := c.workers[0].once.Peek("q", c.now); ok {
+		t.Error("it is kept")
 	}
 }
 
