@@ -22,6 +22,8 @@ import (
 const (
 	testRedirect = "https://app.example/oauth2/callback"
 	testVerifier = "correct-horse-battery-staple-correct-horse-battery"
+
+	testLongSecret = "a-secret-that-signs-has-at-least-32-bytes"
 )
 
 // world is a provider on a socket, a clock to move and one browser.
@@ -45,6 +47,13 @@ func newWorld(t *testing.T) *world {
 		Clients: []Client{
 			{ID: "shop", Secret: "s3cret&+/%", RedirectURIs: []string{testRedirect}, PostLogoutRedirectURIs: []string{"https://app.example/"}},
 			{ID: "spa", RedirectURIs: []string{testRedirect, "http://127.0.0.1/cb", "http://localhost/cb"}, AnyLoopbackPort: true, Algorithm: "ES256", ClaimsInIDToken: true},
+			{ID: "gateway", Secret: "gateway-secret", RedirectURIs: []string{testRedirect}, Audience: "middle"},
+			{ID: "middle", Secret: "middle-secret", ServiceAccount: true, TokenExchange: true, Scopes: []string{"orders.read", "orders.write"}, Targets: []string{"orders", "https://stock.example"}},
+			{ID: "opaque", Secret: "opaque-secret", ServiceAccount: true, OpaqueTokens: true, Audience: "orders"},
+			{ID: "signs", Secret: testLongSecret, SecretJWT: true, ServiceAccount: true},
+			{ID: "rsa", Key: publicKey("rsa"), ServiceAccount: true},
+			{ID: "ec", Key: publicKey("ec"), ServiceAccount: true},
+			{ID: "ed", Key: publicKey("ed"), ServiceAccount: true},
 		},
 		Users: []User{
 			{PreferredUsername: "alice", Subject: "id-of-alice", Password: "wonderland", Name: "Alice Liddell", Email: "alice@example.com", Groups: []string{"admins"}},

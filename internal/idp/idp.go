@@ -2,16 +2,20 @@
 //
 // It speaks the authorization code flow of OpenID Connect Core 1.0 with PKCE
 // (RFC 7636, S256 always), for confidential clients (client_secret_basic and
-// client_secret_post) and public ones, with discovery, a key set whose keys
-// rotate, userinfo, refresh tokens that rotate (RFC 9700, section 4.14),
-// revocation (RFC 7009), introspection (RFC 7662), RP-initiated and back-channel
-// logout, and the iss response parameter (RFC 9207). It has a sign-in page and a
-// session of its own, so that a second login is silent.
+// _post, client_secret_jwt, private_key_jwt) and public ones, with discovery, a
+// key set whose keys rotate, userinfo, refresh tokens that rotate (RFC 9700,
+// section 4.14), revocation (RFC 7009), introspection (RFC 7662), RP-initiated
+// and back-channel logout, and the iss response parameter (RFC 9207). It has a
+// sign-in page and a session of its own, so that a second login is silent.
+// Services get tokens of their own (RFC 6749, section 4.4) and exchange those
+// that they are sent (RFC 8693). Access tokens are JWTs (RFC 9068) or say
+// nothing, by client.
 //
 // It refuses what a careful provider refuses: redirect addresses that are not
 // registered to the letter, codes and refresh tokens that come twice (both
 // revoke everything that grew from the login), the plain PKCE method, repeated
-// parameters, and forms that another site sent. A gate that passes against it
+// parameters, assertions of clients that come twice, exchanges that would widen a
+// token, and forms that another site sent. A gate that passes against it
 // has done its part of the protocol.
 //
 // It keeps everything in memory and passwords in clear, so it is no provider
@@ -28,6 +32,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Client is a relying party that the provider knows.
@@ -49,6 +55,25 @@ type Client struct {
 	Algorithm string
 	// Audience names the API that the access tokens are for. Default: the client.
 	Audience string
+	// OpaqueTokens makes access tokens that say nothing: APIs have to ask.
+	OpaqueTokens bool
+
+	// Key is the client's public key: it authenticates by private_key_jwt alone.
+	Key *jose.JSONWebKey
+	// SecretJWT has it prove its secret by client_secret_jwt alone.
+	SecretJWT bool
+
+	// ServiceAccount lets the client have tokens of its own, by the
+	// client-credentials grant, for Scopes or some of them.
+	ServiceAccount bool
+	Scopes         []string
+	// TokenExchange lets the client exchange access tokens that were made out to
+	// it, or to its Audience (RFC 8693).
+	TokenExchange bool
+	// Targets are further APIs that a service account and an exchange may ask
+	// tokens for, by their names or addresses.
+	Targets []string
+
 	// ClaimsInIDToken repeats the claims that the scopes ask for in the ID
 	// token; without it only userinfo gives them (OpenID Connect Core, 5.4).
 	ClaimsInIDToken bool
@@ -173,10 +198,26 @@ func (p *Provider) addClients(clients []Client) error {
 			return fmt.Errorf("idp: client %q: the id is empty or taken", c.ID)
 		case c.Algorithm != "RS256" && c.Algorithm != "ES256":
 			return fmt.Errorf("idp: client %q: algorithm %q is neither RS256 nor ES256", c.ID, c.Algorithm)
-		case len(c.RedirectURIs) == 0:
+		case len(c.RedirectURIs) == 0 && !c.ServiceAccount && !c.TokenExchange:
 			return fmt.Errorf("idp: client %q: no redirect address", c.ID)
 		}
+		if err := c.checkProof(); err != nil {
+			return err
+		}
 		p.clients[c.ID] = &c
+	}
+	return nil
+}
+
+// checkProof makes sure that there is one way in which a client proves itself.
+func (c *Client) checkProof() error {
+	switch {
+	case c.Key != nil && (c.Secret != "" || c.SecretJWT || !c.Key.Valid() || !c.Key.IsPublic()):
+		return fmt.Errorf("idp: client %q: a client with a key has a public one, and no secret", c.ID)
+	case c.SecretJWT && len(c.Secret) < 32: // RFC 7518, section 3.2
+		return fmt.Errorf("idp: client %q: a secret that signs has at least 32 bytes", c.ID)
+	case (c.ServiceAccount || c.TokenExchange) && c.method() == "none":
+		return fmt.Errorf("idp: client %q: a service proves who it is", c.ID)
 	}
 	return nil
 }
@@ -244,9 +285,11 @@ func (p *Provider) EditIDToken(f func(claims map[string]any)) {
 
 // Count says how often something happened: "discovery", "jwks", "authorize",
 // "sign_in", "sign_in:failed", "code", "token:authorization_code",
-// "token:refresh_token", "userinfo", "revocation", "introspection",
-// "end_session", "backchannel_logout", "backchannel_logout:failed", and
-// "refused:" followed by the OAuth error.
+// "token:refresh_token", "token:client_credentials", "token:token_exchange",
+// "userinfo", "revocation", "introspection", "introspection:active",
+// "introspection:inactive", "end_session", "backchannel_logout",
+// "backchannel_logout:failed", "client:" followed by the method by which a client
+// has proved itself, and "refused:" followed by the OAuth error.
 func (p *Provider) Count(what string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

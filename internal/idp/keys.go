@@ -108,6 +108,9 @@ func (p *Provider) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, p.keys.set())
 }
 
+// provingMethods are those by which a client proves who it is.
+var provingMethods = []string{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"}
+
 func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 	p.count("discovery")
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -121,10 +124,10 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"introspection_endpoint":                p.endpoint("introspect"),
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              []string{"query"},
-		"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
+		"grant_types_supported":                 []string{"authorization_code", "refresh_token", "client_credentials", grantTokenExchange},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256"},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
+		"token_endpoint_auth_methods_supported": append(provingMethods, "none"),
 		"code_challenge_methods_supported":      []string{"S256"},
 		"scopes_supported":                      []string{"openid", "profile", "email", "groups", "offline_access"},
 		"claims_supported":                      []string{"sub", "name", "preferred_username", "email", "email_verified", "groups"},
@@ -132,10 +135,11 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"request_parameter_supported":           false,
 		"request_uri_parameter_supported":       false,
 
-		"revocation_endpoint_auth_methods_supported":     []string{"client_secret_basic", "client_secret_post", "none"},
-		"introspection_endpoint_auth_methods_supported":  []string{"client_secret_basic", "client_secret_post"},
-		"backchannel_logout_supported":                   true,
-		"backchannel_logout_session_supported":           true,
-		"authorization_response_iss_parameter_supported": true,
+		"token_endpoint_auth_signing_alg_values_supported": append([]jose.SignatureAlgorithm{jose.HS256}, keyAlgorithms...),
+		"revocation_endpoint_auth_methods_supported":       append(provingMethods, "none"),
+		"introspection_endpoint_auth_methods_supported":    provingMethods,
+		"backchannel_logout_supported":                     true,
+		"backchannel_logout_session_supported":             true,
+		"authorization_response_iss_parameter_supported":   true,
 	})
 }

@@ -58,18 +58,24 @@ func (p *Provider) revoke(client *Client, token string) error {
 	return nil // a token that is not known is as good as revoked (section 2.2)
 }
 
-// serveIntrospection is RFC 7662, for clients that have a secret.
+// serveIntrospection is RFC 7662, for clients that prove who they are.
 func (p *Provider) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 	p.count("introspection")
 	client, token, err := p.tokenRequest(r)
-	if err == nil && client.Secret == "" {
+	if err == nil && client.method() == "none" {
 		err = refuse("invalid_client", "a client without a secret may not ask")
 	}
 	if err != nil {
 		p.refuseToken(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, p.introspect(token))
+	answer := p.introspect(token)
+	if answer["active"] == true {
+		p.count("introspection:active")
+	} else {
+		p.count("introspection:inactive")
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
 // introspect tells about a token that is good, and of any other only that it is
@@ -85,16 +91,25 @@ func (p *Provider) introspect(token string) map[string]any {
 	id := p.tokenID(token)
 	if a := p.store.accesses[id]; a != nil && p.alive(a) {
 		answer := p.describe(a.grant, a.scopes)
-		answer["exp"], answer["iat"], answer["jti"] = a.expires.Unix(), a.issued.Unix(), id
-		answer["token_type"], answer["aud"] = "Bearer", a.grant.client.Audience
+		answer["exp"], answer["iat"] = a.expires.Unix(), a.issued.Unix()
+		answer["token_type"], answer["aud"] = "Bearer", a.audience
+		if id != opaqueID(token) {
+			answer["jti"] = id
+		}
 		return answer
 	}
 	return map[string]any{"active": false}
 }
 
 func (p *Provider) describe(g *grant, scopes []string) map[string]any {
-	return map[string]any{
-		"active": true, "iss": p.cfg.Issuer, "sub": g.user.Subject, "sid": g.session.id,
-		"client_id": g.client.ID, "username": g.user.PreferredUsername, "scope": strings.Join(scopes, " "),
+	answer := map[string]any{
+		"active": true, "iss": p.cfg.Issuer, "sub": g.subject(), "client_id": g.client.ID, "scope": strings.Join(scopes, " "),
 	}
+	if g.user != nil {
+		answer["username"] = g.user.PreferredUsername
+	}
+	if g.session != nil {
+		answer["sid"] = g.session.id
+	}
+	return answer
 }

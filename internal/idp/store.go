@@ -6,19 +6,37 @@ import (
 	"time"
 )
 
-// grant is what one login gave one client. Codes and tokens point to it, so
-// that revoking it ends them all.
+// grant is what one login gave one client, or what a service was given. Codes
+// and tokens point to it, so that revoking it ends them all.
 type grant struct {
 	client  *Client
-	user    *User
+	user    *User // nil for a service's own
 	scopes  []string
 	nonce   string
-	session *session
+	session *session // nil for a service's own
 	revoked bool
+
+	parent  *grant    // what it was exchanged from, if it was
+	service string    // the subject of what it was exchanged from
+	until   time.Time // … and its end
 }
 
-// live says whether neither the grant nor the sign-in behind it has ended.
-func (g *grant) live() bool { return !g.revoked && !g.session.ended }
+// live says whether neither the grant, nor what it was exchanged from, nor the
+// sign-in behind it has ended.
+func (g *grant) live() bool {
+	return !g.revoked && (g.session == nil || !g.session.ended) && (g.parent == nil || g.parent.live())
+}
+
+// subject is the sub claim: a service's is its own id.
+func (g *grant) subject() string {
+	switch {
+	case g.user != nil:
+		return g.user.Subject
+	case g.service != "":
+		return g.service
+	}
+	return g.client.ID
+}
 
 func (g *grant) has(scope string) bool { return slices.Contains(g.scopes, scope) }
 
@@ -39,10 +57,11 @@ type refresh struct {
 }
 
 type access struct {
-	grant   *grant
-	scopes  []string
-	issued  time.Time
-	expires time.Time
+	grant    *grant
+	scopes   []string
+	audience string
+	issued   time.Time
+	expires  time.Time
 }
 
 // session is the provider's own sign-in, held by a cookie.
@@ -66,9 +85,11 @@ func (s *session) join(c *Client) {
 type store struct {
 	codes     map[string]*code
 	refreshes map[string]*refresh
-	accesses  map[string]*access  // by jti
+	accesses  map[string]*access  // by jti, or opaqueID
 	sessions  map[string]*session // by the cookie's value, which sid must not give away
 	swept     time.Time
+
+	assertions map[string]time.Time // used: client and jti, to their end
 }
 
 func newStore() store {
@@ -77,6 +98,8 @@ func newStore() store {
 		refreshes: map[string]*refresh{},
 		accesses:  map[string]*access{},
 		sessions:  map[string]*session{},
+
+		assertions: map[string]time.Time{},
 	}
 }
 
@@ -90,6 +113,7 @@ func (s *store) sweep(now time.Time) {
 	sweep(s.refreshes, now, func(v *refresh) time.Time { return v.expires })
 	sweep(s.accesses, now, func(v *access) time.Time { return v.expires })
 	sweep(s.sessions, now, func(v *session) time.Time { return v.expires })
+	sweep(s.assertions, now, func(v time.Time) time.Time { return v })
 }
 
 func sweep[T any](m map[string]T, now time.Time, expires func(T) time.Time) {
@@ -113,6 +137,9 @@ func (s *store) endSessions(chosen func(secret string, s *session) bool) []*sess
 	}
 	return ended
 }
+
+// opaqueID is under which a token is kept that says nothing: never a jti.
+func opaqueID(token string) string { return "opaque " + token }
 
 // newToken returns at least 128 random bits as text.
 func newToken() string { return rand.Text() }

@@ -7,18 +7,20 @@ import (
 	"errors"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 type tokenResponse struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int64  `json:"expires_in"`
-	RefreshToken string `json:"refresh_token"`
-	IDToken      string `json:"id_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
 	Scope        string `json:"scope"`
+
+	IssuedTokenType string `json:"issued_token_type,omitempty"` // RFC 8693, section 2.2.1
 }
 
 func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
@@ -46,9 +48,18 @@ func (p *Provider) token(r *http.Request) (*tokenResponse, error) {
 	case "refresh_token":
 		p.count("token:refresh_token")
 		return p.refresh(client, form)
+	case "client_credentials":
+		p.count("token:client_credentials")
+		return p.clientCredentials(client, form)
+	case grantTokenExchange:
+		p.count("token:token_exchange")
+		return p.exchangeToken(client, form)
 	}
-	return nil, refuse("unsupported_grant_type", "only authorization_code and refresh_token are supported")
+	return nil, refuse("unsupported_grant_type", "the grant is not supported")
 }
+
+// grantTokenExchange is RFC 8693, section 2.1.
+const grantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 // readForm takes the body alone: credentials in an address end up in logs.
 func readForm(r *http.Request) (map[string]string, error) {
@@ -60,30 +71,6 @@ func readForm(r *http.Request) (map[string]string, error) {
 		return nil, refuse("invalid_request", "the form cannot be read")
 	}
 	return single(r.PostForm)
-}
-
-// authenticate finds the client by exactly one method (RFC 6749, section 2.3).
-func (p *Provider) authenticate(r *http.Request, form map[string]string) (*Client, error) {
-	failed := refuse("invalid_client", "the client is not known or its secret is wrong")
-	id, secret := form["client_id"], form["client_secret"]
-	if header := r.Header.Values("Authorization"); len(header) > 0 {
-		user, password, ok := r.BasicAuth()
-		if !ok || len(header) > 1 || secret != "" || (id != "" && id != user) {
-			return nil, failed
-		}
-		// Both halves are form-encoded before base64 (RFC 6749, section 2.3.1).
-		var errUser, errPassword error
-		id, errUser = url.QueryUnescape(user)
-		secret, errPassword = url.QueryUnescape(password)
-		if errUser != nil || errPassword != nil {
-			return nil, failed
-		}
-	}
-	client := p.clients[id]
-	if client == nil || !equal(client.Secret, secret) {
-		return nil, failed
-	}
-	return client, nil
 }
 
 func (p *Provider) exchange(client *Client, form map[string]string) (*tokenResponse, error) {
@@ -150,7 +137,7 @@ func (p *Provider) refresh(client *Client, form map[string]string) (*tokenRespon
 func (p *Provider) issue(g *grant, scopes []string, nonce string) (*tokenResponse, error) {
 	now := p.now()
 	p.store.sweep(now)
-	accessToken, err := p.issueAccess(g, scopes)
+	accessToken, err := p.issueAccess(g, scopes, g.client.Audience, now.Add(p.cfg.AccessTokenLifetime))
 	if err != nil {
 		return nil, err
 	}
@@ -166,16 +153,23 @@ func (p *Provider) issue(g *grant, scopes []string, nonce string) (*tokenRespons
 	}, nil
 }
 
-// issueAccess makes a token of RFC 9068.
-func (p *Provider) issueAccess(g *grant, scopes []string) (string, error) {
+// issueAccess makes a token of RFC 9068, or one that says nothing.
+func (p *Provider) issueAccess(g *grant, scopes []string, audience string, expires time.Time) (string, error) {
 	now, jti := p.now(), newToken()
-	expires := now.Add(p.cfg.AccessTokenLifetime)
-	p.store.accesses[jti] = &access{grant: g, scopes: scopes, issued: now, expires: expires}
-	claims := map[string]any{
-		"iss": p.cfg.Issuer, "sub": g.user.Subject, "aud": g.client.Audience, "client_id": g.client.ID,
-		"iat": now.Unix(), "exp": expires.Unix(), "jti": jti, "sid": g.session.id, "scope": strings.Join(scopes, " "),
+	a := &access{grant: g, scopes: scopes, audience: audience, issued: now, expires: expires}
+	if g.client.OpaqueTokens {
+		p.store.accesses[opaqueID(jti)] = a
+		return jti, nil
 	}
-	if slices.Contains(scopes, "groups") {
+	p.store.accesses[jti] = a
+	claims := map[string]any{
+		"iss": p.cfg.Issuer, "sub": g.subject(), "aud": audience, "client_id": g.client.ID,
+		"iat": now.Unix(), "exp": expires.Unix(), "jti": jti, "scope": strings.Join(scopes, " "),
+	}
+	if g.session != nil {
+		claims["sid"] = g.session.id
+	}
+	if g.user != nil && slices.Contains(scopes, "groups") {
 		claims["groups"] = g.user.Groups
 	}
 	return p.keys.sign(g.client.Algorithm, "at+jwt", claims)

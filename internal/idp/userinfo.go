@@ -24,7 +24,7 @@ func (u *User) addClaims(claims map[string]any, scopes []string) {
 func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	p.count("userinfo")
 	a := p.accessOf(r)
-	if a == nil {
+	if a == nil || a.grant.user == nil || !slices.Contains(a.scopes, "openid") {
 		p.count("refused:invalid_token")
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token"})
@@ -54,13 +54,13 @@ func (p *Provider) accessOf(r *http.Request) *access {
 	return nil
 }
 
-// tokenID is the jti of a token that we signed.
+// tokenID is the name under which an access token would be kept.
 func (p *Provider) tokenID(token string) string {
 	var claims struct {
 		ID string `json:"jti"`
 	}
 	if p.keys.verify(token, &claims) != nil {
-		return ""
+		return opaqueID(token)
 	}
 	return claims.ID
 }
