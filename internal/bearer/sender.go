@@ -3,6 +3,7 @@ package bearer
 import (
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -121,6 +122,11 @@ func (v *Verifier) usedOnce(c *Caller, p *Proof, now time.Time, window time.Dura
 	return nil
 }
 
+// WantsAddress reports whether the caller's address may matter.
+func (v *Verifier) WantsAddress() bool {
+	return slices.ContainsFunc(v.entries, func(e *entry) bool { return e.settings.ClientAddress })
+}
+
 // Nonce returns a nonce for the next proof, or "" where nobody demands one.
 func (v *Verifier) Nonce(now time.Time) string {
 	for _, e := range v.entries {
@@ -137,12 +143,7 @@ func (v *Verifier) Nonce(now time.Time) string {
 
 // OnlyDPoP reports whether no token does without DPoP.
 func (v *Verifier) OnlyDPoP() bool {
-	for _, e := range v.entries {
-		if e.settings.Bound != "dpop" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(v.entries, func(e *entry) bool { return e.settings.Bound != "dpop" })
 }
 
 // ProofAlgorithms are the algorithms by which proofs may be signed, by name.

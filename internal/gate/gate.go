@@ -224,6 +224,8 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 		return g.fail(&q, failure{status: 421, reason: "host_not_allowed"}), nil
 	}
 	switch {
+	case g.describes(q.target.Path):
+		return g.serveResource(&q), nil
 	case own:
 		return g.serve(&q)
 	case need.Tokens && !need.Anyone:

@@ -62,9 +62,12 @@ func (p *peer) Certificate() string {
 	return *p.certificate
 }
 
-// settle finds out what can be known only while the request is being handled.
+// settle finds out what can be known only while the request is being handled,
+// as far as it may be wanted later.
 func (p *peer) settle() {
-	p.IP()
+	if p.g.tokens.WantsAddress() {
+		p.IP()
+	}
 	p.Certificate()
 }
 

@@ -47,7 +47,20 @@ type world struct {
 	away     bool               // no call can be sent
 	fail     func(where string) // called where a test may want a panic
 	redis    *redis             // nil without one
+	peer     fakePeer
 }
+
+// fakePeer is the other end of each connection.
+type fakePeer struct {
+	address, digest string
+	names           []string
+	direction       string // "inbound", "outbound" or "" for a listener that does not say
+}
+
+func (p *fakePeer) Address() string            { return p.address }
+func (p *fakePeer) CertificateDigest() string  { return p.digest }
+func (p *fakePeer) CertificateNames() []string { return p.names }
+func (p *fakePeer) Outbound() (bool, bool)     { return p.direction == "outbound", p.direction != "" }
 
 // worker is one worker's gate.
 type worker struct {
@@ -70,6 +83,7 @@ func (c *call) form() url.Values {
 // parts are settings beyond the usual ones, as members of JSON objects.
 type parts struct {
 	session, provider, top, metadata string
+	rules                            string // "" for one open path
 
 	redis *redis
 }
@@ -97,8 +111,11 @@ func newWorld(t *testing.T, workers int, p parts) *world {
 
 func testSettings(t *testing.T, p parts) *config.Config {
 	t.Helper()
+	if p.rules == "" {
+		p.rules = `[{"match":{"paths":["/open/*"]},"allow":"anyone"}]`
+	}
 	c, err := config.Parse([]byte(`{"providers":[{"name":"main","issuer":"`+testIssuer+`","cluster":"idp","client_id":"shop","client_secret":{"value":"secret-of-the-shop"}`+p.provider+`}],
-		"hosts":["app.example.com","other.example.com"],"rules":[{"match":{"paths":["/open/*"]},"allow":"anyone"}],
+		"hosts":["app.example.com","other.example.com"],"rules":`+p.rules+`,
 		"session":{"keys":[`+testKey("new")+`,`+testKey("old")+`]`+p.session+`}`+p.top+`}`), func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +134,7 @@ func (w *world) begin(c *config.Config) *worker {
 	k := &worker{}
 	var err error
 	k.Gate, err = New(c, Deps{
-		Now: w.clock, Clock: w.clock, Random: source{w}, Shared: w.memory, Signal: w.memory,
+		Now: w.clock, Clock: w.clock, Random: source{w}, Shared: w.memory, Signal: w.memory, Connection: &w.peer,
 		Log: func(e Event) { w.events = append(w.events, e); w.fail(e.Event) },
 	})
 	if err != nil {
