@@ -33,6 +33,7 @@ func newLab(t *testing.T) *lab {
 	t.Helper()
 	p := startServiceProvider(t,
 		Claims{"client_id": "a", "client_secret": clientSecret},
+		Claims{"client_id": "certified", "client_secret": clientSecret, "tls_client_certificate_bound_access_tokens": true},
 		Claims{"client_id": "b", "client_secret": clientSecret, "introspection_signed_response_alg": "PS256"})
 	return &lab{
 		Provider: p, app: NewApp(t), tap: NewTap(t, p),

@@ -57,6 +57,8 @@ const provider = new Provider(issuer, {
     revocation: { enabled: true },
     clientCredentials: { enabled: true },
     dPoP: { enabled: true },
+    // Whoever ends TLS in front would say which certificate the client showed.
+    mTLS: { enabled: true, certificateBoundAccessTokens: true, getCertificate: (ctx) => ctx.get('x-client-certificate') || undefined },
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo: (ctx, resource) => ({
