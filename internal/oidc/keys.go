@@ -104,23 +104,31 @@ func fits(k *jose.JSONWebKey, alg jose.SignatureAlgorithm) bool {
 	return false
 }
 
+// fetchKeys fetches the keys. Those of before stay where it fails.
 func (p *Provider) fetchKeys(env flow.Env) error {
+	keys, err := p.askKeys(env)
+	p.keysFailed = err != nil
+	if err == nil {
+		p.takeKeys(keys, env.Now())
+	}
+	return err
+}
+
+func (p *Provider) askKeys(env flow.Env) (*keySet, error) {
 	const step = "keys"
 	r, err := p.call(env, step, p.meta.jwks, flow.Call{Method: "GET", MaxBody: maxKeys})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	keys, err := parseKeys(step, r)
-	if err != nil {
-		return err
-	}
+	return parseKeys(step, r)
+}
+
+func (p *Provider) takeKeys(keys *keySet, now time.Time) {
 	if p.keys == nil || !p.keys.same(keys) {
 		p.keysVersion++
 	}
-	p.keys, p.keysDue = keys, env.Now().Add(p.settings.KeysRefresh.Std())
+	p.keys, p.keysDue = keys, now.Add(p.settings.KeysRefresh.Std())
 	p.keysUntil, p.keysTooOld = p.keysDue.Add(p.settings.KeysStale.Std()), false
-	p.keysFetched++
-	return nil
 }
 
 // asker is on whose word something is asked of the provider. What strangers
@@ -141,7 +149,7 @@ func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 	if err := p.awaitFresh(env, t.asker); err != nil {
 		return nil, err
 	}
-	begun, fetched, waited := env.Now(), p.keysFetched, false
+	begun := env.Now()
 	for range 3 { // the one under way, another's, our own
 		if k, ok := p.keys.find(t.id, t.alg); ok {
 			return k, nil
@@ -153,7 +161,6 @@ func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 			p.forceKeys(env, t.asker)
 		}
 		if p.learning {
-			waited = true
 			if err := p.park(env, step, begun.Add(ParkTime).Sub(env.Now()), t.asker); err != nil && !errors.Is(err, flow.ErrTimeout) {
 				return nil, err
 			}
@@ -165,7 +172,9 @@ func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 	if k, ok := p.keys.find(t.id, t.alg); ok {
 		return k, nil
 	}
-	if waited && p.keysFetched == fetched {
+	// Only who has seen the provider's keys of now may say that one is not
+	// among them.
+	if p.learning || p.keysFailed {
 		return nil, outage(step, "not_refreshed")
 	}
 	return nil, refuse(step, "key_unknown")

@@ -66,7 +66,7 @@ type Provider struct {
 	backoff    time.Duration
 	parked     [askers]int
 
-	keysFetched    int             // how often they were
+	keysFailed     bool            // the last attempt to fetch them did
 	keysVersion    int             // raised whenever they are others than before
 	keysUntil      time.Time       // how long they are used if they cannot be fetched again
 	keysTooOld     bool            // that time is over
