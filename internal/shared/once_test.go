@@ -448,6 +448,9 @@ func TestNeitherMemoryGrowsWithTheNumberOfQuestions(t *testing.T) {
 			if n := len(k.answers); n == 0 || n > slots || n*length > slots*MaxAnswer || k.room != slots*MaxAnswer-n*length {
 				t.Errorf("%d answers are known, with room for %d bytes", n, k.room)
 			}
+			if _, _, ok := h.once.Peek("99", c.now); !ok {
+				t.Error("the last one is not known")
+			}
 			if len(h.once.asking) != 0 {
 				t.Errorf("%d questions are under way", len(h.once.asking))
 			}
