@@ -29,7 +29,7 @@ func Read(h httpmsg.Fields, query string) (c Credential, err error) {
 		fields++
 		read, ours := credential(h[i].Value)
 		switch {
-		case !ours && !strings.Contains(h[i].Value, ","):
+		case !ours && !listsOurs(h[i].Value):
 			continue // Basic and the like
 		case !ours || read.Token == "" || c.Token != "":
 			return Credential{}, refuse(InvalidRequest, "authorization_malformed")
@@ -64,6 +64,20 @@ func credential(value string) (c Credential, ours bool) {
 		c.Token = token
 	}
 	return c, true
+}
+
+// listsOurs reports whether a field of another scheme has one of ours behind a
+// comma, as where two fields were joined.
+func listsOurs(value string) bool {
+	_, rest, more := strings.Cut(value, ",")
+	for more {
+		var part string
+		part, rest, more = strings.Cut(rest, ",")
+		if _, ours := credential(part); ours {
+			return true
+		}
+	}
+	return false
 }
 
 // token68 is RFC 9110, section 11.2.

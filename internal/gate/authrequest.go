@@ -174,7 +174,7 @@ func (g *Gate) answerForToken(q *request, d *demands, t *bearer.Caller, err erro
 	case reason != "":
 		return g.forbidden(q, reason)
 	}
-	return g.authorized(t.Identity, nil)
+	return g.authorized(t.Identity, nil) // the caller has the token already
 }
 
 // answerForSession answers a subrequest that brings a session or nothing.
@@ -203,13 +203,28 @@ func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Ve
 	if len(cookies) > 1 {
 		cookies = nil
 	}
-	return g.authorized(o.identity, cookies)
+	return g.authorized(g.presentable(o.identity), cookies)
 }
 
 // authorized lets a request pass that another proxy asks about.
 func (g *Gate) authorized(identity, cookies httpmsg.Fields) Verdict {
 	header := append(httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, identity...)
 	return Verdict{Respond: &Respond{Status: g.settings.AuthRequest.Status, Header: append(header, cookies...), Reason: "authorized"}}
+}
+
+// presentable is what of an identity may be shown to whoever asks: only a trusted
+// peer is given a session's access token, because a page's script, which is not
+// to have it, can ask as well.
+func (g *Gate) presentable(identity httpmsg.Fields) (shown httpmsg.Fields) {
+	if len(g.settings.Forward.AccessToken) == 0 || g.trusted() {
+		return identity
+	}
+	for _, f := range identity {
+		if !slices.Contains(g.settings.Forward.AccessToken, f.Name) {
+			shown = append(shown, f)
+		}
+	}
+	return shown
 }
 
 // forbidden is a no that no login can cure.

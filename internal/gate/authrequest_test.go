@@ -17,7 +17,8 @@ func (w *world) subrequest(k *worker, query, cookie string, more ...string) *vis
 }
 
 func TestASubrequestIsToldWhoAsksAndNeverRedirected(t *testing.T) {
-	w := newTokenWorld(t, 1, "", `,"forward":{"access_token":["authorization"]}`)
+	w := newTokenWorld(t, 1, "", `,"forward":{"access_token":["authorization"]},"trusted_peers":{"sans":["nginx"]}`)
+	w.peer.names = []string{"nginx"}
 	v := w.subrequest(w.workers[0], "", w.cookie(w.alice()))
 	if user := v.answered(202, "x-auth-request-user"); user != "alice" {
 		t.Errorf("user %q", user)
@@ -27,6 +28,10 @@ func TestASubrequestIsToldWhoAsksAndNeverRedirected(t *testing.T) {
 	}
 	if token := v.field("authorization"); token != "Bearer access-1" {
 		t.Errorf("authorization %q", token)
+	}
+	w.peer.names = nil
+	if v := w.subrequest(w.workers[0], "", w.cookie(w.alice())); v.answered(202, "x-auth-request-user") != "alice" || v.field("authorization") != "" {
+		t.Error("whoever asks is shown a session's token")
 	}
 	v = w.subrequest(w.workers[0], "", "")
 	if v.answered(401, "www-authenticate") == "" || v.field("location") != "" {

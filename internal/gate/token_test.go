@@ -86,6 +86,7 @@ func TestCredentialsThatCanBeReadInTwoWaysAreRefused(t *testing.T) {
 		"two in one field":         {"/", []string{"authorization", "Bearer " + good + ",Bearer " + good}},
 		"another scheme in front":  {"/", []string{"authorization", "Basic YTpi, Bearer " + good}},
 		"another scheme beside":    {"/", []string{"authorization", "Basic YTpi", "authorization", "Bearer " + good}},
+		"another scheme's list":    {"/", []string{"authorization", `Digest a="b", bearer ` + good}},
 		"no token":                 {"/", []string{"authorization", "Bearer"}},
 		"a space in the token":     {"/", []string{"authorization", "Bearer a b"}},
 		"one more in the query":    {"/?access_token=x", []string{"authorization", "Bearer " + good}},
@@ -108,6 +109,10 @@ func TestAParameterOfTheApplicationsOwnIsNoneOfOursWhereThereIsASession(t *testi
 	v := w.send(w.workers[0], "/?access_token=mine", "cookie", w.cookie(w.alice()), "authorization", "Basic YTpi")
 	if v.told("x-auth-request-user") != "alice" {
 		t.Error("not alice")
+	}
+	v = w.send(w.workers[0], "/", "cookie", w.cookie(w.alice()), "authorization", `Digest username="a", realm="b"`)
+	if v.told("x-auth-request-user") != "alice" {
+		t.Error("not alice, with Digest")
 	}
 }
 
