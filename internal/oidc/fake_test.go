@@ -43,10 +43,11 @@ type fake struct {
 	calls   map[string]int
 	last    flow.Call
 	keys    []jose.JSONWebKey
+	secret  string // of the client
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{t: t, now: time.Unix(1_800_000_000, 0), calls: map[string]int{}}
+	f := &fake{t: t, now: time.Unix(1_800_000_000, 0), calls: map[string]int{}, secret: secret}
 	f.keys = []jose.JSONWebKey{
 		{Key: &testKeys().rsa.PublicKey, KeyID: "r1", Use: "sig", Algorithm: "RS256"},
 		{Key: &testKeys().ec.PublicKey, KeyID: "e1", Use: "sig"},
@@ -110,7 +111,7 @@ func rawAnswer(status int, contentType, body string) flow.Response {
 func (f *fake) provider(extra string) *Provider {
 	f.t.Helper()
 	settings := `{"providers":[{"name":"main","issuer":"` + issuer + `","cluster":"idp","client_id":"shop",` +
-		`"client_secret":{"value":"` + secret + `"}` + extra + `}],` +
+		`"client_secret":{"value":"` + f.secret + `"}` + extra + `}],` +
 		`"hosts":["app.example.com"],"session":{"keys":[{"id":"k","value":"` + testKey() + `"}]}}`
 	c, err := config.Parse([]byte(settings), func(string) (string, bool) { return "", false })
 	if err != nil {

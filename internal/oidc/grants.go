@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/flow"
@@ -23,8 +22,7 @@ func (g Grant) form(grantType string) url.Values {
 		form.Set("scope", strings.Join(g.Scopes, " "))
 	}
 	// Each may come several times.
-	form["audience"] = slices.Clone(g.Audiences)
-	form["resource"] = slices.Clone(g.Resources)
+	form["audience"], form["resource"] = g.Audiences, g.Resources
 	return form
 }
 
