@@ -24,11 +24,19 @@ import (
 type behindNginx struct {
 	*Gate // as browsers see it: at nginx's address
 	Envoy *Envoy
-	nginx *Process
 	IDP   *idp.Provider
 	Tap   *Tap
 	Apps  [2]*App
+	ports [4]int
 }
+
+// What the ports are of.
+const (
+	gatePort = iota
+	nginxPort
+	oauth2ProxyPort // an nginx as ingress-nginx configures it
+	easyAuthPort    // another
+)
 
 // Carol is in the group that the second application is for, and Dave in more
 // groups than a single cookie holds.
@@ -46,29 +54,23 @@ func manyGroups(n int) []string {
 	return groups
 }
 
-// startBehindNginx runs all of it. Edits change Postern's settings before they
-// are used, and nginx's configuration is what configure makes of the addresses.
-func startBehindNginx(t testing.TB, configure func(testing.TB, nginxPlaces) string, edits ...func(Settings)) *behindNginx {
+// startBehindNginx runs Envoy with Postern, and nginx in front as it is shipped.
+// Edits change Postern's settings before they are used.
+func startBehindNginx(t testing.TB, edits ...func(Settings)) *behindNginx {
 	t.Helper()
-	var ports [2]int
-	for i := range ports {
+	b := &behindNginx{Apps: [2]*App{newAppBelow(t, "/app1"), newAppBelow(t, "/app2")}}
+	for i := range b.ports {
 		port, release, err := ReservePort()
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(release)
-		ports[i] = port
+		b.ports[i] = port
 	}
-	listen, gate := ports[0], ports[1]
-	b := &behindNginx{Apps: [2]*App{newAppBelow(t, "/app1"), newAppBelow(t, "/app2")}}
-	provider := b.newProvider(t, "http://localhost:"+strconv.Itoa(listen))
+	provider := b.newProvider(t)
 	b.Tap = NewTap(t, provider)
-	b.Envoy = startNginxEnvoy(t, provider, gate, listen, b.Tap.Addr(), edits...)
-	conf := configure(t, nginxPlaces{listen, gate, b.Apps[0].Addr(), b.Apps[1].Addr()})
-	b.nginx = startNginx(t, conf, listen)
-	front := *b.Envoy
-	front.Addr = "127.0.0.1:" + strconv.Itoa(listen)
-	b.Gate = &Gate{Envoy: &front, App: b.Apps[0], Provider: provider}
+	b.Envoy = startNginxEnvoy(t, provider, b.ports[gatePort], b.ports[nginxPort], b.Tap.Addr(), edits...)
+	b = b.front(t, provider, nginxPort, b.shippedNginx(t))
 	Eventually(t, 90*time.Second, func() error {
 		page, err := NewBrowser().Get(b.URL("/oauth2/start"))
 		if err == nil && page.Status != http.StatusSeeOther {
@@ -79,18 +81,30 @@ func startBehindNginx(t testing.TB, configure func(testing.TB, nginxPlaces) stri
 	return b
 }
 
-// newProvider is the provider of internal/idp with people for these tests.
-func (b *behindNginx) newProvider(t testing.TB, origin string) *Provider {
+// front is the same Envoy behind another nginx.
+func (b *behindNginx) front(t testing.TB, provider *Provider, port int, conf string) *behindNginx {
 	t.Helper()
+	front, envoy := *b, *b.Envoy
+	startNginx(t, conf, b.ports[port])
+	envoy.Addr = "127.0.0.1:" + strconv.Itoa(b.ports[port])
+	front.Gate = &Gate{Envoy: &envoy, App: b.Apps[0], Provider: provider}
+	return &front
+}
+
+// newProvider is the provider of internal/idp with people for these tests.
+func (b *behindNginx) newProvider(t testing.TB) *Provider {
+	t.Helper()
+	client := idp.Client{ID: "demo", Secret: ClientSecret, ClaimsInIDToken: true}
+	for _, port := range b.ports[nginxPort:] {
+		client.RedirectURIs = append(client.RedirectURIs, "http://localhost:"+strconv.Itoa(port)+"/oauth2/callback")
+	}
 	server := httptest.NewUnstartedServer(nil)
 	p := &Provider{Name: "demo", Issuer: "http://" + server.Listener.Addr().String(), userField: "username", passwordField: "password"}
 	var users []idp.User
 	for _, who := range []Person{Alice, Carol, Dave} {
 		users = append(users, embeddedUser(who))
 	}
-	provider, err := idp.New(idp.Config{Issuer: p.Issuer, Users: users, Clients: []idp.Client{{
-		ID: "demo", Secret: ClientSecret, ClaimsInIDToken: true, RedirectURIs: []string{origin + "/oauth2/callback"},
-	}}})
+	provider, err := idp.New(idp.Config{Issuer: p.Issuer, Users: users, Clients: []idp.Client{client}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,21 +184,29 @@ func nginxSettings(bootstrap map[string]any) Settings {
 	return at.(map[string]any)
 }
 
-// nginxPlaces are where everything is: nginx, the gate, and the applications.
-type nginxPlaces struct {
-	listen, gate int
-	app1, app2   string
-}
-
 // shippedNginx is envoy/nginx/nginx.conf, at other addresses.
-func shippedNginx(t testing.TB, at nginxPlaces) string {
+func (b *behindNginx) shippedNginx(t testing.TB) string {
 	t.Helper()
 	return replaceAll(t, nginxFile(t, "nginx.conf"), map[string]string{
-		"127.0.0.1:8080":  "127.0.0.1:" + strconv.Itoa(at.listen),
-		"127.0.0.1:10000": "127.0.0.1:" + strconv.Itoa(at.gate),
-		"upstream app1    { server 127.0.0.1:10002;": "upstream app1 { server " + at.app1 + ";",
-		"upstream app2    { server 127.0.0.1:10002;": "upstream app2 { server " + at.app2 + ";",
+		"127.0.0.1:8080":  "127.0.0.1:" + strconv.Itoa(b.ports[nginxPort]),
+		"127.0.0.1:10000": "127.0.0.1:" + strconv.Itoa(b.ports[gatePort]),
+		"upstream app1    { server 127.0.0.1:10002;": "upstream app1 { server " + b.Apps[0].Addr() + ";",
+		"upstream app2    { server 127.0.0.1:10002;": "upstream app2 { server " + b.Apps[1].Addr() + ";",
 	})
+}
+
+// ingressNginx is what ingress-nginx makes of a file of envoy/nginx.
+func (b *behindNginx) ingressNginx(t testing.TB, file string, port int, pages ...string) string {
+	t.Helper()
+	text := nginxFile(t, file)
+	const service = "postern.auth.svc.cluster.local:10000"
+	ingresses := must(readIngresses(strings.ReplaceAll(text, service, "postern.localhost")))(t)
+	gate := "127.0.0.1:" + strconv.Itoa(b.ports[gatePort])
+	return must(ingressNginx(ingresses, ingressPlaces{
+		listen: b.ports[port], pages: pages, upstreams: map[string]string{
+			"postern": gate, "postern.localhost": gate, "app1": b.Apps[0].Addr(), "app2": b.Apps[1].Addr(),
+		},
+	}))(t)
 }
 
 // nginxFile is a file of envoy/nginx.
