@@ -34,7 +34,7 @@ func newLab(t *testing.T) *lab {
 	p := startServiceProvider(t,
 		Claims{"client_id": "a", "client_secret": clientSecret},
 		Claims{"client_id": "certified", "client_secret": clientSecret, "tls_client_certificate_bound_access_tokens": true},
-		Claims{"client_id": "b", "client_secret": clientSecret, "introspection_signed_response_alg": "PS256"})
+		Claims{"client_id": "b", "client_secret": clientSecret, "introspection_signed_response_alg": "RS256"})
 	return &lab{
 		Provider: p, app: NewApp(t), tap: NewTap(t, p),
 		a: Service{Provider: p, ID: "a", Secret: clientSecret}, b: Service{Provider: p, ID: "b", Secret: clientSecret},
@@ -68,12 +68,10 @@ func (l *lab) token(t *testing.T, resource string, prover ...*Prover) string {
 	return tokens.Access
 }
 
-// accepts starts a gate for a resource, on four workers.
+// accepts begins to start a gate for a resource, on four workers.
 func (l *lab) accepts(t *testing.T, accepted Settings) *Gate {
 	t.Helper()
-	g := launchService(t, EnvoySetup{Workers: 4, App: l.app.Addr(), IDP: l.tap.Addr(), Config: inboundSettings(l.Provider, l.b, accepted)})
-	g.mustBeReady(t)
-	return g
+	return launchService(t, EnvoySetup{Workers: 4, App: l.app.Addr(), IDP: l.tap.Addr(), Config: inboundSettings(l.Provider, l.b, accepted)})
 }
 
 func TestTokensOfOIDCProvider(t *testing.T) {
@@ -86,6 +84,8 @@ func TestTokensOfOIDCProvider(t *testing.T) {
 		"audiences": []string{opaqueResource}, "check": "introspection",
 		"introspection": Settings{"jwt": true}, "dpop": Settings{"nonce": true},
 	})
+	opaque.mustBeReady(t)
+	strict.mustBeReady(t)
 	eventuallyServed(t, opaque.URL("/"), bearer(l.token(t, signedResource)))
 	eventuallyServed(t, opaque.URL("/"), bearer(l.token(t, opaqueResource)))
 	eventuallyServed(t, strict.URL("/"), bearer(l.token(t, opaqueResource)))
@@ -149,7 +149,7 @@ func (l *lab) signed(t *testing.T, g *Gate) {
 func (l *lab) signedAnswers(t *testing.T, g *Gate) {
 	checkStatus(t, g, http.StatusOK, bearer(l.token(t, opaqueResource)))
 	checkStatus(t, g, http.StatusUnauthorized, bearer("made-up-by-somebody"))
-	checkStatus(t, g, http.StatusUnauthorized, bearer(l.token(t, signedResource))) // it is made out to another
+	checkStatus(t, g, http.StatusUnauthorized, bearer(l.token(t, "https://stock.example.com"))) // it is made out to another
 }
 
 func (l *lab) bound(t *testing.T, g *Gate) {
@@ -159,7 +159,8 @@ func (l *lab) bound(t *testing.T, g *Gate) {
 		proof := func(p *Prover, method, address string) http.Header {
 			return proven(token, p.Proof(t, method, address, token, ""))
 		}
-		here, used := g.URL("/orders"), proof(prover, http.MethodGet, g.URL("/orders"))
+		here := public(g, "/orders")
+		used := proof(prover, http.MethodGet, here)
 		var got []int
 		for _, header := range []http.Header{
 			used,
@@ -168,11 +169,11 @@ func (l *lab) bound(t *testing.T, g *Gate) {
 			{"Authorization": {"DPoP " + token}},
 			proof(thief, http.MethodGet, here),
 			proof(prover, http.MethodPost, here),
-			proof(prover, http.MethodGet, g.URL("/other")),
+			proof(prover, http.MethodGet, public(g, "/other")),
 			proven(token, prover.Proof(t, http.MethodGet, here, other, "")),
 			proof(prover, http.MethodGet, here),
 		} {
-			got = append(got, must(NewScript().Get(here, header))(t).Status)
+			got = append(got, must(NewScript().Get(g.URL("/orders"), header))(t).Status)
 		}
 		if diff := cmp.Diff([]int{200, 401, 401, 401, 401, 401, 401, 401, 200}, got); diff != "" {
 			t.Errorf("%s: %s", resource, diff)
@@ -180,6 +181,9 @@ func (l *lab) bound(t *testing.T, g *Gate) {
 		l.proofOnce(t, g, proof(prover, http.MethodGet, here))
 	}
 }
+
+// public is where callers find a path: TLS ends in front of the gate.
+func public(g *Gate, path string) string { return strings.Replace(g.URL(path), "http:", "https:", 1) }
 
 // proofOnce brings one proof to all workers at once.
 func (l *lab) proofOnce(t *testing.T, g *Gate, header http.Header) {
@@ -198,13 +202,13 @@ func (l *lab) proofOnce(t *testing.T, g *Gate, header http.Header) {
 func (l *lab) nonces(t *testing.T, g *Gate) {
 	prover := NewProver(t)
 	token := l.token(t, opaqueResource, prover)
-	page := must(NewScript().Get(g.URL("/"), proven(token, prover.Proof(t, http.MethodGet, g.URL("/"), token, ""))))(t)
+	page := must(NewScript().Get(g.URL("/"), proven(token, prover.Proof(t, http.MethodGet, public(g, "/"), token, ""))))(t)
 	nonce, challenge := page.Header.Get("DPoP-Nonce"), page.Header.Get("WWW-Authenticate")
 	if page.Status != http.StatusUnauthorized || nonce == "" || !strings.Contains(challenge, `error="use_dpop_nonce"`) {
 		t.Fatalf("%d, nonce %q: %s", page.Status, nonce, challenge)
 	}
-	checkStatus(t, g, http.StatusOK, proven(token, prover.Proof(t, http.MethodGet, g.URL("/"), token, nonce)))
-	checkStatus(t, g, http.StatusUnauthorized, proven(token, prover.Proof(t, http.MethodGet, g.URL("/"), token, "made-up")))
+	checkStatus(t, g, http.StatusOK, proven(token, prover.Proof(t, http.MethodGet, public(g, "/"), token, nonce)))
+	checkStatus(t, g, http.StatusUnauthorized, proven(token, prover.Proof(t, http.MethodGet, public(g, "/"), token, "made-up")))
 }
 
 func checkStatus(t *testing.T, g *Gate, status int, header http.Header) {

@@ -56,11 +56,11 @@ func startServices(t *testing.T) *services {
 	}
 	accepted := Settings{"audiences": []string{"app-b"}, "client_id_header": "Client-Id"}
 	s.in = launchService(t, EnvoySetup{Workers: 4, App: s.app.Addr(), IDP: s.tapB.Addr(), Config: inboundSettings(p, b, accepted)})
-	s.in.mustBeReady(t)
 	s.asking = launchService(t, EnvoySetup{App: s.app.Addr(), IDP: p.Addr(), Config: inboundSettings(p, b, Settings{
 		"audiences": []string{"app-b"}, "check": "introspection", "client_address": true,
 		"introspection": Settings{"cache": "1s", "negative_cache": "1s"},
 	})})
+	s.in.mustBeReady(t)
 	s.out = launchService(t, EnvoySetup{Workers: 4, App: s.in.Addr, IDP: s.tapA.Addr(), Config: outboundSettings(p, a,
 		toHost(ordersHost, Settings{"scopes": []string{"orders"}}),
 		toHost(stockHost, nil),

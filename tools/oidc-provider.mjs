@@ -146,7 +146,7 @@ server.on('request', (req, res) => {
 });
 
 provider.on('server_error', (ctx, error) => console.error('server error:', error));
-for (const event of ['authorization.error', 'grant.error', 'userinfo.error', 'end_session.error']) {
+for (const event of ['authorization.error', 'grant.error', 'userinfo.error', 'end_session.error', 'introspection.error', 'revocation.error']) {
   provider.on(event, (ctx, error) => console.error(`${event}: ${error.message} ${error.error_description ?? ''}`));
 }
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
