@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -299,6 +300,7 @@ func TestAForgedProofIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	long := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 4096, 1), E: 65537}
 	shown := func(change func(map[string]any)) any {
 		var members map[string]any
 		if err := json.Unmarshal([]byte(encodeJSON(t, jose.JSONWebKey{Key: own.Public()})), &members); err != nil {
@@ -339,6 +341,7 @@ func TestAForgedProofIsRefused(t *testing.T) {
 		"a point off the curve":       {forgery{shown: set("x", b64(strings.Repeat("a", 32)))}, malformed},
 		"a kind that is not known":    {forgery{shown: set("kty", "XX")}, malformed},
 		"a short RSA key":             {forgery{alg: jose.RS256, key: weak}, "proof_key"},
+		"a long RSA key":              {forgery{alg: jose.RS256, shown: jose.JSONWebKey{Key: long}}, malformed},
 		"no jti":                      {with("jti", nil), "proof_jti"},
 		"an empty jti":                {with("jti", ""), "proof_jti"},
 		"a long jti":                  {with("jti", strings.Repeat("a", 129)), "proof_jti"},

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/internal/flow"
 )
 
 // FuzzRenewals has a slot hold anything at all: what is read of it is written
@@ -67,6 +69,65 @@ func FuzzEndings(f *testing.F) {
 		late := worker(t, l)
 		if _, ended := late.Ended(own.Key); !ended {
 			t.Error("an ending that was acknowledged is not known")
+		}
+	})
+}
+
+// FuzzOnce has a slot hold anything at all: what is read of it is written again
+// as the same, and whoever asks has an answer in the end: the one that was
+// there, where it is good, or the provider's.
+func FuzzOnce(f *testing.F) {
+	id := idOf("q")
+	f.Add((&record{round: 1, answer: answer{id: id, round: 1, good: start.Add(time.Minute), bytes: []byte("known")}}).encode())
+	f.Add((&record{round: 2, claim: lease{id, 7, start.Add(time.Second)}}).encode())
+	f.Add((&record{round: 3, claim: lease{idOf("p"), 7, start.Add(time.Hour)}}).encode())
+	f.Add([]byte(nil))
+	f.Add(bytes.Repeat([]byte{0xff}, recordHead+1))
+	f.Fuzz(func(t *testing.T, plain []byte) {
+		r := decodeRecord(plain)
+		if again := r.encode(); len(plain) >= recordHead && len(plain) <= recordHead+MaxAnswer && !bytes.Equal(again, plain) {
+			t.Errorf("%x became %x", plain, again)
+		}
+		o := NewOnce(sealer(t, NewLocal()), "tokens", 1)
+		o.write(o.slot(id), plain, 0)
+		now := start
+		env := flow.Direct{
+			Do:    func(flow.Call) (flow.Response, error) { return flow.Response{Body: []byte("told")}, nil },
+			Clock: func() time.Time { now = now.Add(time.Millisecond); return now },
+		}
+		want := "told"
+		if r.answer.goodFor(id, start.Add(time.Hour)) {
+			want = string(r.answer.bytes)
+		}
+		got, err := o.Ask(env, "q", longestClaim, goodFor("q", time.Minute))
+		if err != nil || string(got) != want && string(got) != string(r.answer.bytes) {
+			t.Errorf("%q, %v; wanted %q", got, err, want)
+		}
+	})
+}
+
+// FuzzSeen has a slot hold anything at all: what is read of it is written again
+// as the same, and no id is good twice.
+func FuzzSeen(f *testing.F) {
+	f.Add((&noted{count: 1, notes: []note{{seenID{1}, start}, {seenID{2}, start.Add(time.Hour)}}}).encode())
+	f.Add((&noted{count: 9, floor: start.Add(time.Hour)}).encode())
+	f.Add([]byte(nil))
+	f.Add(bytes.Repeat([]byte{0xff}, notedHead+noteBytes))
+	f.Fuzz(func(t *testing.T, plain []byte) {
+		memory := NewLocal()
+		s := ids(t, memory, 1, 8)
+		if n, ok := decodeNoted(plain, s.places); ok && !bytes.Equal(n.encode(), plain) {
+			t.Errorf("%x became %x", plain, n.encode())
+		}
+		s.write("proof/0", plain, 0)
+		first := 0
+		for _, worker := range []*Seen{s, ids(t, memory, 1, 8), s} {
+			if ok, err := worker.Use("id", start, start.Add(time.Minute)); ok && err == nil {
+				first++
+			}
+		}
+		if first > 1 {
+			t.Errorf("an id is good %d times", first)
 		}
 	})
 }

@@ -102,7 +102,8 @@ func (n *noted) add(id seenID, now, until time.Time, places int) (known bool, er
 	case len(kept) >= places, !until.After(n.floor):
 		return false, ErrBusy
 	}
-	n.notes = append(kept, note{id, until})
+	// Rounded up: a note must not end before its time.
+	n.notes = append(kept, note{id, until.Add(time.Millisecond - 1)})
 	return false, nil
 }
 
@@ -115,8 +116,7 @@ func (n *noted) encode() []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, notedHead+len(n.notes)*noteBytes), n.count)
 	b = appendTime(b, n.floor)
 	for _, have := range n.notes {
-		// Rounded up: a note must not end before its time.
-		b = appendTime(append(b, have.id[:]...), have.until.Add(time.Millisecond-1))
+		b = appendTime(append(b, have.id[:]...), have.until)
 	}
 	return b
 }

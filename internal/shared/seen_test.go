@@ -47,6 +47,15 @@ func TestAnIDIsGoodOnceOnWhicheverWorker(t *testing.T) {
 	}
 }
 
+func TestAnIDIsRememberedToTheVeryEndOfItsTime(t *testing.T) {
+	s := ids(t, NewLocal(), 1, 2)
+	until := start.Add(time.Minute + time.Microsecond)
+	use(t, s, "id", start, until)
+	if use(t, s, "id", until, until.Add(time.Second)) {
+		t.Error("it is good again")
+	}
+}
+
 func TestOfAnyNumberOfWorkersExactlyOneIsFirst(t *testing.T) {
 	memory := NewLocal()
 	for round := range 50 {
