@@ -92,8 +92,10 @@ func New(c Config) *Verifier {
 		proofs:  shared.NewSeen(c.Sealer, "proof", proofSlots, proofPlaces),
 		nonces:  Nonces{Keys: c.Sealer.Keys, Random: c.Sealer.Random},
 	}
+	v.proofs.Longest = 0
 	for i := range c.Settings.Bearer {
 		b := &c.Settings.Bearer[i]
+		v.proofs.Longest = max(v.proofs.Longest, remembered(b.DPoP.Window.Std()))
 		e := &entry{b, c.Provider(b.Provider)}
 		v.entries = append(v.entries, e)
 		v.byIssuer[e.provider.Issuer()] = e
@@ -174,7 +176,9 @@ func (v *Verifier) introspect(env flow.Env, e *entry, token string) (t *oidc.Acc
 		return nil, until, errTooMany
 	}
 	v.asking++
-	answer, err := v.answers.Ask(env, question, askLimit, func(env flow.Env) ([]byte, time.Time, error) {
+	// Longer than the one who asks may take, to learn the keys first as well.
+	limit := 2*e.provider.Settings().Timeout.Std() + oidc.ParkTime
+	answer, err := v.answers.Ask(env, question, limit, func(env flow.Env) ([]byte, time.Time, error) {
 		return e.ask(env, token)
 	})
 	v.asking--
@@ -196,9 +200,6 @@ func (v *Verifier) introspect(env flow.Env, e *entry, token string) (t *oidc.Acc
 	_, until, _ = v.answers.Peek(question, now)
 	return t, until, nil
 }
-
-// askLimit is how long a request waits for somebody else's question.
-const askLimit = time.Minute
 
 // ask asks the provider, and says for how long its answer is good.
 func (e *entry) ask(env flow.Env, token string) (answer []byte, good time.Time, err error) {

@@ -104,12 +104,15 @@ func (v *Verifier) checkProof(c *Caller, s *Sender, now time.Time) error {
 	case set.DPoP.Nonce && !v.nonces.Good(p.Nonce, now, set.DPoP.Window.Std()):
 		return refuse(UseNonce, "nonce_missing_or_old")
 	}
-	return v.usedOnce(c, p, now, set.DPoP.Window.Std())
+	return v.usedOnce(p, now, set.DPoP.Window.Std())
 }
+
+// remembered is how long a proof is remembered at most: its time may lie ahead.
+func remembered(window time.Duration) time.Duration { return 2*window + 2*time.Second }
 
 // usedOnce notes that a proof was used. It is good once, for as long as its
 // time is.
-func (v *Verifier) usedOnce(c *Caller, p *Proof, now time.Time, window time.Duration) error {
+func (v *Verifier) usedOnce(p *Proof, now time.Time, window time.Duration) error {
 	first, err := v.proofs.Use(p.JKT+" "+p.ID, now, p.Issued.Add(window+time.Second))
 	switch {
 	case errors.Is(err, shared.ErrBusy):
