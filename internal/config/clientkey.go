@@ -155,7 +155,7 @@ func parseJWK(text string) (ClientKey, string) {
 	n, problem := parseJSON([]byte(text))
 	switch {
 	case problem != nil:
-		return ClientKey{}, "is not a JSON Web Key: it is not valid JSON"
+		return ClientKey{}, "is not a JSON Web Key: it is not JSON, or nested too deep"
 	case slices.Contains(n.keys, "keys"):
 		return ClientKey{}, "is a set of keys; give one of them"
 	}
@@ -167,18 +167,27 @@ func parseJWK(text string) (ClientKey, string) {
 		return ClientKey{}, "is a public key; the private one is needed"
 	}
 	key, flaw := checkedKey(k.Key)
-	switch {
-	case flaw != "":
+	if flaw != "" {
 		return ClientKey{}, flaw
-	case k.Use != "" && k.Use != "sig":
-		return ClientKey{}, `has a "use" other than "sig"`
-	case k.KeyID != "" && !only(k.KeyID, 256, printable):
-		return ClientKey{}, `has a "kid" that is not up to 256 printable ASCII characters`
-	case k.Algorithm != "" && !slices.Contains(algorithmsOf(key.Signer()), k.Algorithm):
-		return ClientKey{}, `has an "alg" other than ` + list(algorithmsOf(key.Signer()))
+	}
+	if flaw := memberFlaw(&k, algorithmsOf(key.Signer())); flaw != "" {
+		return ClientKey{}, flaw
 	}
 	key.id, key.algorithm = k.KeyID, k.Algorithm
 	return key, ""
+}
+
+// memberFlaw says what is wrong with what a JSON Web Key says of itself.
+func memberFlaw(k *jose.JSONWebKey, fitting []string) string {
+	switch {
+	case k.Use != "" && k.Use != "sig":
+		return `has a "use" other than "sig"`
+	case k.KeyID != "" && !only(k.KeyID, 256, printable):
+		return `has a "kid" that is not up to 256 printable ASCII characters`
+	case k.Algorithm != "" && !slices.Contains(fitting, k.Algorithm):
+		return `has an "alg" other than ` + list(fitting)
+	}
+	return ""
 }
 
 // checkedKey checks what the parsers let pass.

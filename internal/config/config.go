@@ -10,8 +10,8 @@
 // The settings are JSON (RFC 8259), as Envoy hands them over. The rules behind
 // single settings are named where they are checked: RFC 6749 (client
 // authentication, scopes), OpenID Connect Core and Discovery (issuer,
-// algorithms), RFC 6265bis (cookies), RFC 9110 (field names, methods) and
-// RFC 3986 (paths).
+// algorithms), RFC 7468 and RFC 7517 (private keys), RFC 6265bis (cookies),
+// RFC 9110 (field names, methods) and RFC 3986 (paths).
 package config
 
 //go:generate go run ./gendoc -o ../../docs/configuration.md

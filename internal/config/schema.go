@@ -78,7 +78,9 @@ type Provider struct {
 	// ClientKey is the private key that `private_key_jwt` signs with: RSA of
 	// 2048 to 4096 bits, P-256 or Ed25519, in PEM (PKCS #8, PKCS #1 or SEC 1,
 	// without a passphrase) or as a JSON Web Key, of at most 16384 bytes. As with
-	// `client_secret`, a variable of the VM or the key itself.
+	// `client_secret`, a variable of the VM or the key itself. The worker that
+	// signs does nothing else meanwhile: for some two milliseconds with P-256 and
+	// Ed25519, fifteen with RSA of 2048 bits, and more than a hundred with 4096.
 	//
 	// Example: {"env": "SHOP_CLIENT_KEY"}
 	ClientKey ClientKey `json:"client_key"`
