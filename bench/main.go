@@ -17,8 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -27,8 +25,10 @@ type options struct {
 	envoy, module, logOnly string
 	against                string
 	rounds, requests       int
+	fresh                  int
 	starts                 int
-	native                 bool
+	native, bearer         bool
+	only                   string
 	gcEnv                  string
 }
 
@@ -41,7 +41,10 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 11, "pairs of runs for each row")
 	flag.IntVar(&o.requests, "requests", 8000, "requests of one run")
 	flag.IntVar(&o.starts, "starts", 3, "starts of each kind")
-	flag.BoolVar(&o.native, "native", true, "measure Envoy's own gate too")
+	flag.IntVar(&o.fresh, "fresh", 1000, "requests of one run whose tokens nobody has seen before")
+	flag.BoolVar(&o.native, "native", true, "measure Envoy's own gates too")
+	flag.BoolVar(&o.bearer, "bearer", true, "measure tokens too, and compare them with sessions")
+	flag.StringVar(&o.only, "only", "", "measure only the rows whose names contain this")
 	flag.StringVar(&o.gcEnv, "gc", "", "settings of Go's collector for the module, as in GOGC=200,GOMEMLIMIT=32MiB")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -50,14 +53,13 @@ func main() {
 	}
 }
 
-// peer is one gate and the cookie that it takes.
+// peer is one gate while it is measured.
 type peer struct {
-	name   string
-	cookie string
-	envoy  *envoy
-	cpu    []float64 // microseconds per request
-	plain  []float64 // the same requests through Envoy alone
-	rate   []float64 // requests per second
+	gate
+	envoy *envoy
+	cpu   []float64 // microseconds per request
+	plain []float64 // the same requests through Envoy alone
+	rate  []float64 // requests per second
 }
 
 // lab is what all runs share.
@@ -82,7 +84,7 @@ func run(o options) error {
 	defer os.RemoveAll(dir)
 	l := &lab{options: o, dir: dir, key: make([]byte, 32), now: time.Now()}
 	_, _ = rand.Read(l.key)
-	idp := provider(func() string { return l.tokens.jwks })
+	idp := provider(func() *tokens { return l.tokens })
 	defer idp.Close()
 	l.issuer, l.idp = idp.URL, strings.TrimPrefix(idp.URL, "http://")
 	if l.tokens, err = mintTokens(l.issuer, l.now); err != nil {
@@ -91,7 +93,10 @@ func run(o options) error {
 	if err := l.starting(); err != nil {
 		return err
 	}
-	return l.serving()
+	if err := l.serving(); err != nil || !l.bearer {
+		return err
+	}
+	return l.bearerToSession()
 }
 
 // postern is the gate, from a file of the module.
@@ -172,8 +177,12 @@ func (l *lab) serving() error {
 				first, second = second, first
 			}
 			results := map[*envoy]result{}
+			send, err := l.sender(p.gate)
+			if err != nil {
+				return err
+			}
 			for _, e := range []*envoy{first, second} {
-				if results[e], err = l.load(e, p.cookie); err != nil {
+				if results[e], err = send(e); err != nil {
 					return err
 				}
 			}
@@ -190,66 +199,90 @@ func (l *lab) serving() error {
 }
 
 func (l *lab) startPeers() ([]*peer, error) {
-	own, err := posternCookie(l.tokens, l.key, l.issuer, l.now)
-	if err != nil {
-		return nil, err
-	}
-	gates, err := l.gates(own)
+	gates, err := l.gates()
 	if err != nil {
 		return nil, err
 	}
 	var peers []*peer
-	for _, p := range gates {
-		e, err := startEnvoy(l.envoy, l.dir, strings.ReplaceAll(p.name, " ", "-"), p.filters, l.idp)
+	for _, g := range gates {
+		if !strings.Contains(g.name, l.only) {
+			continue
+		}
+		e, err := l.startGate(g)
 		if err != nil {
 			return peers, err
 		}
-		peers = append(peers, &peer{name: p.name, cookie: p.cookie, envoy: e})
-		if err := guards(e, p.cookie); err != nil {
-			return peers, err
-		}
+		peers = append(peers, &peer{gate: g, envoy: e})
 	}
 	return peers, nil
 }
 
-// gate is what is measured, and the cookie that it takes.
+// startGate starts a gate that is known to do its work.
+func (l *lab) startGate(g gate) (*envoy, error) {
+	e, err := startEnvoy(l.envoy, l.dir, strings.NewReplacer(" ", "-", ",", "").Replace(g.name), g.filters, l.idp)
+	if err != nil {
+		return nil, err
+	}
+	if err := guards(e, g.credential); err != nil {
+		e.stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+// gate is what is measured, and what it takes.
 type gate struct {
-	name, cookie string
-	filters      []object
+	name       string
+	credential credential
+	fresh      bool // each request brings a token that nobody has seen before
+	filters    []object
 }
 
 // gates are the rows: the module first, then what it is compared with.
-func (l *lab) gates(own string) ([]gate, error) {
+func (l *lab) gates() ([]gate, error) {
 	cached, err := l.postern(l.module, posternSettings(l.issuer, true))
 	if err != nil {
 		return nil, err
 	}
-	gates := []gate{{"Postern", own, cached}}
+	cookie, err := posternCookie(l.tokens, l.key, l.issuer, l.now)
+	if err != nil {
+		return nil, err
+	}
+	own := cookies(cookie)
+	gates := []gate{{name: "Postern", credential: own, filters: cached}}
 	if l.against != "" {
 		other, err := l.postern(l.against, posternSettings(l.issuer, true))
-		return append(gates, gate{"the other module", own, other}), err
+		return append(gates, gate{name: "the other module", credential: own, filters: other}), err
 	}
 	if l.native {
-		native := nativeCookie(l.tokens, l.now)
+		native := cookies(nativeCookie(l.tokens, l.now))
 		gates = append(gates,
-			gate{"native oauth2", native, []object{oauth2Filter()}},
-			gate{"native oauth2 and jwt_authn", native, []object{oauth2Filter(), jwtFilter(l.issuer, l.tokens.jwks)}})
+			gate{name: "native oauth2", credential: native, filters: []object{oauth2Filter()}},
+			gate{name: "native oauth2 and jwt_authn", credential: native, filters: []object{oauth2Filter(), jwtFilter(l.issuer, l.tokens.jwks, 0)}})
 	}
 	opened, err := l.postern(l.module, posternSettings(l.issuer, false))
-	return append(gates, gate{"Postern, sessions not in the cache", own, opened}), err
+	if err != nil {
+		return nil, err
+	}
+	gates = append(gates, gate{name: "Postern, sessions not in the cache", credential: own, filters: opened})
+	if !l.bearer {
+		return gates, nil
+	}
+	tokens, err := l.tokenGates()
+	return append(gates, tokens...), err
 }
 
-// guards makes sure that a peer lets the session pass and nobody else: else
+// guards makes sure that a peer lets its credential pass and nobody else: else
 // its figures would be those of something that does no work.
-func guards(e *envoy, cookie string) error {
-	status := func(cookie string) (int, error) {
+func guards(e *envoy, c credential) error {
+	status := func(c credential) (int, error) {
 		r, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/", e.port), nil)
 		if err != nil {
 			return 0, err
 		}
 		r.Host = host
-		if cookie != "" {
-			r.Header.Set("cookie", cookie)
+		if c.value != "" {
+			r.Header.Set(c.name, c.value)
 		}
 		r.Header.Set("sec-fetch-mode", "navigate")
 		answer, err := http.DefaultTransport.RoundTrip(r)
@@ -259,75 +292,29 @@ func guards(e *envoy, cookie string) error {
 		answer.Body.Close()
 		return answer.StatusCode, nil
 	}
-	if got, err := status(cookie); err != nil || got != 200 {
-		return fmt.Errorf("%s answers %d to a session (%v)", e.name, got, err)
+	if got, err := status(c); err != nil || got != 200 {
+		return fmt.Errorf("%s answers %d to its %s (%v)", e.name, got, c.name, err)
 	}
-	if got, err := status(""); err != nil || got == 200 {
+	if got, err := status(credential{}); err != nil || got == 200 {
 		return fmt.Errorf("%s answers %d to nobody (%v)", e.name, got, err)
 	}
 	return nil
 }
 
-// result is one run of h2load.
-type result struct {
-	cpu  float64 // microseconds of Envoy's CPU time per request
-	rate float64 // requests per second
-}
-
-var (
-	succeeded = regexp.MustCompile(`status codes: (\d+) 2xx`)
-	perSecond = regexp.MustCompile(`, ([\d.]+) req/s`)
-)
-
-func (l *lab) load(e *envoy, cookie string) (result, error) {
-	args := []string{"--h1", "-c16", "-t1", "-n", strconv.Itoa(l.requests)}
-	for _, h := range append(browserHeaders, "cookie: theme=dark; "+cookie+"; lang=en") {
-		args = append(args, "-H", h)
-	}
-	args = append(args, fmt.Sprintf("http://127.0.0.1:%d/catalogue/spring/item-4711?from=start", e.port))
-	before := e.cpu()
-	out, err := exec.Command("h2load", args...).Output()
-	spent := e.cpu() - before
-	if err != nil {
-		return result{}, fmt.Errorf("h2load: %w", err)
-	}
-	ok, rate := succeeded.FindSubmatch(out), perSecond.FindSubmatch(out)
-	if ok == nil || rate == nil || string(ok[1]) != strconv.Itoa(l.requests) {
-		return result{}, fmt.Errorf("%s did not answer all %d requests with 200: %s", e.name, l.requests, out)
-	}
-	perSecond, err := strconv.ParseFloat(string(rate[1]), 64)
-	return result{cpu: float64(spent.Microseconds()) / float64(l.requests), rate: perSecond}, err
-}
-
-var browserHeaders = []string{
-	":authority: " + host, // becomes the Host field
-	"user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
-	"accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
-	"accept-language: en-GB,en;q=0.9,de;q=0.8",
-	"accept-encoding: gzip, deflate, br, zstd",
-	`sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"`,
-	"sec-ch-ua-mobile: ?0",
-	`sec-ch-ua-platform: "Linux"`,
-	"sec-fetch-dest: document",
-	"sec-fetch-mode: navigate",
-	"sec-fetch-site: same-origin",
-	"sec-fetch-user: ?1",
-	"upgrade-insecure-requests: 1",
-	"referer: https://" + host + "/catalogue/spring",
-	"cache-control: max-age=0",
-	"priority: u=0, i",
-}
-
 func (l *lab) report(peers []*peer) {
-	fmt.Printf("%d rounds of %d requests each way, 16 connections, HTTP/1.1, one worker, direct_response.\n\n", l.rounds, l.requests)
-	fmt.Printf("| gate | cookie bytes | CPU us per request | plain Envoy, same requests | ratio, median | ratio, 95 %% bound | req/s |\n|---|---|---|---|---|---|---|\n")
+	fmt.Printf("%d rounds of %d requests each way (%d where each token is new), %d connections, HTTP/1.1, one worker, direct_response.\n\n",
+		l.rounds, l.requests, l.fresh, connections)
+	fmt.Printf("| gate | credential, bytes | CPU us per request | plain Envoy, same requests | ratio, median | ratio, 95 %% bound | req/s |\n|---|---|---|---|---|---|---|\n")
 	for _, p := range peers {
 		r := ratios(p.cpu, p.plain)
 		fmt.Printf("| %s | %d | %.1f | %.1f | %.2f | %.2f | %.0f |\n",
-			p.name, len(p.cookie), median(p.cpu), median(p.plain), median(r), upperBound(r), median(p.rate))
+			p.name, len(p.credential.value), median(p.cpu), median(p.plain), median(r), upperBound(r), median(p.rate))
 	}
 	fmt.Println()
-	if len(peers) > 1 {
+	if len(peers) == 0 {
+		return
+	}
+	if len(peers) > 1 && l.only == "" {
 		versus := ratios(peers[0].cpu, peers[1].cpu)
 		fmt.Printf("Postern to %s, CPU per request: %.2f (95 %% bound %.2f).\n", peers[1].name, median(versus), upperBound(versus))
 	}

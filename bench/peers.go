@@ -2,9 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 )
 
 // wasmFilter runs a module with settings and an environment.
@@ -72,33 +72,44 @@ func oauth2Secrets() []object {
 	return []object{secret("token", "unused"), secret("hmac", hmacSecret)}
 }
 
-// jwtFilter verifies the token that oauth2Filter forwards.
-func jwtFilter(issuer, jwks string) object {
+// jwtFilter verifies tokens: those that oauth2Filter forwards, and those that
+// services bring. It remembers as many as the cache is large.
+func jwtFilter(issuer, jwks string, cache int) object {
+	provider := object{"issuer": issuer, "forward": true, "audiences": []string{audience}, "local_jwks": object{"inline_string": jwks},
+		"claim_to_headers": []object{
+			{"header_name": "x-auth-request-user", "claim_name": "preferred_username"},
+			{"header_name": "x-auth-request-email", "claim_name": "email"},
+		}}
+	if cache > 0 {
+		provider["jwt_cache_config"] = object{"jwt_cache_size": cache}
+	}
 	return object{"name": "envoy.filters.http.jwt_authn", "typed_config": typed("extensions.filters.http.jwt_authn.v3.JwtAuthentication", object{
-		"providers": object{"keycloak": object{"issuer": issuer, "forward": true, "local_jwks": object{"inline_string": jwks},
-			"claim_to_headers": []object{
-				{"header_name": "x-auth-request-user", "claim_name": "preferred_username"},
-				{"header_name": "x-auth-request-email", "claim_name": "email"},
-			}}},
-		"rules": []object{{"match": object{"prefix": "/"}, "requires": object{"provider_name": "keycloak"}}},
+		"providers": object{"keycloak": provider},
+		"rules":     []object{{"match": object{"prefix": "/"}, "requires": object{"provider_name": "keycloak"}}},
 	})}
 }
 
-// provider answers discovery and keys, which is all that a gate asks for when
-// everybody is signed in.
-func provider(jwks func() string) *httptest.Server {
+// provider answers discovery, keys and introspection, which is all that a gate
+// asks for when everybody is signed in.
+func provider(t func() *tokens) *httptest.Server {
 	var s *httptest.Server
 	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("content-type", "application/json")
-		if !strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration") {
-			_, _ = w.Write([]byte(jwks()))
-			return
+		switch r.URL.Path {
+		case "/keys":
+			_, _ = w.Write([]byte(t().jwks))
+		case "/introspect":
+			answer := maps.Clone(t().claims)
+			answer["active"] = true
+			_ = json.NewEncoder(w).Encode(answer)
+		default:
+			_ = json.NewEncoder(w).Encode(object{
+				"issuer": s.URL, "authorization_endpoint": s.URL + "/auth", "token_endpoint": s.URL + "/token", "jwks_uri": s.URL + "/keys",
+				"introspection_endpoint":   s.URL + "/introspect",
+				"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+				"id_token_signing_alg_values_supported": []string{"RS256"},
+			})
 		}
-		_ = json.NewEncoder(w).Encode(object{
-			"issuer": s.URL, "authorization_endpoint": s.URL + "/auth", "token_endpoint": s.URL + "/token", "jwks_uri": s.URL + "/keys",
-			"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
-			"id_token_signing_alg_values_supported": []string{"RS256"},
-		})
 	}))
 	return s
 }

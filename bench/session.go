@@ -29,6 +29,14 @@ const (
 type tokens struct {
 	access, id, refresh string
 	jwks                string
+	signer              jose.Signer
+	claims              map[string]any // of the access token
+}
+
+// another is an access token that nobody has seen before.
+func (t *tokens) another() (string, error) {
+	t.claims["jti"] = random(18)
+	return sign(t.signer, t.claims)
 }
 
 // mintTokens makes and signs them.
@@ -60,7 +68,7 @@ func mintTokens(issuer string, now time.Time) (*tokens, error) {
 		"groups": []string{"staff", "admins"},
 	}
 	forAccess := map[string]any{
-		"aud": []string{"shop-api", "account"}, "allowed-origins": []string{"https://shop.example.com"},
+		"aud": []string{audience, "account"}, "allowed-origins": []string{"https://shop.example.com"},
 		"realm_access":    map[string]any{"roles": []string{"default-roles-main", "offline_access", "uma_authorization"}},
 		"resource_access": map[string]any{"account": map[string]any{"roles": []string{"manage-account", "manage-account-links", "view-profile"}}},
 		"scope":           "openid profile email",
@@ -69,12 +77,12 @@ func mintTokens(issuer string, now time.Time) (*tokens, error) {
 	for name, value := range person {
 		forAccess[name], forID[name] = value, value
 	}
-	t := &tokens{}
+	t := &tokens{signer: signer, claims: claims("Bearer", forAccess)}
 	for _, token := range []struct {
 		to     *string
 		claims map[string]any
 	}{
-		{&t.access, claims("Bearer", forAccess)},
+		{&t.access, t.claims},
 		{&t.id, claims("ID", forID)},
 		{&t.refresh, claims("Refresh", map[string]any{"aud": issuer, "scope": "openid profile email"})},
 	} {
