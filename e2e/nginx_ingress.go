@@ -21,7 +21,8 @@ type ingress struct {
 		Rules []struct {
 			HTTP struct {
 				Paths []struct {
-					Path string `json:"path"`
+					Path     string `json:"path"`
+					PathType string `json:"pathType"`
 				} `json:"paths"`
 			} `json:"http"`
 		} `json:"rules"`
@@ -81,10 +82,9 @@ func ingressNginx(ingresses []ingress, at ingressPlaces) (string, error) {
 const annotation = "nginx.ingress.kubernetes.io/"
 
 func (i *ingress) write(conf io.Writer, n int) error {
-	if len(i.Spec.Rules) != 1 || len(i.Spec.Rules[0].HTTP.Paths) != 1 {
-		return errors.New("e2e: ingress: not one path")
+	if len(i.Spec.Rules) != 1 {
+		return errors.New("e2e: ingress: not one host")
 	}
-	path := i.Spec.Rules[0].HTTP.Paths[0].Path
 	buffer, authURL, signIn, headers, always := "4k", "", "", []string(nil), ""
 	for name, value := range i.Metadata.Annotations {
 		switch strings.TrimPrefix(name, annotation) {
@@ -108,18 +108,29 @@ func (i *ingress) write(conf io.Writer, n int) error {
 	if authURL != "" {
 		writeAsking(conf, n, authURL, signIn, buffers)
 	}
-	fmt.Fprintf(conf, "location %s/ {\n", path)
-	if authURL != "" {
-		fmt.Fprintf(conf, "auth_request /_external-auth-%d;\nauth_request_set $auth_cookie $upstream_http_set_cookie;\nadd_header Set-Cookie $auth_cookie%s;\n", n, always)
-		for h, name := range headers {
-			fmt.Fprintf(conf, "auth_request_set $authHeader%d $upstream_http_%s;\nproxy_set_header '%s' $authHeader%d;\n",
-				h, strings.ReplaceAll(strings.ToLower(name), "-", "_"), name, h)
+	for _, p := range i.Spec.Rules[0].HTTP.Paths {
+		where := p.Path + "/"
+		if p.PathType == "Exact" {
+			where = "= " + p.Path
 		}
-		fmt.Fprintf(conf, "error_page 401 = @signin%d;\n", n)
+		fmt.Fprintf(conf, "location %s {\n", where)
+		if authURL != "" {
+			writeProtection(conf, n, headers, always)
+		}
+		fmt.Fprintf(conf, "%s\nproxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;\n", buffers)
+		fmt.Fprintf(conf, "proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Forwarded-Proto $pass_access_scheme;\nproxy_http_version 1.1;\nproxy_pass http://%s;\n}\n", i.Metadata.Name)
 	}
-	fmt.Fprintf(conf, "%s\nproxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;\n", buffers)
-	fmt.Fprintf(conf, "proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Forwarded-Proto $pass_access_scheme;\nproxy_http_version 1.1;\nproxy_pass http://%s;\n}\n", i.Metadata.Name)
 	return nil
+}
+
+// writeProtection writes what a location has that asks.
+func writeProtection(conf io.Writer, n int, headers []string, always string) {
+	fmt.Fprintf(conf, "auth_request /_external-auth-%d;\nauth_request_set $auth_cookie $upstream_http_set_cookie;\nadd_header Set-Cookie $auth_cookie%s;\n", n, always)
+	for h, name := range headers {
+		fmt.Fprintf(conf, "auth_request_set $authHeader%d $upstream_http_%s;\nproxy_set_header '%s' $authHeader%d;\n",
+			h, strings.ReplaceAll(strings.ToLower(name), "-", "_"), name, h)
+	}
+	fmt.Fprintf(conf, "error_page 401 = @signin%d;\n", n)
 }
 
 // signInAddress completes auth-signin by the address to return to, if it has none.

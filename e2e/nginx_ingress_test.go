@@ -82,6 +82,9 @@ func testEasyAuth(t *testing.T, g *behindNginx) {
 	if len(asked) != 2 || strings.Contains(asked[0], "reports") || !strings.Contains(asked[1], "reports") {
 		t.Errorf("the provider was asked for %q", asked)
 	}
+	if page := must(b.Get(g.URL("/oauth2/auth")))(t); page.Status != http.StatusNotFound {
+		t.Errorf("/oauth2/auth answers %d from outside", page.Status)
+	}
 	t.Run("the second application is for its roles", func(t *testing.T) {
 		if page := must(b.Get(g.URL(groupPage)))(t); page.Status != http.StatusOK {
 			t.Errorf("with the roles: status %d", page.Status)

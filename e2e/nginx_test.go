@@ -46,6 +46,8 @@ func TestNginxAsksPostern(t *testing.T) {
 	t.Run("an identity that a client claims never arrives", func(t *testing.T) { testNginxForgery(t, g) })
 	t.Run("a service's token is accepted, and another's is not", func(t *testing.T) { testNginxToken(t, g) })
 	t.Run("what is asked by subrequest is asked by nobody else", func(t *testing.T) { testNginxInternal(t, g) })
+	t.Run("the question is narrowed in its query", func(t *testing.T) { testNginxNarrowing(t, g) })
+	t.Run("nginx asks over connections that stay", func(t *testing.T) { testNginxConnections(t, g) })
 	t.Run("who signs out is out", func(t *testing.T) { testNginxSignOut(t, g) })
 
 	ingress := g.front(t, g.Provider, oauth2ProxyPort, g.ingressNginx(t, "ingress-oauth2-proxy.yaml", oauth2ProxyPort, nginxPage, groupPage))
@@ -394,8 +396,12 @@ func testNginxToken(t *testing.T, g *behindNginx) {
 			}
 			switch test.status {
 			case http.StatusOK:
-				if user := must(ReadSeen(page))(t).Value("x-auth-request-user"); user != "service" {
+				seen := must(ReadSeen(page))(t)
+				if user := seen.Value("x-auth-request-user"); user != "service" {
 					t.Errorf("the application is told of %q", user)
+				}
+				if got := seen.Value("authorization"); got != test.header.Get("Authorization") {
+					t.Errorf("the application is given %d bytes of token", len(got))
 				}
 			case http.StatusUnauthorized:
 				if got := page.Header.Get("Www-Authenticate"); !strings.Contains(got, `error="invalid_token"`) {
@@ -429,10 +435,56 @@ func testNginxOutage(t *testing.T, g *behindNginx, b *Browser) {
 
 func testNginxInternal(t *testing.T, g *behindNginx) {
 	b := g.signedIn(t, Carol)
-	for _, path := range []string{"/oauth2/auth", "/oauth2/auth?allowed_groups=group2", "/_ask/group2"} {
-		if page := must(b.Get(g.URL(path)))(t); page.Status != http.StatusNotFound {
+	for _, path := range []string{
+		"/oauth2/auth", "/oauth2/auth?allowed_groups=group2", "/oauth2/auth/", "/oauth2/auth/x", "/oauth2/%61uth", "/oauth2//auth", "/oauth2/x/../auth", "/_ask/group2",
+	} {
+		if page := must(b.Get(g.URL(path)))(t); page.Status != http.StatusNotFound || page.Header.Get("X-Auth-Request-User") != "" {
 			t.Errorf("%s answers %d from outside", path, page.Status)
 		}
+	}
+}
+
+// testNginxNarrowing asks as nginx does, for what locations of one's own may have.
+func testNginxNarrowing(t *testing.T, g *behindNginx) {
+	b := g.signedIn(t, Carol) // of group1 and group2
+	for _, test := range []struct {
+		query  string
+		status int
+	}{
+		{"", http.StatusAccepted},
+		{"allowed_groups=group3,group2", http.StatusAccepted},
+		{"allowed_groups=group", http.StatusForbidden},
+		{"allowed_groups=", http.StatusForbidden},
+		{"allowed_emails=dave@example.org,carol@example.com", http.StatusAccepted},
+		{"allowed_emails=dave@example.org", http.StatusForbidden},
+		{"allowed_email_domains=example.com", http.StatusAccepted},
+		{"allowed_email_domains=*.example.com", http.StatusForbidden},
+		{"allowed_groups=group1&allowed_email_domains=example.org", http.StatusForbidden},
+		{"role=group2&role=group1|group3", http.StatusAccepted},
+		{"role=group2&role=group3", http.StatusForbidden},
+		{"scope=email", http.StatusAccepted},
+		{"scope=payments", http.StatusUnauthorized},
+		{"allowed_group=group1", http.StatusBadRequest},
+	} {
+		page := must(b.Get(g.Envoy.URL("/oauth2/auth?"+test.query), scripted()))(t)
+		if page.Status != test.status {
+			t.Errorf("%q: status %d, want %d", test.query, page.Status, test.status)
+		}
+		if needs := len(page.Cookies); (needs == 1) != (test.status == http.StatusUnauthorized) {
+			t.Errorf("%q: %d cookies", test.query, needs)
+		}
+	}
+}
+
+func testNginxConnections(t *testing.T, g *behindNginx) {
+	const stat, requests = "http.http.downstream_cx_total", 50
+	b := g.signedIn(t, Carol)
+	before := g.Envoy.Stat(t, stat)
+	for range requests {
+		checkIdentity(t, must(ReadSeen(must(b.Get(g.URL(nginxPage)))(t)))(t), Carol)
+	}
+	if n := g.Envoy.Stat(t, stat) - before; n > requests/10 {
+		t.Errorf("%d requests took %d connections to postern", requests, n)
 	}
 }
 
