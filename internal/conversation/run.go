@@ -100,8 +100,8 @@ func (p *player) reset(c Case) {
 	p.vars.funcs["idtoken"] = func(arg string) (string, error) {
 		return idToken(arg, p.vars.values["nonce"], p.now())
 	}
-	p.vars.funcs["accesstoken"] = func(arg string) (string, error) { return accessToken(arg, p.now()) }
-	p.vars.funcs["dpop"] = p.proof
+	p.vars.funcs["accesstoken"] = p.withClock(func(arg string) (string, error) { return accessToken(arg, p.now()) })
+	p.vars.funcs["dpop"] = p.withClock(p.proof)
 	p.vars.funcs["thumbprint"], p.vars.funcs["jwk"] = thumbprint, jwk
 	p.vars.funcs["x5t"] = certificateHash
 	p.vars.funcs["certificate"] = func(name string) (string, error) { return certificateDigest(name), nil }
@@ -115,6 +115,17 @@ func (p *player) reset(c Case) {
 	p.mu.Unlock()
 	p.secrets = secrets{}
 	p.secrets.add(ClientSecret)
+}
+
+// withClock is a function of the gate's time, which begins the gate: before that
+// nobody knows what its clock shows.
+func (p *player) withClock(f func(string) (string, error)) func(string) (string, error) {
+	return func(arg string) (string, error) {
+		if err := p.ensureGate(); err != nil {
+			return "", err
+		}
+		return f(arg)
+	}
 }
 
 func (p *player) now() time.Time {
