@@ -185,7 +185,9 @@ type CORS struct {
 // AuthRequest is about the endpoint that other proxies ask by a subrequest.
 type AuthRequest struct {
 	// Status is the answer's status where a request may pass: 202, as nginx and
-	// oauth2-proxy's users expect, or 200 for Envoy's `ext_authz`.
+	// oauth2-proxy's users expect, or 200 for Envoy's `ext_authz`, which also
+	// puts the request's own path behind that of the endpoint. Demands are then
+	// read where none follows.
 	//
 	// Default: 202
 	Status int `json:"status"`

@@ -50,6 +50,8 @@ func TestTheStatusIsASettingAndThePathOfTheRequestMayFollow(t *testing.T) {
 	v := w.ask(w.workers[0], &httpmsg.Request{Method: "DELETE", Authority: "app.example.com", Target: "/oauth2/auth/some/page?allowed_groups=nobody&x=%zz",
 		Header: httpmsg.Fields{{Name: "cookie", Value: w.cookie(w.alice())}}})
 	v.answered(200, "")
+	w = newWorld(t, 1, parts{})
+	w.subrequest(w.workers[0], "/?allowed_groups=nobody", w.cookie(w.alice())).answered(404, "")
 }
 
 func TestTheQueryOfASubrequestNarrowsWhoMayPass(t *testing.T) {
@@ -229,5 +231,28 @@ func TestTheOriginalAddressIsTakenFromTrustedPeersAlone(t *testing.T) {
 				t.Errorf("no link to %s in %s", want, body)
 			}
 		})
+	}
+}
+
+func TestAProofIsForTheRequestThatASubrequestIsAbout(t *testing.T) {
+	w := newTokenWorld(t, 1, "", `,"trusted_peers":{"sans":["nginx"]}`)
+	about := func(fields ...string) [2]string {
+		q := &request{Request: &httpmsg.Request{Method: "GET", Target: "/oauth2/auth?scope=a"}, authority: authority{host: "app.example.com"}}
+		for i := 0; i < len(fields); i += 2 {
+			q.Header = append(q.Header, httpmsg.Field{Name: fields[i], Value: fields[i+1]})
+		}
+		q.target.Path = "/oauth2/auth"
+		method, address := w.workers[0].proven(q)
+		return [2]string{method, address}
+	}
+	if got := about("x-original-method", "POST", "x-original-url", "https://app.example.com/a"); got != [2]string{"GET", ""} {
+		t.Errorf("a stranger says what it is about: %v", got)
+	}
+	w.peer.names = []string{"nginx"}
+	if got := about("x-original-method", "POST", "x-original-url", "https://app.example.com/a"); got != [2]string{"POST", "https://app.example.com/a"} {
+		t.Errorf("ingress-nginx: %v", got)
+	}
+	if got := about("x-forwarded-method", "PUT", "x-forwarded-uri", "/a?b=c"); got != [2]string{"PUT", "https://app.example.com/a?b=c"} {
+		t.Errorf("nginx: %v", got)
 	}
 }

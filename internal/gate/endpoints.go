@@ -31,16 +31,17 @@ func (p *paths) own(path string) bool {
 	return strings.HasPrefix(path, p.prefix) && (len(path) == len(p.prefix) || path[len(p.prefix)] == '/')
 }
 
-// isAuth reports whether a path is the one that other proxies ask, which may go
-// on with the path of the request that it is about.
-func (p *paths) isAuth(path string) bool {
-	rest, ok := strings.CutPrefix(path, p.auth)
-	return ok && (rest == "" || rest[0] == '/')
+// isAuth reports whether a path is the one that other proxies ask. Behind Envoy's
+// ext_authz, and only there, it goes on with the path of the request that it is
+// about: whoever writes a condition behind a longer path by mistake is told so.
+func (g *Gate) isAuth(path string) bool {
+	rest, ok := strings.CutPrefix(path, g.paths.auth)
+	return ok && (rest == "" || rest[0] == '/' && g.settings.AuthRequest.Status == 200)
 }
 
 // serve answers a request for one of the gate's own endpoints.
 func (g *Gate) serve(q *request) (Verdict, Flow) {
-	if g.paths.isAuth(q.target.Path) { // by whatever method the request has that it is about
+	if g.isAuth(q.target.Path) { // by whatever method the request has that it is about
 		return g.serveAuth(q)
 	}
 	methods, answer := g.endpoint(q.target.Path)

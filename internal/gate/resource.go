@@ -19,6 +19,31 @@ func (g *Gate) describes(path string) bool {
 	return ok && g.tokens != nil && (rest == "" || rest[0] == '/')
 }
 
+// resourceLimit bounds the paths that we name metadata for.
+const resourceLimit = 512
+
+// resourceOf is the path of the resource that a request is for, as its client
+// wrote it: to a client that keeps to RFC 9728, section 3.3, metadata are of use
+// only if they are about the very address that it asked for. It is "", which
+// stands for the whole host, for what is ours and for what is in no client's
+// settings.
+func (g *Gate) resourceOf(q *request) string {
+	path, _, _ := strings.Cut(q.target.Raw, "?")
+	switch rest, ok := strings.CutPrefix(path, g.paths.auth); {
+	case !g.paths.own(q.target.Path):
+	case !ok:
+		return ""
+	case rest != "":
+		path = rest
+	default:
+		path = pathOf(g.wantedOf(q))
+	}
+	if path == "/" || len(path) > resourceLimit || strings.ContainsAny(path, `"\`) {
+		return ""
+	}
+	return path
+}
+
 // resourceMetadata are RFC 9728, section 2.
 type resourceMetadata struct {
 	Resource      string   `json:"resource"`
@@ -40,8 +65,13 @@ func (g *Gate) serveResource(q *request) Verdict {
 		return g.wrongMethod(q, "GET, HEAD")
 	}
 	set := &g.settings.Resource
+	raw, _, _ := strings.Cut(q.target.Raw, "?")
+	path, ok := strings.CutPrefix(raw, resourcePath)
+	if !ok { // some of it came escaped
+		path = strings.TrimPrefix(q.target.Path, resourcePath)
+	}
 	m := resourceMetadata{
-		Resource: g.origin(q) + strings.TrimPrefix(q.target.Path, resourcePath),
+		Resource: g.origin(q) + path,
 		Methods:  []string{"header"}, Scopes: set.Scopes, Name: set.Name, Documentation: set.Documentation,
 		DPoPAlgorithms: bearer.ProofAlgorithms(), DPoPOnly: g.tokens.OnlyDPoP(),
 	}

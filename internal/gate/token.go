@@ -15,6 +15,9 @@ import (
 // says why it is not accepted. A token that was seen before needs no flow.
 func (g *Gate) withToken(q *request, cred bearer.Credential, then func(*bearer.Caller, error) (Verdict, Flow)) (Verdict, Flow) {
 	p := &peer{g: g, header: q.Header}
+	if cred.DPoP {
+		p.method, p.address = g.proven(q)
+	}
 	if t := g.tokens.Known(cred.Token, g.now()); t != nil {
 		return then(g.fromSender(q, cred, p, t))
 	}
@@ -33,10 +36,9 @@ func (g *Gate) withToken(q *request, cred bearer.Credential, then func(*bearer.C
 
 // fromSender makes sure that a good token comes from whom it was given to.
 func (g *Gate) fromSender(q *request, cred bearer.Credential, p *peer, t *bearer.Caller) (*bearer.Caller, error) {
-	s := bearer.Sender{Token: cred.Token, DPoP: cred.DPoP, Method: q.Method, Header: q.Header, Peer: p}
+	s := bearer.Sender{Token: cred.Token, DPoP: cred.DPoP, Header: q.Header, Peer: p}
 	if cred.DPoP {
-		path, _, _ := strings.Cut(q.Target, "?")
-		s.Address = g.origin(q) + path
+		s.Method, s.Address = p.method, p.address
 	}
 	if err := g.tokens.CheckSender(t, &s, g.now()); err != nil {
 		return nil, err
@@ -136,7 +138,7 @@ func (g *Gate) challenges(q *request, f *failure) (fields httpmsg.Fields) {
 	}
 	add("scope", scope)
 	if q.authority.ours {
-		add("resource_metadata", g.origin(q)+resourcePath)
+		add("resource_metadata", g.origin(q)+resourcePath+g.resourceOf(q))
 	}
 	proof := f.code == bearer.InvalidProof || f.code == bearer.UseNonce || g.tokens.OnlyDPoP()
 	if !proof {

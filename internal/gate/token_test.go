@@ -265,3 +265,28 @@ func TestTheResourceDescribesItself(t *testing.T) {
 	without := newWorld(t, 1, parts{})
 	without.send(without.workers[0], "/.well-known/oauth-protected-resource").answered(401, "")
 }
+
+func TestAChallengeNamesTheMetadataOfTheVeryAddress(t *testing.T) {
+	w := newTokenWorld(t, 1, "", `,"trusted_peers":{"sans":["nginx"]},"auth_request":{"status":200}`)
+	for target, path := range map[string]string{
+		"/":                            "",
+		"/mcp":                         "/mcp",
+		"/mcp/?session=1":              "/mcp/",
+		"/%6Dcp":                       "/%6Dcp",
+		`/m"cp`:                        "",
+		"/" + strings.Repeat("a", 600): "",
+		"/oauth2/userinfo":             "",
+		"/oauth2/auth":                 "",
+		"/oauth2/auth/mcp?page=1":      "/mcp",
+	} {
+		want := `Bearer resource_metadata="https://app.example.com/.well-known/oauth-protected-resource` + path + `"`
+		if got := w.send(w.workers[0], target).answered(401, "www-authenticate"); got != want {
+			t.Errorf("%.40s: %s", target, got)
+		}
+	}
+	w.peer.names = []string{"nginx"}
+	v := w.send(w.workers[0], "/oauth2/auth", "x-auth-request-redirect", "/mcp?page=1")
+	if got := v.answered(401, "www-authenticate"); !strings.HasSuffix(got, `oauth-protected-resource/mcp"`) {
+		t.Errorf("by subrequest: %s", got)
+	}
+}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/postern-auth/postern/internal/bearer"
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -40,6 +41,7 @@ type peer struct {
 	header httpmsg.Fields
 
 	ip, certificate *string
+	method, address string // what a proof of possession must be for
 }
 
 var _ bearer.Peer = (*peer)(nil)
@@ -99,14 +101,38 @@ func (g *Gate) callerCertificate(h httpmsg.Fields) string {
 	return hash
 }
 
+// proven is the method and the address that a proof of possession must be for:
+// those of the request, or of the one that another proxy asks about.
+func (g *Gate) proven(q *request) (method, address string) {
+	path, _, _ := strings.Cut(q.Target, "?")
+	if !g.isAuth(q.target.Path) {
+		return q.Method, g.origin(q) + path
+	}
+	if rest, ok := strings.CutPrefix(path, g.paths.auth); ok && rest != "" {
+		return q.Method, g.origin(q) + rest
+	}
+	original := g.originalAddress(q)
+	if strings.HasPrefix(original, "/") {
+		original = g.origin(q) + original
+	}
+	for _, name := range []string{"x-original-method", "x-forwarded-method"} {
+		if method, once := q.Header.Only(name); once && original != "" {
+			return method, original
+		}
+	}
+	return q.Method, original
+}
+
 // originalAddress is where a browser wanted to go, as a trusted peer says that
 // it does; "" where none says so.
 func (g *Gate) originalAddress(q *request) string {
 	if !g.trusted() {
 		return ""
 	}
-	if address, once := q.Header.Only("x-auth-request-redirect"); once {
-		return address
+	for _, name := range []string{"x-auth-request-redirect", "x-original-url"} {
+		if address, once := q.Header.Only(name); once {
+			return address
+		}
 	}
 	uri, once := q.Header.Only("x-forwarded-uri")
 	if !once {
