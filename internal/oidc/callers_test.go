@@ -156,6 +156,19 @@ func TestJunkOfCallersMakesOneFetchInTenSeconds(t *testing.T) {
 	}
 }
 
+func TestATokenIsNotRefusedWhileTheKeysAreStillBeingFetched(t *testing.T) {
+	f := newFake(t)
+	p := f.learned("")
+	token := f.rotated()
+	c := f.crowd()
+	results := c.verify(p, 2, func(int) string { return token })
+	f.now = f.now.Add(ParkTime)
+	c.Tick()
+	if count(results, "not_refreshed") != 2 || !Temporary(results[0]) {
+		t.Errorf("got %v", results)
+	}
+}
+
 func TestATokenUnderANewKeyIsNotRefusedBecauseTheProviderIsAway(t *testing.T) {
 	f := newFake(t)
 	p := f.learned("")

@@ -11,9 +11,8 @@ import (
 
 // Bounds of a key. One outside them is passed over.
 const (
-	minRSABits     = 2048
-	maxRSABits     = 4096 // larger ones let a provider's key cost us at will
-	minRSAExponent = 3
+	minRSABits = 2048
+	maxRSABits = 4096 // larger ones let a provider's key cost us at will
 )
 
 // parseKey reads one key of a set (RFC 7517, section 4). It is not ok for one
@@ -34,7 +33,7 @@ func usable(k *jose.JSONWebKey) bool {
 	}
 	if key, ok := k.Key.(*rsa.PublicKey); ok {
 		return key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits &&
-			key.E >= minRSAExponent && !fromBrokenGenerator(key.N)
+			!fromBrokenGenerator(key.N)
 	}
 	return true
 }

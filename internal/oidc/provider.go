@@ -2,14 +2,15 @@
 // keys, sends people there to sign in, exchanges the code that comes back,
 // verifies what the provider says of them, renews and confirms it, and ends it
 // on either side's word. For services it gets tokens by client credentials and
-// by token exchange.
+// by token exchange, and checks those that they send, by signature or by asking.
 //
 // It refuses whatever it cannot verify completely. It opens no socket and
 // keeps no time: calls are made through flow.Env, which the caller hands in.
 //
 // It follows OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0
 // and Back-Channel Logout 1.0, RFC 6749, RFC 7009, RFC 7523, RFC 7636, RFC 7662,
-// RFC 8693, RFC 8707, RFC 9207 and the best practice of RFC 9700.
+// RFC 8693, RFC 8707, RFC 8725, RFC 9068, RFC 9207, RFC 9701 and the best
+// practice of RFC 9700.
 package oidc
 
 import (
