@@ -16,6 +16,8 @@ package bearer
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/config"
@@ -67,11 +69,22 @@ type Verifier struct {
 type entry struct {
 	settings *config.Bearer
 	provider *oidc.Provider
+	question string // what an introspection depends on, beside the token
+}
+
+func newEntry(b *config.Bearer, p *oidc.Provider) *entry {
+	set := &b.Introspection
+	// An answer is for whoever would have asked the same: other settings may
+	// have another provider, or want it signed or newer.
+	return &entry{b, p, strings.Join([]string{
+		p.Issuer(), p.Settings().ClientID, strconv.FormatBool(set.JWT), set.Cache.String(), set.NegativeCache.String(), "",
+	}, "\n")}
 }
 
 const (
-	// maxAsking is how many introspections of one worker may be under way:
-	// tokens that are made up must not use up what everybody needs.
+	// maxAsking is how many introspections of one worker may be under way,
+	// however many wait for each: tokens that are made up must not use up what
+	// everybody needs.
 	maxAsking = 256
 	// answerSlots is how many answers workers share.
 	answerSlots = 256
@@ -96,7 +109,7 @@ func New(c Config) *Verifier {
 	for i := range c.Settings.Bearer {
 		b := &c.Settings.Bearer[i]
 		v.proofs.Longest = max(v.proofs.Longest, remembered(b.DPoP.Window.Std()))
-		e := &entry{b, c.Provider(b.Provider)}
+		e := newEntry(b, c.Provider(b.Provider))
 		v.entries = append(v.entries, e)
 		v.byIssuer[e.provider.Issuer()] = e
 		if v.opaque == nil && b.Check != "jwt" {
@@ -169,19 +182,17 @@ const inactive = "-"
 
 // introspect asks the provider about a token, once for all who bring it.
 func (v *Verifier) introspect(env flow.Env, e *entry, token string) (t *oidc.AccessToken, until time.Time, err error) {
-	// Its settings are part of the question: another configuration may ask
-	// another way.
-	question := e.settings.Provider + " " + token
-	if _, _, known := v.answers.Peek(question, env.Now()); !known && v.asking >= maxAsking {
-		return nil, until, errTooMany
-	}
-	v.asking++
+	question := e.question + token
 	// Longer than the one who asks may take, to learn the keys first as well.
 	limit := 2*e.provider.Settings().Timeout.Std() + oidc.ParkTime
 	answer, err := v.answers.Ask(env, question, limit, func(env flow.Env) ([]byte, time.Time, error) {
+		if v.asking >= maxAsking {
+			return nil, time.Time{}, errTooMany
+		}
+		v.asking++
+		defer func() { v.asking-- }()
 		return e.ask(env, token)
 	})
-	v.asking--
 	if errors.Is(err, flow.ErrTimeout) {
 		err = errNoAnswer
 	}

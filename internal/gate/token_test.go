@@ -138,10 +138,10 @@ func TestRulesSayWhatIsAccepted(t *testing.T) {
 }
 
 func TestAnOpaqueTokenIsAskedAboutOnceForAllWorkers(t *testing.T) {
-	w := newTokenWorld(t, 4, `,"check":"introspection"`, "")
+	w := newTokenWorld(t, 2, `,"check":"introspection"`, "")
 	var visits []*visit
 	for i := range 1000 {
-		visits = append(visits, w.send(w.workers[i%4], "/", "authorization", "Bearer opaque-1"))
+		visits = append(visits, w.send(w.workers[i/900], "/", "authorization", "Bearer opaque-1"))
 	}
 	w.reply(w.call("/introspect"), 200, `{"active":true,"aud":"shop-api","sub":"service-b","client_id":"b"}`)
 	w.advance(time.Second)
@@ -158,6 +158,48 @@ func TestAnOpaqueTokenIsAskedAboutOnceForAllWorkers(t *testing.T) {
 	w.reply(w.call("/introspect"), 200, `{"active":false}`)
 	if n := w.asked["/introspect"]; n != 2 {
 		t.Errorf("asked %d times after the answer was too old", n)
+	}
+}
+
+func TestTokensThatAreMadeUpMakeNoMoreThanSoManyQuestionsAtOnce(t *testing.T) {
+	w := newTokenWorld(t, 1, `,"check":"introspection"`, "")
+	const most = 256
+	for i := range most {
+		w.send(w.workers[0], "/", "authorization", fmt.Sprintf("Bearer made-up-%d", i))
+	}
+	w.send(w.workers[0], "/", "authorization", "Bearer opaque-1").answered(503, "retry-after")
+	if n := w.asked["/introspect"]; n != most || w.counted(EventTokenRefused, "too_many_waiting") != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	w.reply(w.calls[0], 200, `{"active":false}`)
+	v := w.send(w.workers[0], "/", "authorization", "Bearer opaque-1")
+	w.reply(w.calls[len(w.calls)-1], 200, `{"active":true,"aud":"shop-api","sub":"service-b","client_id":"b"}`)
+	if v.told("x-auth-request-user") != "service-b" {
+		t.Error("not service-b, when there was room again")
+	}
+}
+
+func TestAnAnswerIsForThoseAloneWhoWouldHaveAskedTheSame(t *testing.T) {
+	w := newTokenWorld(t, 1, `,"check":"introspection"`, "")
+	v := w.send(w.workers[0], "/", "authorization", "Bearer opaque-1")
+	w.reply(w.call("/introspect"), 200, `{"active":true,"aud":"shop-api","sub":"service-b","client_id":"b"}`)
+	if v.told("x-auth-request-user") != "service-b" {
+		t.Fatal("not service-b")
+	}
+	for name, entry := range map[string]string{
+		"the same":              `,"check":"introspection"`,
+		"a signed answer":       `,"check":"introspection","introspection":{"jwt":true}`,
+		"another answer's time": `,"check":"introspection","introspection":{"cache":"1s"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			k := w.begin(testSettings(t, parts{top: fmt.Sprintf(acceptTokens, entry)}))
+			before := w.asked["/introspect"]
+			w.send(k, "/", "authorization", "Bearer opaque-1")
+			if asked := w.asked["/introspect"] > before; asked != (name != "the same") {
+				t.Errorf("asked: %t", asked)
+			}
+		})
 	}
 }
 
