@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,9 +11,6 @@ import (
 	"testing"
 	"time"
 )
-
-// callers is how many requests A makes at once.
-const callers = 200
 
 // services are A and B of the service-to-service flow with Keycloak: an Envoy
 // on A's way out, and one in front of B.
@@ -37,6 +35,7 @@ func TestServicesCallEachOtherWithTokens(t *testing.T) {
 	t.Run("a token that Keycloak withdrew is refused", s.withdrawn)
 	t.Run("the tokens of a client that may no longer take part are refused", s.disabled)
 	t.Run("a caller at another address is refused", s.address)
+	t.Run("a WebSocket opens with a token and not without", s.socket)
 	t.Run("keys are changed at Keycloak under load", s.keysChanged)
 	t.Run("Keycloak is away: the last good token, and then 503", s.keycloakAway)
 	for _, g := range []*Gate{s.out, s.in, s.withKey, s.asking} {
@@ -54,20 +53,23 @@ func startServices(t *testing.T) *services {
 	if err := s.admin.OfferScope("app-a", "orders"); err != nil {
 		t.Fatal(err)
 	}
-	accepted := Settings{"audiences": []string{"app-b"}, "client_id_header": "Client-Id"}
+	accepted := Settings{"audiences": []string{"app-b"}, "client_id_header": "Client-Id", "client_address": true}
 	s.in = launchService(t, EnvoySetup{Workers: 4, App: s.app.Addr(), IDP: s.tapB.Addr(), Config: inboundSettings(p, b, accepted)})
 	s.asking = launchService(t, EnvoySetup{App: s.app.Addr(), IDP: p.Addr(), Config: inboundSettings(p, b, Settings{
-		"audiences": []string{"app-b"}, "check": "introspection", "client_address": true,
+		"audiences": []string{"app-b"}, "check": "introspection",
 		"introspection": Settings{"cache": "1s", "negative_cache": "1s"},
 	})})
 	s.in.mustBeReady(t)
 	s.out = launchService(t, EnvoySetup{Workers: 4, App: s.in.Addr, IDP: s.tapA.Addr(), Config: outboundSettings(p, a,
 		toHost(ordersHost, Settings{"scopes": []string{"orders"}}),
 		toHost(stockHost, nil),
+	)})
+	s.asking.mustBeReady(t)
+	s.withKey = launchService(t, EnvoySetup{App: s.asking.Addr, IDP: s.tapA.Addr(), Config: outboundSettings(p, keyed,
+		toHost(ordersHost, nil),
 		toHost(personsHost, Settings{"grant": "token_exchange", "audiences": []string{"app-b"}}),
 	)})
-	s.withKey = launchService(t, EnvoySetup{App: s.in.Addr, IDP: p.Addr(), Config: outboundSettings(p, keyed, toHost(ordersHost, nil))})
-	for _, g := range []*Gate{s.asking, s.out, s.withKey} {
+	for _, g := range []*Gate{s.out, s.withKey} {
 		g.mustBeReady(t)
 	}
 	eventuallyServed(t, s.in.URL("/"), s.fromA(t), named("app-a"))
@@ -79,9 +81,9 @@ func startServices(t *testing.T) *services {
 func (s *services) register(t *testing.T, keyed Service) {
 	t.Helper()
 	if err := s.admin.EditClient(keyed.ID, func(client map[string]any) {
-		client["attributes"] = map[string]string{
+		maps.Copy(client["attributes"].(map[string]any), map[string]any{
 			"use.jwks.string": "true", "jwks.string": string(keyed.Key.set(t)), "token.endpoint.auth.signing.alg": keyed.Key.algorithm,
-		}
+		})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func (s *services) fetchOnce(t *testing.T) {
 		return nil
 	})
 	met := must(s.out.workerConnections())(t)
-	pages := must(NewScript().AtOnce(callers, s.out.URL("/orders/1"), to(ordersHost), named("app-a")))(t)
+	pages := must(NewScript().AtOnce(atOnce, s.out.URL("/orders/1"), to(ordersHost), named("app-a")))(t)
 	allAnswered(t, pages, http.StatusOK)
 	if workers := risen(met, must(s.out.workerConnections())(t)); len(workers) != s.out.Setup.Workers {
 		t.Errorf("only the workers %q served", workers)
@@ -197,31 +199,27 @@ func (s *services) callerIsClient(t *testing.T) {
 
 func (s *services) exchange(t *testing.T) {
 	persons := must(KeycloakService(s.keycloak, "front").PersonsToken(Alice))(t)
-	page := must(NewScript().Get(s.in.URL("/"), bearer(persons), named("front")))(t)
-	if page.Status != http.StatusUnauthorized {
-		t.Errorf("B answered %d to a token that is for A", page.Status)
-	}
-	page = must(NewScript().Get(s.out.URL("/"), to(personsHost), bearer(persons), named("app-a")))(t)
+	s.mustAnswer(t, bearer(persons), http.StatusUnauthorized) // it is for A
+	page := must(NewScript().Get(s.withKey.URL("/"), to(personsHost), bearer(persons)))(t)
 	if seen := must(ReadSeen(page))(t); seen.Value("x-auth-request-user") != Alice.Name {
 		t.Errorf("B saw %q", seen.Value("x-auth-request-user"))
 	}
-	if claims := s.forwarded(t, page); claims["azp"] != "app-a" || !hasAudience(claims, "app-b") || hasAudience(claims, "app-a") {
+	if claims := s.forwarded(t, page); claims["azp"] != "app-a-key" || !hasAudience(claims, "app-b") || hasAudience(claims, "app-a-key") {
 		t.Errorf("the token is %v", claims)
 	}
-	const exchanges = "token:urn:ietf:params:oauth:grant-type:token-exchange"
-	before := s.tapA.Count(exchanges)
-	pages := must(NewScript().AtOnce(callers/4, s.out.URL("/"), to(personsHost), bearer(persons), named("app-a")))(t)
+	before := s.tapA.Count("token")
+	pages := must(NewScript().AtOnce(atOnce/4, s.withKey.URL("/"), to(personsHost), bearer(persons)))(t)
 	allAnswered(t, pages, http.StatusOK)
-	if n := s.tapA.Count(exchanges) - before; n != 0 {
+	if n := s.tapA.Count("token") - before; n != 0 {
 		t.Errorf("%d more exchanges of the same token", n)
 	}
-	if page := must(NewScript().Get(s.out.URL("/"), to(personsHost), named("app-a")))(t); page.Status != http.StatusUnauthorized {
+	if page := must(NewScript().Get(s.withKey.URL("/"), to(personsHost)))(t); page.Status != http.StatusUnauthorized {
 		t.Errorf("without a token to exchange: %d", page.Status)
 	}
 }
 
 func (s *services) privateKey(t *testing.T) {
-	page := must(NewScript().Get(s.withKey.URL("/"), to(ordersHost), named("app-a-key")))(t)
+	page := must(NewScript().Get(s.withKey.URL("/"), to(ordersHost)))(t)
 	if seen := must(ReadSeen(page))(t); seen.Value("x-auth-request-user") != "service-account-app-a-key" {
 		t.Errorf("B saw %q", seen.Value("x-auth-request-user"))
 	}
@@ -232,8 +230,8 @@ func (s *services) untouched(t *testing.T) {
 	if page := must(NewScript().Get(s.out.URL("/healthz"), to("localhost:80")))(t); page.Status != http.StatusOK || must(ReadSeen(page))(t).Value("authorization") != "" {
 		t.Errorf("%d %s", page.Status, page.Body)
 	}
-	own := s.token(t, "app-c")
-	page := must(NewScript().Get(s.out.URL("/healthz"), to(ordersHost), bearer(own)))(t)
+	own := s.token(t, "app-a")
+	page := must(NewScript().Get(s.out.URL("/"), to(ordersHost), bearer(own), named("app-a")))(t)
 	if seen := must(ReadSeen(page))(t); seen.Value("authorization") != "Bearer "+own {
 		t.Error("the token that A had was not kept")
 	}
@@ -289,10 +287,19 @@ func (s *services) soonAnswers(t *testing.T, header http.Header, status int) {
 func (s *services) address(t *testing.T) {
 	token := s.fromA(t)
 	for address, status := range map[string]int{"127.0.0.1": http.StatusOK, "127.0.0.2": http.StatusUnauthorized, "2001:db8::1": http.StatusUnauthorized} {
-		page := must(NewScript().Get(s.asking.URL("/"), token, http.Header{"X-Forwarded-For": {address}}))(t)
+		page := must(NewScript().Get(s.in.URL("/"), token, named("app-a"), http.Header{"X-Forwarded-For": {address}}))(t)
 		if page.Status != status {
 			t.Errorf("from %s: %d %s", address, page.Status, page.Body)
 		}
+	}
+}
+
+func (s *services) socket(t *testing.T) {
+	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Client-Id: app-a"}
+	s.in.openStream(t, NewBrowser(), socketPath, http.StatusUnauthorized, upgrade...)
+	open := s.in.openStream(t, NewBrowser(), socketPath, http.StatusSwitchingProtocols, append(upgrade, "Authorization: "+s.fromA(t).Get("Authorization"))...)
+	if err := open.Echo("hello"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -313,9 +320,9 @@ func (s *services) keysChanged(t *testing.T) {
 	if keyID(t, newer) == keyID(t, strings.TrimPrefix(older.Get("Authorization"), "Bearer ")) {
 		t.Fatal("Keycloak signs with the same key")
 	}
-	allAnswered(t, must(NewScript().AtOnce(callers, s.in.URL("/"), bearer(newer), named("app-a")))(t), http.StatusOK)
+	allAnswered(t, must(NewScript().AtOnce(atOnce, s.in.URL("/"), bearer(newer), named("app-a")))(t), http.StatusOK)
 	served := len(risen(met, must(s.in.workerConnections())(t)))
-	allAnswered(t, must(NewScript().AtOnce(callers, s.in.URL("/"), s.fromA(t), named("app-a")))(t), http.StatusOK)
+	allAnswered(t, must(NewScript().AtOnce(atOnce, s.in.URL("/"), s.fromA(t), named("app-a")))(t), http.StatusOK)
 	stop()
 	if n := s.tapB.Count("certs") - before; served != s.in.Setup.Workers || n != served {
 		t.Errorf("%d workers fetched the keys %d times", served, n)

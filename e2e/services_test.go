@@ -43,8 +43,12 @@ func TestKeycloakGivesServicesTheirTokens(t *testing.T) {
 	})
 	t.Run("and says when one is withdrawn", func(t *testing.T) {
 		token := must(a.Token())(t)
-		if claims := must(b.Introspect(token))(t); claims["active"] != true || claims["client_id"] != "app-a" {
+		claims := must(b.Introspect(token))(t)
+		if claims["active"] != true || claims["client_id"] != "app-a" {
 			t.Errorf("claims: %v", claims)
+		}
+		if _, told := claims["clientAddress"]; told {
+			t.Error("Keycloak tells the address at introspection too: client_address can be used with it")
 		}
 		if err := a.Revoke(token); err != nil {
 			t.Fatal(err)
