@@ -204,7 +204,10 @@ func (r *relay) unanswered(m *httpmsg.Request, e *errand, err error) Verdict {
 	if oidc.Temporary(err) || errors.Is(err, flow.ErrTimeout) {
 		return r.refuse(m, 503, "token_unavailable")
 	}
-	if e.settings.Grant == "token_exchange" && oidc.Reason(err) == "provider_invalid_grant" {
+	// RFC 8693, section 2.2.2, has invalid_request for a caller's token that is
+	// not good; there are providers that say invalid_grant.
+	why := oidc.Reason(err)
+	if e.settings.Grant == "token_exchange" && (why == "provider_invalid_request" || why == "provider_invalid_grant") {
 		return r.refuse(m, 401, "subject_token_refused")
 	}
 	return r.refuse(m, 502, "token_refused")
