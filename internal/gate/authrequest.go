@@ -126,6 +126,7 @@ func inDomain(domains []string, email string) bool {
 // Behind Envoy's ext_authz the path of the request itself follows, and its query
 // is the application's.
 func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
+	g.trusted(q) // now that it can be told: a flow may want to know
 	var d demands
 	if q.target.Path == g.paths.auth {
 		var reason string
@@ -203,7 +204,7 @@ func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Ve
 	if len(cookies) > 1 {
 		cookies = nil
 	}
-	return g.authorized(g.presentable(o.identity), cookies)
+	return g.authorized(g.presentable(q, o.identity), cookies)
 }
 
 // authorized lets a request pass that another proxy asks about.
@@ -215,8 +216,8 @@ func (g *Gate) authorized(identity, cookies httpmsg.Fields) Verdict {
 // presentable is what of an identity may be shown to whoever asks: only a trusted
 // peer is given a session's access token, because a page's script, which is not
 // to have it, can ask as well.
-func (g *Gate) presentable(identity httpmsg.Fields) (shown httpmsg.Fields) {
-	if len(g.settings.Forward.AccessToken) == 0 || g.trusted() {
+func (g *Gate) presentable(q *request, identity httpmsg.Fields) (shown httpmsg.Fields) {
+	if len(g.settings.Forward.AccessToken) == 0 || g.trusted(q) {
 		return identity
 	}
 	for _, f := range identity {

@@ -45,6 +45,27 @@ func TestASubrequestIsToldWhoAsksAndNeverRedirected(t *testing.T) {
 	w.subrequest(w.workers[0], "", w.cookie(w.alice()), "authorization", "Bearer nonsense").answered(401, "")
 }
 
+// A host knows a connection in the callback of its own request alone.
+func TestATrustedPeerIsTrustedAfterARenewalToo(t *testing.T) {
+	w := newWorld(t, 1, parts{top: `,"forward":{"access_token":["authorization"]},"trusted_peers":{"sans":["nginx"]}`})
+	w.peer.names = []string{"nginx"}
+	due := w.alice()
+	due.AccessExpires = w.now.Unix() - 1
+	v := w.subrequest(w.workers[0], "", w.cookie(due))
+	w.reply(w.call("/token"), 200, w.tokens("access-2", "refresh-2", w.idToken(nil)))
+	if token := v.answered(202, "authorization"); token != "Bearer access-2" {
+		t.Errorf("authorization %q", token)
+	}
+	due.RefreshToken = "refresh-of-another"
+	due.ID = "another-session-of-alice"
+	v = w.subrequest(w.workers[0], "?allowed_groups=admins", w.cookie(due), "x-auth-request-redirect", "/page")
+	w.reply(w.call("/token"), 400, `{"error":"invalid_grant"}`)
+	v.answered(401, "")
+	if page := string(v.verdict.Respond.Body); !strings.Contains(page, "rd=%2Fpage") {
+		t.Errorf("the page of the refusal leads elsewhere: %s", page)
+	}
+}
+
 func TestTheStatusIsASettingAndThePathOfTheRequestMayFollow(t *testing.T) {
 	w := newWorld(t, 1, parts{top: `,"auth_request":{"status":200}`})
 	v := w.ask(w.workers[0], &httpmsg.Request{Method: "DELETE", Authority: "app.example.com", Target: "/oauth2/auth/some/page?allowed_groups=nobody&x=%zz",

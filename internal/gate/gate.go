@@ -165,6 +165,7 @@ type request struct {
 	cookies cookies
 	began   time.Time
 	renewed []string // the session's new cookies, for the browser
+	trusted *bool    // see Gate.trusted; nil until it is asked
 }
 
 // authority is an authority that was understood. Most requests come with the

@@ -14,7 +14,7 @@ import (
 // withToken goes on with whom a token speaks for, or with nil and the error that
 // says why it is not accepted. A token that was seen before needs no flow.
 func (g *Gate) withToken(q *request, cred bearer.Credential, then func(*bearer.Caller, error) (Verdict, Flow)) (Verdict, Flow) {
-	p := &peer{g: g, header: q.Header}
+	p := &peer{g: g, q: q}
 	if cred.DPoP {
 		p.method, p.address = g.proven(q)
 	}

@@ -24,8 +24,17 @@ type Connection interface {
 }
 
 // trusted reports whether the peer that a request came from is believed about
-// who sent it.
-func (g *Gate) trusted() bool {
+// who sent it. What is wanted later has to be asked while the request is being
+// handled.
+func (g *Gate) trusted(q *request) bool {
+	if q.trusted == nil {
+		trusted := g.trustsPeer()
+		q.trusted = &trusted
+	}
+	return *q.trusted
+}
+
+func (g *Gate) trustsPeer() bool {
 	t := &g.settings.TrustedPeers
 	if t.Listener || len(t.SANs) == 0 {
 		return t.Listener
@@ -37,8 +46,8 @@ func (g *Gate) trusted() bool {
 
 // peer is who sent a request, as far as it was asked for.
 type peer struct {
-	g      *Gate
-	header httpmsg.Fields
+	g *Gate
+	q *request
 
 	ip, certificate *string
 	method, address string // what a proof of possession must be for
@@ -49,7 +58,7 @@ var _ bearer.Peer = (*peer)(nil)
 // IP implements bearer.Peer.
 func (p *peer) IP() string {
 	if p.ip == nil {
-		ip := p.g.callerAddress(p.header)
+		ip := p.g.callerAddress(p.q)
 		p.ip = &ip
 	}
 	return *p.ip
@@ -58,7 +67,7 @@ func (p *peer) IP() string {
 // Certificate implements bearer.Peer.
 func (p *peer) Certificate() string {
 	if p.certificate == nil {
-		certificate := p.g.callerCertificate(p.header)
+		certificate := p.g.callerCertificate(p.q)
 		p.certificate = &certificate
 	}
 	return *p.certificate
@@ -74,24 +83,24 @@ func (p *peer) settle() {
 }
 
 // callerAddress is the address of whoever sent a request.
-func (g *Gate) callerAddress(h httpmsg.Fields) string {
+func (g *Gate) callerAddress(q *request) string {
 	hops := g.settings.TrustedPeers.Hops
 	if hops == 0 {
 		return g.connection.Address()
 	}
-	if !g.trusted() {
+	if !g.trusted(q) {
 		return ""
 	}
-	address, _ := httpmsg.ForwardedFor(h, hops)
+	address, _ := httpmsg.ForwardedFor(q.Header, hops)
 	return address
 }
 
 // callerCertificate is the hash of the certificate of whoever sent a request:
 // as a trusted peer says that it saw it, or the peer's own.
-func (g *Gate) callerCertificate(h httpmsg.Fields) string {
-	if value, forwarded := h.Get("x-forwarded-client-cert"); forwarded && g.trusted() {
+func (g *Gate) callerCertificate(q *request) string {
+	if value, forwarded := q.Header.Get("x-forwarded-client-cert"); forwarded && g.trusted(q) {
 		certs, err := httpmsg.ParseXFCC(value)
-		if _, once := h.Only("x-forwarded-client-cert"); err != nil || !once || len(certs) == 0 {
+		if _, once := q.Header.Only("x-forwarded-client-cert"); err != nil || !once || len(certs) == 0 {
 			return ""
 		}
 		hash, _ := bearer.CertificateHash(certs[len(certs)-1].Hash)
@@ -126,7 +135,7 @@ func (g *Gate) proven(q *request) (method, address string) {
 // originalAddress is where a browser wanted to go, as a trusted peer says that
 // it does; "" where none says so.
 func (g *Gate) originalAddress(q *request) string {
-	if !g.trusted() {
+	if !g.trusted(q) {
 		return ""
 	}
 	for _, name := range []string{"x-auth-request-redirect", "x-original-url"} {

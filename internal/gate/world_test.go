@@ -55,12 +55,20 @@ type fakePeer struct {
 	address, digest string
 	names           []string
 	direction       string // "inbound", "outbound" or "" for a listener that does not say
+	gone            bool   // nothing is known of it, as when the request is not being handled
 }
 
-func (p *fakePeer) Address() string            { return p.address }
-func (p *fakePeer) CertificateDigest() string  { return p.digest }
-func (p *fakePeer) CertificateNames() []string { return p.names }
+func (p *fakePeer) Address() string            { return p.known().address }
+func (p *fakePeer) CertificateDigest() string  { return p.known().digest }
+func (p *fakePeer) CertificateNames() []string { return p.known().names }
 func (p *fakePeer) Outbound() (bool, bool)     { return p.direction == "outbound", p.direction != "" }
+
+func (p *fakePeer) known() *fakePeer {
+	if p.gone {
+		return &fakePeer{}
+	}
+	return p
+}
 
 // worker is one worker's gate.
 type worker struct {
@@ -376,7 +384,11 @@ func (w *world) get(k *worker, target, cookie string, more ...httpmsg.Field) *vi
 }
 
 func (w *world) ask(k *worker, r *httpmsg.Request) *visit {
-	return w.carry(k, func() (Verdict, Flow) { return k.Handle(r) })
+	return w.carry(k, func() (Verdict, Flow) {
+		w.peer.gone = false
+		defer func() { w.peer.gone = true }()
+		return k.Handle(r)
+	})
 }
 
 func (w *world) carry(k *worker, decide func() (Verdict, Flow)) *visit {
