@@ -301,15 +301,15 @@ func (g *Gate) reaches(path string) bool {
 }
 
 // need finds what a request must bring. Applications that know path parameters
-// serve /a;x/b as /a/b: such a path is open only if both readings are.
+// serve /a;x/b as /a/b: such a request must bring what both readings want.
 func (g *Gate) need(q *request) policy.Need {
 	r := policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method}
 	need := g.rules.Find(r)
-	if need.Anyone && q.target.Params {
-		r.Path = httpmsg.WithoutParams(r.Path)
-		return g.rules.Find(r)
+	if !q.target.Params {
+		return need
 	}
-	return need
+	r.Path = httpmsg.WithoutParams(r.Path)
+	return need.And(g.rules.Find(r))
 }
 
 // Strips reports whether a field of the given name is ours to set: no client's

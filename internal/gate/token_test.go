@@ -131,6 +131,8 @@ func TestRulesSayWhatIsAccepted(t *testing.T) {
 	if v := w.send(k, "/app/x", "authorization", token, "cookie", cookie); v.told("x-auth-request-user") != "alice" {
 		t.Error("where only sessions are accepted, a token is the application's own affair")
 	}
+	w.send(k, "/app;x/x", "authorization", token).answered(401, "www-authenticate")
+	w.send(k, "/api;x/x", "cookie", cookie).answered(401, "www-authenticate")
 	v := w.send(k, "/open/x", "authorization", "Bearer nonsense")
 	if v.told("x-auth-request-user") != "" || len(v.verdict.Forward.Remove) != 0 {
 		t.Error("where anyone passes, a token is the application's own affair")

@@ -30,6 +30,21 @@ type Need struct {
 	NoCookie bool   // a session does not
 }
 
+// And returns what satisfies both: of a request that can be read in two ways
+// nothing suffices that would not under either reading.
+func (n Need) And(other Need) Need {
+	switch {
+	case n.Anyone:
+		return other
+	case other.Anyone:
+		return n
+	}
+	n.Tokens = n.Tokens && other.Tokens
+	n.NoCookie = n.NoCookie || other.NoCookie
+	n.NoSignIn = n.NoSignIn || other.NoSignIn
+	return n
+}
+
 // Rules are compiled rules. The zero Rules ask for a session everywhere.
 type Rules struct {
 	rules []rule

@@ -74,6 +74,24 @@ func TestTheFirstRuleThatMatchesDecides(t *testing.T) {
 	}
 }
 
+func TestOfTwoNeedsNothingSufficesThatIsNotEnoughForEither(t *testing.T) {
+	anyone, session := Need{Rule: "a", Anyone: true}, Need{Rule: "s"}
+	either, token := Need{Rule: "e", Tokens: true}, Need{Rule: "t", Tokens: true, NoCookie: true, NoSignIn: true}
+	for name, c := range map[string]struct{ n, other, want Need }{
+		"anyone, twice":             {anyone, anyone, anyone},
+		"anyone and a session":      {anyone, session, session},
+		"a token and anyone":        {token, anyone, token},
+		"either and a session":      {either, session, Need{Rule: "e"}},
+		"either and a token":        {either, token, Need{Rule: "e", Tokens: true, NoCookie: true, NoSignIn: true}},
+		"a session, and no sign-in": {session, Need{NoSignIn: true}, Need{Rule: "s", NoSignIn: true}},
+		"a session and a token":     {session, token, Need{Rule: "s", NoCookie: true, NoSignIn: true}},
+	} {
+		if got := c.n.And(c.other); got != c.want {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
 func TestNoRulesAskForASessionEverywhere(t *testing.T) {
 	if got := new(Rules).Find(Request{Path: "/"}); got != (Need{}) {
 		t.Errorf("got %+v", got)
