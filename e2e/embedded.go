@@ -22,11 +22,11 @@ const loopbackClient = "127.0.0.1"
 // anywhere at 127.0.0.1, and at the further origins given.
 func NewEmbedded(t testing.TB, origins ...string) *Embedded {
 	t.Helper()
-	server := httptest.NewUnstartedServer(nil)
-	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newEmbedded(t, shopClient(origins...))
+}
+
+// shopClient is the one that people sign in to.
+func shopClient(origins ...string) idp.Client {
 	client := idp.Client{
 		ID: ClientID, Secret: ClientSecret, AnyLoopbackPort: true, ClaimsInIDToken: true,
 		RedirectURIs: []string{"http://" + loopbackClient + "/oauth2/callback"},
@@ -35,12 +35,22 @@ func NewEmbedded(t testing.TB, origins ...string) *Embedded {
 		client.RedirectURIs = append(client.RedirectURIs, origin+"/oauth2/callback")
 		client.PostLogoutRedirectURIs = append(client.PostLogoutRedirectURIs, origin+"/oauth2/signed_out")
 	}
+	return client
+}
+
+func newEmbedded(t testing.TB, clients ...idp.Client) *Embedded {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := &Embedded{Provider: &Provider{
 		Name: "idp", Issuer: "http://localhost:" + port, scopes: []string{"openid", "profile", "email", "groups"},
 		userField: "username", passwordField: "password",
 	}}
 	if e.IDP, err = idp.New(idp.Config{
-		Issuer: e.Issuer, Clients: []idp.Client{client}, Users: []idp.User{embeddedUser(Alice), embeddedUser(Bob)},
+		Issuer: e.Issuer, Clients: clients, Users: []idp.User{embeddedUser(Alice), embeddedUser(Bob)},
 	}); err != nil {
 		t.Fatal(err)
 	}

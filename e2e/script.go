@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +27,12 @@ func newScript(transport http.RoundTripper) *Script {
 
 // Get asks for an address. A header Host stands for the one of the address.
 func (s *Script) Get(address string, headers ...http.Header) (*Page, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, nil)
+	return s.Send(http.MethodGet, address, "", headers...)
+}
+
+// Send sends one request; without a body if that is empty.
+func (s *Script) Send(method, address, body string, headers ...http.Header) (*Page, error) {
+	req, err := http.NewRequestWithContext(context.Background(), method, address, strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("e2e: script: %w", err)
 	}
@@ -43,11 +49,11 @@ func (s *Script) Get(address string, headers ...http.Header) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("e2e: script: %w", err)
 	}
-	body, err := drain(res.Body)
+	answer, err := drain(res.Body)
 	if err != nil {
 		return nil, fmt.Errorf("e2e: script: %w", err)
 	}
-	return &Page{Method: req.Method, URL: req.URL, Status: res.StatusCode, Header: res.Header, Body: string(body)}, nil
+	return &Page{Method: req.Method, URL: req.URL, Status: res.StatusCode, Header: res.Header, Body: string(answer)}, nil
 }
 
 // AtOnce sends one request n times, each over a connection of its own, and

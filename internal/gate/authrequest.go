@@ -175,7 +175,11 @@ func (g *Gate) answerForToken(q *request, d *demands, t *bearer.Caller, err erro
 	case reason != "":
 		return g.forbidden(q, reason)
 	}
-	return g.authorized(t.Identity, nil) // the caller has the token already
+	var spent []string
+	if !g.forwardsToken {
+		spent = []string{"authorization", "dpop"}
+	}
+	return g.authorized(t.Identity, nil, spent...) // the caller has the token already
 }
 
 // answerForSession answers a subrequest that brings a session or nothing.
@@ -207,10 +211,26 @@ func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Ve
 	return g.authorized(g.presentable(q, o.identity), cookies)
 }
 
-// authorized lets a request pass that another proxy asks about.
-func (g *Gate) authorized(identity, cookies httpmsg.Fields) Verdict {
-	header := append(httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, identity...)
-	return Verdict{Respond: &Respond{Status: g.settings.AuthRequest.Status, Header: append(header, cookies...), Reason: "authorized"}}
+// authorized lets a request pass that another proxy asks about. Envoy's
+// ext_authz, unlike nginx with a configuration of ours, hands on what the client
+// claims to be wherever the answer says nothing: it is told what to take out,
+// and what of the request is spent.
+func (g *Gate) authorized(identity, cookies httpmsg.Fields, spent ...string) Verdict {
+	header := httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}
+	if g.settings.AuthRequest.Status == 200 {
+		names := append(g.untold(identity), spent...)
+		header = append(header, httpmsg.Field{Name: "x-envoy-auth-headers-to-remove", Value: strings.Join(names, ",")})
+	}
+	header = append(append(header, identity...), cookies...)
+	return Verdict{Respond: &Respond{Status: g.settings.AuthRequest.Status, Header: header, Reason: "authorized"}}
+}
+
+// untold are the names of the fields that are ours to set, and not in an
+// identity.
+func (g *Gate) untold(identity httpmsg.Fields) []string {
+	return slices.DeleteFunc(slices.Clone(g.tells), func(name string) bool {
+		return slices.ContainsFunc(identity, func(f httpmsg.Field) bool { return f.Name == name })
+	})
 }
 
 // presentable is what of an identity may be shown to whoever asks: only a trusted

@@ -75,6 +75,30 @@ func TestTheStatusIsASettingAndThePathOfTheRequestMayFollow(t *testing.T) {
 	w.subrequest(w.workers[0], "/?allowed_groups=nobody", w.cookie(w.alice())).answered(404, "")
 }
 
+func TestEnvoyIsToldToTakeOutWhatTheGateDoesNotSay(t *testing.T) {
+	const ours = "x-forwarded-access-token,x-forwarded-email,x-forwarded-groups,x-forwarded-preferred-username,x-forwarded-user"
+	w := newTokenWorld(t, 1, "", `,"auth_request":{"status":200}`)
+	alice := w.alice()
+	delete(alice.Claims, "groups")
+	for name, test := range map[string]struct{ cookie, authorization, want string }{
+		"a person without groups": {w.cookie(alice), "", "x-auth-request-groups,x-auth-request-preferred-username," + ours},
+		"a service":               {"", "Bearer " + w.accessToken(nil), "x-auth-request-email,x-auth-request-groups,x-auth-request-preferred-username," + ours + ",authorization,dpop"},
+	} {
+		fields := []string{"x-auth-request-groups", "admins"}
+		if test.authorization != "" {
+			fields = append(fields, "authorization", test.authorization)
+		}
+		v := w.subrequest(w.workers[0], "/page", test.cookie, fields...)
+		if got := v.answered(200, "x-envoy-auth-headers-to-remove"); got != test.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	w = newTokenWorld(t, 1, "", "")
+	if got := w.subrequest(w.workers[0], "", w.cookie(w.alice())).answered(202, "x-envoy-auth-headers-to-remove"); got != "" {
+		t.Errorf("nginx is told %s", got)
+	}
+}
+
 func TestTheQueryOfASubrequestNarrowsWhoMayPass(t *testing.T) {
 	w := newWorld(t, 1, parts{})
 	alice := w.alice()

@@ -60,6 +60,7 @@ type Gate struct {
 	renewing map[renewalOf]*renewal // in this worker
 	rules    *policy.Rules
 	paths    paths
+	tells    []string // names of header fields
 	strip    httpmsg.NameSet
 	callback string // the origin that receives the provider's answers, or ""
 
@@ -94,7 +95,8 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		renewing: map[renewalOf]*renewal{},
 		rules:    policy.Compile(c),
 		paths:    newPaths(c.PathPrefix),
-		strip:    stripSet(c),
+		tells:    tellNames(c),
+		strip:    httpmsg.NewNameSet(tellNames(c), []string{"x-auth-request-"}),
 		callback: c.PublicURL,
 
 		providers:     map[string]*oidc.Provider{},
@@ -133,14 +135,15 @@ func keyringOf(c *config.Config) (*session.Keyring, error) {
 	return session.NewKeyring(keys)
 }
 
-// stripSet is every header field that is ours to set.
-func stripSet(c *config.Config) httpmsg.NameSet {
+// tellNames are the names of the header fields that are ours to set.
+func tellNames(c *config.Config) []string {
 	names := append([]string(nil), alwaysStripped...)
 	for name := range c.Forward.Headers {
 		names = append(names, name)
 	}
 	names = append(names, c.Forward.AccessToken...)
-	return httpmsg.NewNameSet(names, []string{"x-auth-request-"})
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Interval is how often the gate wants to be asked what is due, at least.
