@@ -5,10 +5,8 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
 )
-
-// MaxToken is the longest token that is looked at, in bytes.
-const MaxToken = 16 << 10
 
 // Credential is a token as a request brings it.
 type Credential struct {
@@ -41,7 +39,7 @@ func Read(h httpmsg.Fields, query string) (c Credential, err error) {
 		return c, nil
 	case fields > 1:
 		return Credential{}, refuse(InvalidRequest, "two_credentials")
-	case len(c.Token) > MaxToken:
+	case len(c.Token) > oidc.MaxAccessToken:
 		return Credential{}, refuse(InvalidToken, "too_large")
 	case InQuery(query):
 		return Credential{}, refuse(InvalidRequest, "two_tokens")
