@@ -50,7 +50,7 @@ func Read(h httpmsg.Fields, query string) (c Credential, err error) {
 // credential reads one Authorization field. A scheme of ours without a proper
 // token gives the empty one.
 func credential(value string) (c Credential, ours bool) {
-	scheme, token, _ := strings.Cut(strings.Trim(value, " \t"), " ")
+	scheme, rest, proper := cutScheme(strings.Trim(value, " \t"))
 	switch {
 	case strings.EqualFold(scheme, "Bearer"):
 	case strings.EqualFold(scheme, "DPoP"):
@@ -58,10 +58,30 @@ func credential(value string) (c Credential, ours bool) {
 	default:
 		return Credential{}, false
 	}
-	if token = strings.TrimLeft(token, " "); token68(token) {
+	if token := strings.TrimLeft(rest, " "); proper && token68(token) {
 		c.Token = token
 	}
 	return c, true
+}
+
+// cutScheme returns the first word of a field and what follows it. It is proper
+// where the field begins with it and a space ends it: applications take a tab
+// for one, or what is no space in ASCII, and pass over such in front.
+func cutScheme(value string) (scheme, rest string, proper bool) {
+	begin := 0
+	for begin < len(value) && !inScheme(value[begin]) {
+		begin++
+	}
+	end := begin
+	for end < len(value) && inScheme(value[end]) {
+		end++
+	}
+	rest = value[end:]
+	return value[begin:end], rest, begin == 0 && strings.HasPrefix(rest, " ")
+}
+
+func inScheme(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
 // listsOurs reports whether a field of another scheme has one of ours behind a
@@ -103,7 +123,11 @@ var inToken = func() (in [256]bool) {
 func InQuery(query string) bool {
 	for query != "" {
 		var pair string
-		pair, query, _ = strings.Cut(query, "&")
+		end := strings.IndexAny(query, "&;") // there are readers to whom either ends a pair
+		if end < 0 {
+			end = len(query)
+		}
+		pair, query = query[:end], strings.TrimLeft(query[end:], "&;")
 		name, _, _ := strings.Cut(pair, "=")
 		if strings.ContainsAny(name, "%+") {
 			if plain, err := url.QueryUnescape(name); err == nil {
