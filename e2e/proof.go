@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,13 +21,6 @@ type Prover struct{ key *ecdsa.PrivateKey }
 func NewProver(t testing.TB) *Prover {
 	t.Helper()
 	return &Prover{must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)}
-}
-
-// Thumbprint is the key's, as tokens name it (RFC 7638).
-func (p *Prover) Thumbprint(t testing.TB) string {
-	t.Helper()
-	key := jose.JSONWebKey{Key: p.key.Public()}
-	return base64.RawURLEncoding.EncodeToString(must(key.Thumbprint(crypto.SHA256))(t))
 }
 
 // Proof makes a proof for one request; without a token it is one for the

@@ -72,8 +72,7 @@ func serviceKeys() Settings {
 	return Settings{"keys": []Settings{{"id": "k1", "env": "POSTERN_KEY"}}}
 }
 
-// launchService begins to start a gate with settings as they are; with an app
-// of "" Envoy answers itself.
+// launchService begins to start a gate with its settings as they are.
 func launchService(t testing.TB, s EnvoySetup) *Gate {
 	t.Helper()
 	if s.Env == nil {

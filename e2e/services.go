@@ -27,8 +27,6 @@ func KeycloakService(keycloak *Provider, id string) Service {
 type Tokens struct {
 	Access string `json:"access_token"`
 	Type   string `json:"token_type"`
-	Scope  string `json:"scope"`
-	Life   int    `json:"expires_in"`
 }
 
 // Claims are those of a token, without any check.
