@@ -151,6 +151,9 @@ func (d *dispatcher) responseHeaders(id uint32, n int, end bool) (action uint32)
 	d.effective = id
 	s, ok := d.streams[id]
 	if !ok || s.denied {
+		// The host's answer to a gRPC call has the status 200, which another proxy
+		// that asks by a subrequest takes for a yes.
+		hostReplaceHeader(ResponseHeaders, ":status", "503")
 		return hostContinue
 	}
 	return stopUnlessContinue(s.http.OnHttpResponseHeaders(n, end))

@@ -75,6 +75,9 @@ func asEnvoyAnswersGRPC(r *Request, o Outcome, status int) Outcome {
 			header = append(header, f)
 		}
 	}
-	o.Status, o.Header, o.Body = 200, header, ""
+	o.Header, o.Body = header, ""
+	if status != 0 { // else the module puts the status right that it meant
+		o.Status = 200
+	}
 	return o
 }

@@ -46,7 +46,7 @@ const retryAfter = 5
 func (g *Gate) fail(q *request, f failure) Verdict {
 	r := &Respond{Status: f.status, Reason: f.reason}
 	switch {
-	case httpmsg.GRPC(q.Request):
+	case httpmsg.GRPC(q.Request) && !g.forOurs(q):
 		r = g.failGRPC(q, f)
 	case httpmsg.Navigation(q.Request):
 		r.Body, r.Header = page.Error(page.ErrorPage{
@@ -69,6 +69,14 @@ func (g *Gate) fail(q *request, f failure) Verdict {
 		r.Header = append(r.Header, httpmsg.Field{Name: "retry-after", Value: strconv.Itoa(f.retryAfter)})
 	}
 	return Verdict{Respond: r}
+}
+
+// forOurs reports whether a request is for an address of ours, understood or
+// not. None of them speaks gRPC, whose refusals have the status 200: another
+// proxy that asks by a subrequest hands on the content type of the request that
+// it is about, and would take that status for a yes.
+func (g *Gate) forOurs(q *request) bool {
+	return g.paths.own(q.target.Path) || strings.HasPrefix(q.Target, g.paths.prefix)
 }
 
 // signInExtra tells a script where a person can sign in, to return to the page

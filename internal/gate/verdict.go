@@ -53,7 +53,7 @@ type Respond struct {
 	Header httpmsg.Fields
 	Body   []byte
 	Reason string // in snake_case, for Envoy's response code details
-	GRPC   int    // gRPC status, where the caller speaks gRPC; else 0
+	GRPC   int    // gRPC status, where the caller speaks gRPC; else 0, and Status counts whatever the caller speaks
 }
 
 // Flow is the rest of a request's way where that needs the network.

@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"strconv"
+
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
 
 	"github.com/postern-auth/postern/internal/abi"
@@ -11,7 +13,11 @@ import (
 // from setting cookies of our names, and adds those that the gate has for the
 // browser. Our own answers pass here as well.
 func (s *stream) OnHttpResponseHeaders(int, bool) types.Action {
-	if s.state != forwarded || s.plain {
+	if s.state != forwarded {
+		s.keepStatus()
+		return types.ActionContinue
+	}
+	if s.plain {
 		return types.ActionContinue
 	}
 	s.askForCookies()
@@ -22,6 +28,25 @@ func (s *stream) OnHttpResponseHeaders(int, bool) types.Action {
 		}
 	}
 	return types.ActionContinue
+}
+
+// keepStatus has an answer that is not the application's keep the status that
+// was meant. A host gives its own answers to requests of gRPC's content type the
+// status 200, and another proxy, which asks by a subrequest with the content
+// type of somebody's request, would take that for a yes. Before anything is
+// decided no answer says yes, whoever gives it.
+func (s *stream) keepStatus() {
+	got, _, err := abi.HeaderValue(abi.ResponseHeaders, ":status")
+	meant := strconv.Itoa(s.status)
+	if s.state == undecided {
+		meant = "503"
+	}
+	if err == nil && got != "200" || s.state == responded && s.status == 0 || got == meant {
+		return
+	}
+	if err := abi.ReplaceHeader(abi.ResponseHeaders, ":status", meant); err != nil {
+		abi.Log(abi.LevelError, "postern: "+err.Error())
+	}
 }
 
 // askForCookies asks the gate once, when the first answer is there.

@@ -113,3 +113,29 @@ func TestACookieNeverGoesOutWithAnAnswerThatCouldNotBeMadePrivate(t *testing.T) 
 		t.Error(diff)
 	}
 }
+
+// A host gives its own answers to gRPC calls the status 200.
+func TestAnAnswerThatIsNotTheApplicationsSaysByItsStatusWhatWasMeant(t *testing.T) {
+	h, p := plain(t)
+	for name, test := range map[string]struct {
+		stream    stream
+		got, want string
+	}{
+		"ours, by a status":               {stream{state: responded, status: 401}, "200", "401"},
+		"ours, by a status that it has":   {stream{state: responded, status: 202}, "202", "202"},
+		"ours, by a gRPC status":          {stream{state: responded}, "200", "200"},
+		"the host's, before any decision": {stream{}, "200", "503"},
+		"the host's, which is a no":       {stream{}, "408", "408"},
+		"the application's":               {stream{state: forwarded}, "200", "200"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := test.stream
+			s.plugin = p
+			h.Maps[abi.ResponseHeaders] = [][2]string{{":status", test.got}}
+			s.OnHttpResponseHeaders(1, true)
+			if got := h.Maps[abi.ResponseHeaders][0][1]; got != test.want {
+				t.Errorf("status %s, want %s", got, test.want)
+			}
+		})
+	}
+}

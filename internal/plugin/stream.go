@@ -26,6 +26,7 @@ type stream struct {
 	state  state
 	task   *flow.Task
 
+	status  int                   // of our answer; 0 where a gRPC status says it
 	plain   bool                  // it goes on, and nothing about its answer is ours
 	ours    bool                  // it asked for its body: it is answered here, whatever comes
 	reading *reading              // while it waits for its body
@@ -173,12 +174,13 @@ func (s *stream) respond(r *gate.Respond) {
 		header = append(header, [2]string{f.Name, f.Value})
 	}
 	grpc := int32(abi.NoGRPCStatus)
-	if r.GRPC != 0 {
-		grpc = int32(r.GRPC)
+	if s.status = r.Status; r.GRPC != 0 {
+		s.status, grpc = 0, int32(r.GRPC)
 	}
 	if err := abi.SendLocalResponse(uint32(r.Status), "postern_"+r.Reason, header, r.Body, grpc); err != nil {
 		// Headers beyond what the host takes. The request stays stopped.
 		abi.Log(abi.LevelError, "postern: "+err.Error())
+		s.status = 503
 		if err := abi.SendLocalResponse(503, "postern_denied", nil, nil, abi.NoGRPCStatus); err != nil {
 			abi.Log(abi.LevelError, "postern: "+err.Error())
 		}
