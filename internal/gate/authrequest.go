@@ -36,6 +36,9 @@ func readDemands(query string) (d demands, reason string) {
 			d.roles = alternatives(given)
 		case "scope":
 			d.scopes = alternatives(given)
+			if slices.ContainsFunc(d.scopes, func(some []string) bool { return slices.ContainsFunc(some, noScope) }) {
+				return d, "scope_malformed"
+			}
 		default:
 			return d, "parameter_unknown"
 		}
@@ -65,6 +68,12 @@ func alternatives(given []string) (all [][]string) {
 	return all
 }
 
+// noScope reports whether a word is none of RFC 6749, section 3.3. Scopes that
+// are missing are repeated in a challenge, and asked for at the provider.
+func noScope(s string) bool {
+	return s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' })
+}
+
 // known is what is known of whoever sent a request, be it a session's person
 // or a token's caller.
 type known struct {
@@ -76,11 +85,11 @@ type known struct {
 // lacks returns why the demands are not met, or "". Where scopes are all that is
 // missing, they are returned too.
 func (d *demands) lacks(k *known) (reason string, scopes []string) {
-	email := strings.ToLower(k.claims["email"].First())
+	email := lower(k.claims["email"].First())
 	switch {
 	case d.groups != nil && !anyOf(d.groups, k.claims["groups"].Values):
 		return "group_missing", nil
-	case d.emails != nil && !slices.ContainsFunc(d.emails, func(e string) bool { return email != "" && strings.ToLower(e) == email }):
+	case d.emails != nil && !slices.ContainsFunc(d.emails, func(e string) bool { return email != "" && lower(e) == email }):
 		return "email_not_allowed", nil
 	case d.domains != nil && !inDomain(d.domains, email):
 		return "email_domain_not_allowed", nil
@@ -105,6 +114,17 @@ func anyOf(wanted, have []string) bool {
 	return slices.ContainsFunc(wanted, func(w string) bool { return w != "" && slices.Contains(have, w) })
 }
 
+// lower returns a text with the letters of ASCII in lower case, and leaves all
+// others: a Kelvin sign in lower case would be a k.
+func lower(s string) string {
+	return strings.Map(func(c rune) rune {
+		if 'A' <= c && c <= 'Z' {
+			return c + ('a' - 'A')
+		}
+		return c
+	}, s)
+}
+
 // inDomain reports whether an address, in lower case, is in one of the domains;
 // ".example.com" and "*.example.com" stand for those below it. An address with
 // several at signs is in none: readers differ about where its domain begins.
@@ -114,7 +134,7 @@ func inDomain(domains []string, email string) bool {
 		return false
 	}
 	return slices.ContainsFunc(domains, func(d string) bool {
-		d = strings.ToLower(strings.TrimPrefix(d, "*"))
+		d = lower(strings.TrimPrefix(d, "*"))
 		if strings.HasPrefix(d, ".") {
 			return strings.HasSuffix(domain, d) && len(domain) > len(d)
 		}

@@ -48,11 +48,30 @@ func preflight(q *request) bool {
 
 // passesPreflight reports whether a preflight may go on to the application.
 func (g *Gate) passesPreflight(q *request) bool {
-	if !g.settings.CORS.ForwardPreflights || !preflight(q) {
+	if !g.settings.CORS.ForwardPreflights || !preflight(q) || brings(q.Header) {
 		return false
 	}
 	_, allowed := g.foreignOrigin(q)
 	return allowed
+}
+
+// methodOverrides are fields by which frameworks take a request's method for
+// another one.
+var methodOverrides = httpmsg.NewNameSet([]string{"x-http-method-override", "x-method-override", "x-http-method"}, nil)
+
+// brings reports whether a request has what no browser sends with a preflight
+// (Fetch, section 4.8), and what the application could act on: credentials, a
+// body, another method.
+func brings(h httpmsg.Fields) bool {
+	return slices.ContainsFunc(h, func(f httpmsg.Field) bool {
+		switch f.Name {
+		case "cookie", "authorization", "transfer-encoding":
+			return true
+		case "content-length":
+			return f.Value != "0"
+		}
+		return methodOverrides.Has(f.Name)
+	})
 }
 
 // answerPreflight answers a preflight for one of our own endpoints.

@@ -1,0 +1,60 @@
+package gate
+
+import (
+	"testing"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+func TestAnAddressIsNoOtherBecauseItsLettersLookAlike(t *testing.T) {
+	for name, c := range map[string]struct {
+		email string
+		d     demands
+		ok    bool
+	}{
+		"another case":             {"Mark@Example.com", demands{emails: []string{"mark@example.com"}}, true},
+		"a Kelvin sign":            {"mar\u212a@example.com", demands{emails: []string{"mark@example.com"}}, false},
+		"a Kelvin sign, allowed":   {"mark@example.com", demands{emails: []string{"mar\u212a@example.com"}}, false},
+		"a domain, another case":   {"mark@OAK.example", demands{domains: []string{"oak.Example"}}, true},
+		"a domain's Kelvin sign":   {"mark@oa\u212a.example", demands{domains: []string{"oak.example"}}, false},
+		"below a domain with that": {"mark@a.oa\u212a.example", demands{domains: []string{".oak.example"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := known{claims: map[string]session.Claim{"email": {Values: []string{c.email}}}}
+			if reason, _ := c.d.lacks(&k); (reason == "") != c.ok {
+				t.Errorf("%s: %q", c.email, reason)
+			}
+		})
+	}
+}
+
+func TestAScopeThatIsNoneIsRefusedAndNotRepeated(t *testing.T) {
+	w := newTokenWorld(t, 1, "", "")
+	token := "Bearer " + w.accessToken(nil)
+	for _, query := range []string{"?scope=", "?scope=a%20b", "?scope=a%22,error=%22x", "?scope=a%0d%0ab:c", "?scope=a|", "?scope=%c3%a4", `?scope=a%5cb`} {
+		v := w.send(w.workers[0], "/oauth2/auth"+query, "authorization", token)
+		if got := v.answered(400, "www-authenticate"); got != "" {
+			t.Errorf("%s is answered %q", query, got)
+		}
+	}
+	w.send(w.workers[0], "/oauth2/auth?scope=no.such|urn:x:y", "authorization", token).answered(403, "")
+}
+
+func TestAPreflightBringsNothingElse(t *testing.T) {
+	w := newTokenWorld(t, 1, "", `,"cors":{"origins":["https://spa.example.net"],"forward_preflights":true}`)
+	ask := func(name, value string) *visit {
+		return w.ask(w.workers[0], &httpmsg.Request{Method: "OPTIONS", Authority: "app.example.com", Target: "/api", Header: httpmsg.Fields{
+			{Name: "origin", Value: "https://spa.example.net"}, {Name: "access-control-request-method", Value: "PUT"}, {Name: name, Value: value}}})
+	}
+	ask("content-length", "0").told("")
+	ask("access-control-request-headers", "authorization").told("")
+	for name, value := range map[string]string{
+		"cookie": "a=b", "authorization": "Basic YTpi", "content-length": "1", "transfer-encoding": "chunked",
+		"x-http-method-override": "DELETE", "x-method-override": "DELETE", "x-http-method": "DELETE", "x_http_method_override": "DELETE",
+	} {
+		if v := ask(name, value); v.verdict.Forward != nil {
+			t.Errorf("one with %s passes", name)
+		}
+	}
+}
