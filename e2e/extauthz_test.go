@@ -36,6 +36,10 @@ func (w *callers) extAuthz(t *testing.T) {
 	front := StartEnvoy(t, EnvoySetup{
 		Host: w.gate.Setup.Host, App: w.gate.Setup.App, Clusters: map[string]string{"postern": w.gate.Addr},
 		Filters: []object{asksGate(object{"path_prefix": "/oauth2/auth"}, false)},
+		Listener: func(listener map[string]any) {
+			manager := listener["filter_chains"].([]object)[0]["filters"].([]object)[0]["typed_config"].(object)
+			manager["common_http_protocol_options"] = object{"headers_with_underscores_action": "REJECT_REQUEST"}
+		},
 		Beside: map[string]func(*EnvoySetup){
 			"bodies": func(s *EnvoySetup) { s.Filters = []object{asksGate(object{"path_prefix": "/oauth2/auth"}, true)} },
 			"admins": func(s *EnvoySetup) {
@@ -72,7 +76,7 @@ func (w *callers) askedAnonymously(t *testing.T, front *Envoy) {
 	for name, header := range map[string]http.Header{
 		"a person":  nil,
 		"a script":  scripted(),
-		"a forger":  forged(),
+		"a forger":  {"X-Auth-Request-User": {"eve"}, "X-Forwarded-User": {"eve"}},
 		"a service": bearer("nonsense"),
 	} {
 		page := must(NewBrowser().Get(front.URL("/orders?allowed_groups=x"), header))(t)
@@ -90,8 +94,12 @@ func (w *callers) askedAnonymously(t *testing.T, front *Envoy) {
 }
 
 func (w *callers) askedForPerson(t *testing.T, front *Envoy, bob *Browser) {
-	claimed := forged()
-	claimed.Del("Authorization") // which would be a token to be judged
+	claimed := http.Header{"X-Forwarded-User": {"eve"}}
+	for name, values := range forged() {
+		if !strings.Contains(name, "_") && canonical(name) != "authorization" { // which would be a token to be judged
+			claimed[name] = values
+		}
+	}
 	// The application's own query, which is no condition.
 	seen := must(ReadSeen(must(bob.Get(front.URL("/orders?allowed_groups=admins&x=%2F"), claimed))(t)))(t)
 	if seen.Target != "/orders?allowed_groups=admins&x=%2F" {
@@ -100,11 +108,14 @@ func (w *callers) askedForPerson(t *testing.T, front *Envoy, bob *Browser) {
 	for name, want := range map[string]string{
 		"X-Auth-Request-User": Bob.Name, "X-Auth-Request-Email": Bob.Email, "X-Auth-Request-Groups": strings.Join(Bob.Groups, ","),
 		// What the gate does not tell, nobody else does either.
-		"X-Auth-Request-Access-Token": "", "Authorization": "",
+		"X-Auth-Request-Access-Token": "", "Authorization": "", "X-Forwarded-User": "",
 	} {
-		if got := strings.Join(seen.Headers[name], " | "); got != want {
+		if got := seen.Value(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+	}
+	if page := must(bob.Get(front.URL("/orders"), http.Header{"x_auth_request_user": {"eve"}}))(t); page.Status != http.StatusBadRequest {
+		t.Errorf("a name with underscores is answered %d", page.Status)
 	}
 }
 
