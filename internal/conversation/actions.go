@@ -368,6 +368,9 @@ func (p *player) reply(s *step) error {
 // message reads the status, fields and body of an answer.
 func (p *player) message(s *step) (r Reply, err error) {
 	status, err := p.vars.expand(s.rest)
+	if err != nil {
+		return Reply{}, err
+	}
 	switch status {
 	case "never":
 		return Reply{Never: true}, nil

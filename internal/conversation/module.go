@@ -194,7 +194,6 @@ type moduleExchange struct {
 	gate    *moduleGate
 	stream  *wazerohost.Stream
 	streams bool // the application's answer stays open
-	outcome *Outcome
 }
 
 func (g *moduleGate) Send(r Request) (Exchange, error) {

@@ -29,7 +29,6 @@ type store struct {
 	heard   time.Time  // when what other gates ended was last read
 	first   flow.Event // fired when it was read for the first time
 	away    bool       // whether the last reading failed
-	began   time.Time  // when this worker first wanted to read
 	unsent  []shared.Ending
 	touched map[string]*session.Session // to be written again with the time of their last request
 }
