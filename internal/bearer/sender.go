@@ -43,7 +43,7 @@ func (v *Verifier) CheckSender(c *Caller, s *Sender, now time.Time) error {
 		return err
 	}
 	if set.ClientIDHeader != "" {
-		if id, once := s.Header.Only(set.ClientIDHeader); !once || c.Token.ClientID == "" || id != c.Token.ClientID {
+		if id, once := named(s.Header, set.ClientIDHeader); !once || c.Token.ClientID == "" || id != c.Token.ClientID {
 			return refuse(InvalidToken, "client_id_differs")
 		}
 	}
@@ -57,6 +57,19 @@ func (v *Verifier) CheckSender(c *Caller, s *Sender, now time.Time) error {
 		return v.checkProof(c, s, now)
 	}
 	return nil
+}
+
+// named returns the value of a field that occurs exactly once, in whatever
+// spelling an application could take for it, and in its own.
+func named(h httpmsg.Fields, name string) (value string, once bool) {
+	spellings := 0
+	for i := range h {
+		if httpmsg.SameSpelling(h[i].Name, name) {
+			spellings++
+		}
+	}
+	value, once = h.Only(name)
+	return value, once && spellings == 1
 }
 
 // demanded reports whether a token is bound as the settings demand.

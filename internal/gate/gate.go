@@ -69,6 +69,7 @@ type Gate struct {
 	forwardsToken bool                      // the application is given a token in its Authorization field
 	relay         *relay                    // nil where the settings have no outbound
 	connection    Connection
+	callers       int // requests that wait for what is to be found out about their tokens
 
 	authority authority // the last request's
 }

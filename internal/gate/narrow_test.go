@@ -2,6 +2,7 @@ package gate
 
 import (
 	"testing"
+	"time"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/session"
@@ -56,5 +57,36 @@ func TestAPreflightBringsNothingElse(t *testing.T) {
 		if v := ask(name, value); v.verdict.Forward != nil {
 			t.Errorf("one with %s passes", name)
 		}
+	}
+}
+
+func TestWhoWaitsForATokenLeavesRoomForPeople(t *testing.T) {
+	w := newTokenWorld(t, 1, `,"check":"introspection"`, "")
+	var visits []*visit
+	for range maxTokenFlows {
+		visits = append(visits, w.send(w.workers[0], "/", "authorization", "Bearer opaque-1"))
+	}
+	w.send(w.workers[0], "/", "authorization", "Bearer opaque-2").answered(503, "retry-after")
+	if w.counted(EventRequestRefused, "too_many_flows") != 1 {
+		t.Error("it is not told of")
+	}
+	visits[0].task.Cancel()
+	if v := w.send(w.workers[0], "/", "authorization", "Bearer opaque-1"); !v.waits() {
+		t.Errorf("who has gone leaves no room: %s", v.outcome())
+	}
+	w.reply(w.call("/introspect"), 200, `{"active":true,"aud":"shop-api","sub":"service-b","client_id":"b"}`)
+	w.advance(time.Second)
+	if w.workers[0].callers != 0 {
+		t.Errorf("%d wait still", w.workers[0].callers)
+	}
+}
+
+func TestAClientIsNamedInOneSpelling(t *testing.T) {
+	w := newTokenWorld(t, 1, `,"client_id_header":"Client-Id"`, "")
+	token := "Bearer " + w.accessToken(nil)
+	w.send(w.workers[0], "/", "authorization", token, "client-id", "service-a").told("")
+	for _, spelling := range []string{"client_id", "client.id"} {
+		w.send(w.workers[0], "/", "authorization", token, "client-id", "service-a", spelling, "service-b").answered(401, "")
+		w.send(w.workers[0], "/", "authorization", token, spelling, "service-a").answered(401, "")
 	}
 }

@@ -11,6 +11,12 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
+// maxTokenFlows is how many requests of one worker may wait for what is to be
+// found out about their tokens. A host lets more than that wait in all: tokens
+// can be made up, and people who sign in, or whose session is due, must not find
+// every place taken by them.
+const maxTokenFlows = 1024
+
 // withToken goes on with whom a token speaks for, or with nil and the error that
 // says why it is not accepted. A token that was seen before needs no flow.
 func (g *Gate) withToken(q *request, cred bearer.Credential, then func(*bearer.Caller, error) (Verdict, Flow)) (Verdict, Flow) {
@@ -21,8 +27,13 @@ func (g *Gate) withToken(q *request, cred bearer.Credential, then func(*bearer.C
 	if t := g.tokens.Known(cred.Token, g.now()); t != nil {
 		return then(g.fromSender(q, cred, p, t))
 	}
+	if g.callers >= maxTokenFlows {
+		return g.Busy(q.Request), nil
+	}
 	p.settle()
 	return Verdict{}, func(env flow.Env) Verdict {
+		g.callers++
+		defer func() { g.callers-- }()
 		t, err := g.tokens.Verify(env, cred.Token)
 		switch {
 		case errors.Is(err, flow.ErrCanceled):

@@ -29,8 +29,9 @@ const (
 	tick = time.Second
 	// nearTick is how often we look while a flow waits for less than a tick.
 	nearTick = 25 * time.Millisecond
-	// maxFlows is how many requests of one worker may need the network at once.
-	maxFlows = 1024
+	// maxFlows is how many flows of one worker may need the network at once. Those
+	// of tokens, with what is asked about them, come to five sixths of it at most.
+	maxFlows = 1536
 )
 
 // NewVM returns the context of the VM, which makes a plugin context for each
