@@ -48,10 +48,13 @@ func (g *Gate) withToken(q *request, cred bearer.Credential, then func(*bearer.C
 // fromSender makes sure that a good token comes from whom it was given to.
 func (g *Gate) fromSender(q *request, cred bearer.Credential, p *peer, t *bearer.Caller) (*bearer.Caller, error) {
 	s := bearer.Sender{Token: cred.Token, DPoP: cred.DPoP, Header: q.Header, Peer: p}
+	now := g.now()
 	if cred.DPoP {
+		// Workers are not to differ about whether a proof is good still.
+		now = g.clock()
 		s.Method, s.Address = p.method, p.address
 	}
-	if err := g.tokens.CheckSender(t, &s, g.now()); err != nil {
+	if err := g.tokens.CheckSender(t, &s, now); err != nil {
 		return nil, err
 	}
 	return t, nil
