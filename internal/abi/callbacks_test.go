@@ -230,8 +230,13 @@ func TestAPanicDeniesTheStreamAndOnlyThat(t *testing.T) {
 			if got := run.RequestTrailers(streamID, 1); got != 1 {
 				t.Errorf("trailers after the panic: the host is told %d, want 1", got)
 			}
+			// To a gRPC call a host would answer 200.
+			h.Maps[abi.ResponseHeaders] = [][2]string{{":status", "200"}}
 			if got := run.ResponseHeaders(streamID, 1, true); got != 0 {
 				t.Errorf("the refusal itself was stopped with %d", got)
+			}
+			if got := h.Maps[abi.ResponseHeaders][0][1]; got != "503" {
+				t.Errorf("the refusal has status %s", got)
 			}
 			wantDenied(t, h, streamID)
 
