@@ -88,6 +88,9 @@ func (g *Gate) Due() (due []flow.Func) {
 	if g.store != nil {
 		due = g.storeDue(g.now())
 	}
+	if g.relay != nil {
+		due = append(due, g.relay.takeDue()...)
+	}
 	for i := range g.settings.Providers {
 		if p := g.providers[g.settings.Providers[i].Name]; p.Due(g.now()) {
 			due = append(due, p.Learn)

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,7 +24,10 @@ import (
 type relay struct {
 	g       *Gate
 	entries []*errand
-	tokens  *shared.Once
+	tokens  *shared.Once         // of the application's own
+	traded  *shared.Once         // that callers' tokens were exchanged for
+	ahead   map[string]time.Time // questions to be put ahead of time, and when not before; the zero time is for those under way
+	due     []flow.Func
 	unknown bool // it was told that a listener does not say what it is for
 }
 
@@ -34,23 +39,27 @@ type errand struct {
 	grant    oidc.Grant
 	question string // what the token is asked for, for all workers
 
-	retry    time.Time // not to be renewed ahead of time before
-	renewing bool
 }
 
 const (
-	// relaySlots is how many tokens workers share.
-	relaySlots = 256
+	// relaySlots and tradedSlots are how many tokens workers share.
+	relaySlots, tradedSlots = 256, 2048
 	// relayLimit is how long a request waits for a token.
 	relayLimit = 30 * time.Second
 	// relayPause is how long we wait after a token could not be renewed ahead.
 	relayPause = 5 * time.Second
+	// maxAhead is how many tokens are renewed ahead at once, or wait for another
+	// attempt: the others are asked for once they are needed.
+	maxAhead = 256
 	// usualLifetime is that of a token whose provider does not say.
 	usualLifetime = time.Minute
 )
 
 func newRelay(g *Gate, sealer shared.Sealer) *relay {
-	r := &relay{g: g, tokens: shared.NewOnce(sealer, "outbound", relaySlots)}
+	r := &relay{
+		g: g, ahead: map[string]time.Time{},
+		tokens: shared.NewOnce(sealer, "outbound", relaySlots), traded: shared.NewOnce(sealer, "exchanged", tradedSlots),
+	}
 	for i := range g.settings.Outbound {
 		o := &g.settings.Outbound[i]
 		e := &errand{
@@ -94,39 +103,53 @@ func (r *relay) concerns(m *httpmsg.Request) bool {
 
 // handle decides about a request that an application sends.
 func (r *relay) handle(m *httpmsg.Request) (Verdict, Flow) {
-	e := r.find(m)
-	if e == nil {
+	e, clear := r.find(m)
+	_, has := m.Header.Get("authorization")
+	switch {
+	case !clear && has && r.trades():
+		// It may be one whose token is to be exchanged.
+		return r.refuse(m, 400, "target_ambiguous"), nil
+	case e == nil:
 		return Verdict{Forward: &Forward{Plain: true}}, nil
-	}
-	if e.settings.Grant == "token_exchange" {
+	case e.settings.Grant == exchange:
 		return r.exchange(m, e)
-	}
-	if _, has := m.Header.Get("authorization"); has && e.settings.Existing == "keep" {
+	case has && e.settings.Existing == "keep":
 		return Verdict{Forward: &Forward{Plain: true}}, nil
 	}
-	return r.withToken(m, e, e.question, func(env flow.Env) (oidc.Tokens, error) {
+	return r.withToken(m, &want{e, r.tokens, e.question, func(env flow.Env) (oidc.Tokens, error) {
 		return e.provider.ClientCredentials(env, e.grant)
-	})
+	}})
+}
+
+// exchange is the grant of RFC 8693.
+const exchange = "token_exchange"
+
+// trades reports whether callers' tokens are exchanged at all.
+func (r *relay) trades() bool {
+	return slices.ContainsFunc(r.entries, func(e *errand) bool { return e.settings.Grant == exchange })
 }
 
 // find returns the entry that a request is for, or nil. A request that can be
-// read in two ways is none's: it passes without a token.
-func (r *relay) find(m *httpmsg.Request) *errand {
+// read in two ways is not clear, and none's.
+func (r *relay) find(m *httpmsg.Request) (e *errand, clear bool) {
+	if m.Method == "CONNECT" {
+		return nil, true
+	}
 	host, port, err := httpmsg.ParseAuthority(m.Authority)
-	if err != nil || m.Method == "CONNECT" {
-		return nil
+	if err != nil {
+		return nil, false
 	}
 	target, err := httpmsg.ParseTarget(m.Target)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	about := policy.Request{Host: host, Port: port, Path: target.Path, Method: m.Method}
 	for _, e := range r.entries {
 		if e.matcher.Matches(&about) {
-			return e
+			return e, true
 		}
 	}
-	return nil
+	return nil, true
 }
 
 // exchange has the caller's token, which the application passes on, exchanged
@@ -137,65 +160,89 @@ func (r *relay) exchange(m *httpmsg.Request, e *errand) (Verdict, Flow) {
 		return r.refuse(m, 401, "subject_token_missing"), nil
 	}
 	sum := sha256.Sum256([]byte(cred.Token))
-	return r.withToken(m, e, e.question+" "+string(sum[:]), func(env flow.Env) (oidc.Tokens, error) {
+	return r.withToken(m, &want{e, r.traded, e.question + " " + string(sum[:]), func(env flow.Env) (oidc.Tokens, error) {
 		return e.provider.ExchangeToken(env, cred.Token, e.grant)
-	})
+	}})
+}
+
+// want is a token that a request is to have.
+type want struct {
+	errand   *errand
+	from     *shared.Once
+	question string
+	get      func(flow.Env) (oidc.Tokens, error)
 }
 
 // withToken lets a request go on with a token: one that is known, which is
 // renewed meanwhile where it is time for that, or one that is asked for.
-func (r *relay) withToken(m *httpmsg.Request, e *errand, question string, get func(flow.Env) (oidc.Tokens, error)) (Verdict, Flow) {
+func (r *relay) withToken(m *httpmsg.Request, w *want) (Verdict, Flow) {
 	now := r.g.now()
-	if answer, good, ok := r.tokens.Peek(question, now); ok {
+	if answer, _, ok := w.from.Peek(w.question, now); ok {
 		t := readRelayed(answer)
-		v := t.verdict()
-		if now.Before(t.renew) || e.renewing || now.Before(e.retry) || !now.Before(good) {
-			return v, nil
+		if !now.Before(t.renew) {
+			r.renewSoon(w, now)
 		}
-		return Verdict{}, func(env flow.Env) Verdict {
-			e.renewing = true
-			env.Go(func(env flow.Env) { r.renew(env, e, question, get) })
-			return v
-		}
+		return t.verdict(), nil
 	}
 	return Verdict{}, func(env flow.Env) Verdict {
-		answer, err := r.tokens.Ask(env, question, relayLimit, r.asking(get))
+		answer, err := w.from.Ask(env, w.question, relayLimit, w.ask)
 		switch {
 		case errors.Is(err, flow.ErrCanceled):
 			return Verdict{} // nobody is there to be answered
 		case err != nil:
-			return r.unanswered(m, e, err)
+			return r.unanswered(m, w.errand, err)
 		}
 		return readRelayed(answer).verdict()
 	}
 }
 
-// renew gets the next token while the last one is good.
-func (r *relay) renew(env flow.Env, e *errand, question string, get func(flow.Env) (oidc.Tokens, error)) {
-	defer func() { e.renewing = false }()
-	if _, err := r.tokens.Renew(env, question, relayLimit, r.asking(get)); err != nil {
-		r.g.failureOf(e.provider, "", err)
-		e.retry = env.Now().Add(relayPause)
+// renewSoon has the next token fetched at the next tick, while the last one is
+// good, unless somebody is at it or has just failed.
+func (r *relay) renewSoon(w *want, now time.Time) {
+	notBefore, tried := r.ahead[w.question]
+	switch {
+	case tried && (notBefore.IsZero() || now.Before(notBefore)):
+		return
+	case !tried && len(r.ahead) >= maxAhead:
+		maps.DeleteFunc(r.ahead, func(_ string, t time.Time) bool { return !t.IsZero() && !now.Before(t) })
+		return
 	}
+	r.ahead[w.question] = time.Time{}
+	r.due = append(r.due, func(env flow.Env) { r.renew(env, w) })
 }
 
-// asking asks the provider for a token and writes down what workers share.
-func (r *relay) asking(get func(flow.Env) (oidc.Tokens, error)) shared.Asker {
-	return func(env flow.Env) ([]byte, time.Time, error) {
-		asked := env.Now()
-		t, err := get(env)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		lifetime := t.Lifetime
-		if lifetime == 0 {
-			lifetime = usualLifetime
-		}
-		// A token that expires on its way is of no use to anybody.
-		good := asked.Add(lifetime - min(10*time.Second, lifetime/10))
-		ahead := asked.Add(lifetime - min(2*time.Minute, lifetime/4))
-		return relayed{ahead, t.Access}.bytes(), good, nil
+func (r *relay) renew(env flow.Env, w *want) {
+	r.ahead[w.question] = env.Now().Add(relayPause) // whatever comes of it
+	if _, err := w.from.Renew(env, w.question, relayLimit, w.ask); err != nil {
+		r.g.failureOf(w.errand.provider, "", err)
+		r.ahead[w.question] = env.Now().Add(relayPause)
+		return
 	}
+	delete(r.ahead, w.question)
+}
+
+// takeDue returns the renewals that are to begin now.
+func (r *relay) takeDue() []flow.Func {
+	due := r.due
+	r.due = nil
+	return due
+}
+
+// ask asks the provider for a token and writes down what workers share.
+func (w *want) ask(env flow.Env) ([]byte, time.Time, error) {
+	asked := env.Now()
+	t, err := w.get(env)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	lifetime := t.Lifetime
+	if lifetime == 0 {
+		lifetime = usualLifetime
+	}
+	// A token that expires on its way is of no use to anybody.
+	good := asked.Add(lifetime - min(10*time.Second, lifetime/10))
+	ahead := asked.Add(lifetime - min(2*time.Minute, lifetime/4))
+	return relayed{ahead, t.Access}.bytes(), good, nil
 }
 
 // unanswered answers a request for which no token is to be had.
@@ -207,7 +254,7 @@ func (r *relay) unanswered(m *httpmsg.Request, e *errand, err error) Verdict {
 	// RFC 8693, section 2.2.2, has invalid_request for a caller's token that is
 	// not good; there are providers that say invalid_grant.
 	why := oidc.Reason(err)
-	if e.settings.Grant == "token_exchange" && (why == "provider_invalid_request" || why == "provider_invalid_grant") {
+	if e.settings.Grant == exchange && (why == "provider_invalid_request" || why == "provider_invalid_grant") {
 		return r.refuse(m, 401, "subject_token_refused")
 	}
 	return r.refuse(m, 502, "token_refused")

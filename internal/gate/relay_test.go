@@ -69,6 +69,7 @@ func TestATokenIsRenewedAheadWhileTheLastOneServes(t *testing.T) {
 			t.Fatal("not the last good one")
 		}
 	}
+	w.tick()
 	c := w.call("/token")
 	w.callOrders(w.workers[1]) // its own renewal waits for the other's
 	w.reply(c, 200, w.tokens("second", "", ""))
@@ -137,7 +138,11 @@ func TestTheCallersTokenIsExchangedOnceForEach(t *testing.T) {
 	if v := w.callOrders(w.workers[0], "authorization", "Bearer of-alice"); v.told("authorization") != "Bearer narrow-alice" || w.asked["/token"] != 2 {
 		t.Error("exchanged again, or for another's")
 	}
-	w.callOrders(w.workers[0]).answered(401, "")
+	for range 2 {
+		w.callOrders(w.workers[0]).answered(401, "")
+	}
+	r := &httpmsg.Request{Method: "GET", Authority: ordersHost, Target: "//list", Header: httpmsg.Fields{{Name: "authorization", Value: "Bearer of-alice"}}}
+	w.ask(w.workers[0], r).answered(400, "")
 	for _, code := range []string{"invalid_request", "invalid_grant"} {
 		v := w.callOrders(w.workers[0], "authorization", "Bearer of-carol")
 		w.reply(w.call("/token"), 400, `{"error":"`+code+`"}`)
