@@ -101,6 +101,10 @@ func (r *reader) outbound(path string, c *Config) {
 	for i := range c.Outbound {
 		o, here := &c.Outbound[i], index(path, i)
 		r.match(at(here, "match"), o.Match)
+		// A token is not for whatever host an application may be brought to call.
+		if m := at(here, "match"); len(o.Match.Hosts) == 0 && len(o.Match.Paths)+len(o.Match.Methods) > 0 && r.clean(at(m, "hosts")) {
+			r.problem(at(m, "hosts"), "is required: the hosts that the token is for")
+		}
 		if p := r.providerOf(at(here, "provider"), o.Provider, c.Providers); p != nil {
 			r.mayAsk(at(here, "provider"), p)
 		}

@@ -133,11 +133,14 @@ func TestOutgoingCallsThatAreRefused(t *testing.T) {
 		{"an entry that says nothing", top(t, `"outbound": [{}]`), []string{
 			`outbound[0].match: needs at least one of hosts, paths and methods; every request is "paths": ["/*"]`,
 			`outbound[0].provider: is required: the name of one of the providers`}},
-		{"a provider that there is not", top(t, `"outbound": [{"match": {"paths": ["/*"]}, "provider": "b"}]`), []string{
-			`outbound[0].provider: "b" is not the name of a provider: a`}},
-		{"a client that proves nothing", top(t, `"outbound": [{"match": {"paths": ["/*"]}, "provider": "a"}]`), []string{
+		{"tokens for whatever host is called", top(t, `"outbound": [{"match": {"paths": ["/*"]}, "provider": "a"}]`), []string{
+			`outbound[0].match.hosts: is required: the hosts that the token is for`,
 			`outbound[0].provider: needs a client that proves who it is: client_secret or client_key of provider "a"`}},
-		{"a client without a name", with(t, `, "client_id": "c"`, ``, `"hosts": ["app.example.com"]`, `"outbound": [{"match": {"paths": ["/*"]}, "provider": "a"}]`), []string{
+		{"a provider that there is not", top(t, `"outbound": [{"match": {"hosts": ["orders.example.com"]}, "provider": "b"}]`), []string{
+			`outbound[0].provider: "b" is not the name of a provider: a`}},
+		{"a client that proves nothing", top(t, `"outbound": [{"match": {"hosts": ["orders.example.com"]}, "provider": "a"}]`), []string{
+			`outbound[0].provider: needs a client that proves who it is: client_secret or client_key of provider "a"`}},
+		{"a client without a name", with(t, `, "client_id": "c"`, ``, `"hosts": ["app.example.com"]`, `"outbound": [{"match": {"hosts": ["orders.example.com"]}, "provider": "a"}]`), []string{
 			`outbound[0].provider: needs the client_id of provider "a"`}},
 		{"another grant, and another way with what is there", alone(t, `, "grant": "password", "existing": "drop"`, ``), []string{
 			`outbound[0].grant: "password" is not one of client_credentials, token_exchange`,

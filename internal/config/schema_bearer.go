@@ -222,7 +222,8 @@ type TrustedPeers struct {
 
 // Outbound says which token is put into requests that an application sends.
 type Outbound struct {
-	// Match says which requests the entry is for.
+	// Match says which requests the entry is for. It must name the hosts: a token
+	// is not for whatever host an application may be brought to call.
 	//
 	// Required.
 	Match Match `json:"match"`
