@@ -43,6 +43,17 @@ func testIngress(t *testing.T, g *behindNginx) {
 			t.Errorf("without the group: status %d", page.Status)
 		}
 	})
+	t.Run("nobody passes by a content type that Envoy answers 200", func(t *testing.T) {
+		for _, kind := range []string{"application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web-text"} {
+			before := g.Apps[0].Requests() + g.Apps[1].Requests()
+			for _, page := range []string{nginxPage, groupPage} {
+				got := must(NewBrowser().Get(g.URL(page), http.Header{"Content-Type": {kind}}))(t)
+				if got.Status != http.StatusFound || g.Apps[0].Requests()+g.Apps[1].Requests() != before {
+					t.Errorf("%s: status %d for a stranger", kind, got.Status)
+				}
+			}
+		}
+	})
 	t.Run("a WebSocket is opened", func(t *testing.T) {
 		s := g.openStream(t, b, "/app1/socket", http.StatusSwitchingProtocols,
 			"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
