@@ -129,6 +129,9 @@ func (f connectionFacts) direction(direction, want string) {
 	if diff != "" {
 		f.t.Errorf("direction %s (-want +got):\n%s", direction, diff)
 	}
+	if id := f.attribute("xds.node.id", nil); id != `""` { // this Envoy was given none
+		f.t.Errorf("the node's id is %s", id)
+	}
 }
 
 // A refusal of gRPC is status 200 without a body, and its text goes into

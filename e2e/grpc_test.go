@@ -56,7 +56,7 @@ func TestGRPCServices(t *testing.T) {
 		"without a token":                 {"", codes.Unauthenticated},
 		"with one that is no token":       {"Bearer x", codes.Unauthenticated},
 		"with one that is for another":    {"Bearer " + bad, codes.Unauthenticated},
-		"with one that lacks a scope":     {"Bearer " + w.tokenWithoutScope(t), codes.Unauthenticated},
+		"with one that lacks a scope":     {"Bearer " + w.tokenWithoutScope(t), codes.PermissionDenied},
 		"with one whose signature is cut": {"Bearer " + good[:len(good)-2], codes.Unauthenticated},
 	} {
 		t.Run("a call "+name+" is refused", func(t *testing.T) {

@@ -16,6 +16,7 @@ package bearer
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -153,12 +154,30 @@ func (v *Verifier) Verify(env flow.Env, token string) (*Caller, error) {
 	} else {
 		c.Token, c.until, err = v.introspect(env, e, token)
 	}
+	if err == nil {
+		err = lacksScope(c.Token, e.settings)
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}
 	v.identify(c, token)
 	v.remember(token, c, env.Now())
 	return c, nil
+}
+
+// lacksScope refuses a good token that is good for less than the settings
+// demand.
+func lacksScope(t *oidc.AccessToken, set *config.Bearer) error {
+	for claim, scopes := range set.RequiredClaims {
+		if !oidc.IsScope(claim) {
+			continue
+		}
+		has := slices.ContainsFunc(t.Scopes, func(s string) bool { return len(scopes) == 0 || slices.Contains(scopes, s) })
+		if !has {
+			return &Refusal{Code: InsufficientScope, Reason: "scope_missing", Scopes: scopes}
+		}
+	}
+	return nil
 }
 
 // judge returns the entry that a token belongs to, and whether it is one with a

@@ -4,7 +4,10 @@ package bearer
 // is told (RFC 6750, section 3.1; RFC 9449, sections 7.1 and 9); its reason is a
 // stable word for logs, tests and metrics. Neither repeats anything of the
 // token.
-type Refusal struct{ Code, Reason string }
+type Refusal struct {
+	Code, Reason string
+	Scopes       []string // of which one would do; nil where that is not the point
+}
 
 func (r *Refusal) Error() string { return "bearer: " + r.Reason }
 
@@ -17,4 +20,4 @@ const (
 	UseNonce          = "use_dpop_nonce"
 )
 
-func refuse(code, reason string) *Refusal { return &Refusal{code, reason} }
+func refuse(code, reason string) *Refusal { return &Refusal{Code: code, Reason: reason} }

@@ -51,7 +51,7 @@ type Bearer struct {
 
 	// RequiredClaims must be in the token: gjson path to the values of which
 	// one must be there, or to an empty list for any. `scope` and `scp` are read
-	// as lists.
+	// as lists, and a token that lacks one is answered `insufficient_scope`.
 	//
 	// Default: {}
 	// Example: {"realm_access.roles": ["service"], "tenant": []}

@@ -110,7 +110,7 @@ func (g *Gate) refuseToken(q *request, err error) Verdict {
 		return g.fail(q, failure{status: 503, reason: "token_unverifiable", retryAfter: retryAfter})
 	}
 	g.tell(q.Request, EventTokenRefused, r.Reason)
-	f := failure{status: 401, reason: r.Code, logged: r.Reason, code: r.Code}
+	f := failure{status: 401, reason: r.Code, logged: r.Reason, code: r.Code, scope: strings.Join(r.Scopes, " ")}
 	switch r.Code {
 	case bearer.InvalidRequest:
 		f.status = 400

@@ -116,6 +116,17 @@ func TestAParameterOfTheApplicationsOwnIsNoneOfOursWhereThereIsASession(t *testi
 	}
 }
 
+func TestATokenThatIsGoodForLessIsToldWhatItTakes(t *testing.T) {
+	w := newTokenWorld(t, 1, `,"required_claims":{"scope":["orders.write"]}`, "")
+	challenge := w.send(w.workers[0], "/", "authorization", "Bearer "+w.accessToken(nil)).answered(403, "www-authenticate")
+	if !strings.HasPrefix(challenge, `Bearer error="insufficient_scope", scope="orders.write"`) {
+		t.Errorf("challenge %s", challenge)
+	}
+	w.send(w.workers[0], "/", "authorization", "Bearer "+w.accessToken(map[string]any{"scope": "orders.write"})).told("x-auth-request-user")
+	forged := w.accessToken(nil)
+	w.send(w.workers[0], "/", "authorization", "Bearer "+forged[:len(forged)-8]+"AAAAAAAA").answered(401, "")
+}
+
 func TestRulesSayWhatIsAccepted(t *testing.T) {
 	w := newWorld(t, 1, parts{top: fmt.Sprintf(acceptTokens, ""), rules: `[
 		{"match":{"paths":["/open/*"]},"allow":"anyone"},

@@ -185,7 +185,7 @@ func (c *accessClaims) token(step string, payload []byte, want *config.Bearer) (
 			return nil, refuse(step, reason)
 		}
 	}
-	if !c.holds(payload, want.RequiredClaims) {
+	if !holds(payload, want.RequiredClaims) {
 		return nil, refuse(step, "claim_differs")
 	}
 	return t, nil
@@ -238,9 +238,12 @@ func isThumbprint(s string) bool {
 
 // holds reports whether the claims that are required are there, each with one
 // of its values, or any where none is named.
-func (c *accessClaims) holds(payload []byte, required map[string][]string) bool {
+func holds(payload []byte, required map[string][]string) bool {
 	for path, values := range required {
-		found := c.valuesAt(payload, path)
+		if IsScope(path) {
+			continue // what is missing of them is said once the token is verified
+		}
+		found := valuesAt(payload, path)
 		if len(values) == 0 && len(found) == 0 || len(values) > 0 && !slices.ContainsFunc(found, func(s string) bool { return slices.Contains(values, s) }) {
 			return false
 		}
@@ -248,14 +251,11 @@ func (c *accessClaims) holds(payload []byte, required map[string][]string) bool 
 	return true
 }
 
+// IsScope reports whether a claim is one of those that hold a token's scopes.
+func IsScope(claim string) bool { return claim == "scope" || claim == "scp" }
+
 // valuesAt are the values at a path: each of a list's, or the only one.
-func (c *accessClaims) valuesAt(payload []byte, path string) (found []string) {
-	switch path {
-	case "scope":
-		return c.Scope
-	case "scp":
-		return c.SCP
-	}
+func valuesAt(payload []byte, path string) (found []string) {
 	at := gjson.GetBytes(payload, path)
 	if !at.IsArray() {
 		return appendScalar(nil, at)

@@ -364,11 +364,6 @@ func TestWhatTheSettingsRequireMustBeInTheToken(t *testing.T) {
 		"a value of what is missing":  {`{"missing":["x"]}`, false},
 		"two, both there":             {`{"tenant":["t-1"],"level":["3"]}`, true},
 		"two, one of them not there":  {`{"tenant":["t-1"],"level":["4"]}`, false},
-		"a scope":                     {`{"scope":["stock"]}`, true},
-		"two scopes as one":           {`{"scope":["orders stock"]}`, false},
-		"a scope that is not there":   {`{"scope":["admin"]}`, false},
-		"a scope as Okta writes it":   {`{"scp":["x"]}`, true},
-		"one that is somewhere else":  {`{"scp":["orders"]}`, false},
 		"an object where a value is":  {`{"realm_access":["service"]}`, false},
 		"the name of a path's middle": {`{"realm_access":[]}`, false},
 	} {

@@ -222,12 +222,12 @@ func TestWhatAnAnswerSaysOfATokenIsChecked(t *testing.T) {
 		"an ID token":                 {with(good, "at_hash", "x"), "is_id_token"},
 		"bound to what is not known":  {with(good, "cnf", map[string]any{"kid": "k"}), "confirmation_unknown"},
 		"bound by a string":           {with(good, "cnf", "jkt"), "confirmation_malformed"},
-		"without what is required":    {with(good, "scope", "stock"), "claim_differs"},
+		"without what is required":    {good, "claim_differs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			extra := asking
 			if c.reason == "claim_differs" {
-				extra += `,"required_claims":{"scope":["orders"]}`
+				extra += `,"required_claims":{"tenant":["t-1"]}`
 			}
 			got, err := f.learned("").ReadIntrospection(mustJSON(c.claims), f.wants(extra), f.now)
 			if (err == nil) != (c.reason == "") || err != nil && (Reason(err) != c.reason || got != nil) {

@@ -57,6 +57,9 @@ func (connection) CertificateNames() (names []string) {
 // certified reports whether the peer has shown a certificate.
 func certified() bool { return attribute("connection", "mtls") == "\x01" }
 
+// istioGateway begins the id of a proxy that Istio runs as a gateway.
+const istioGateway = "router~"
+
 // attribute is a text attribute of the host, or "" where it has none.
 func attribute(path ...string) string {
 	value, err := abi.Property(path...)
@@ -75,7 +78,12 @@ const (
 // Outbound reports whether the request at hand came to a listener for what
 // applications send; known is false where the listener does not say what it is
 // for. Envoy answers within a stream only, not while it hands over the settings.
+// Istio has its gateways' listeners say outbound as well, though clients come
+// to them: there the direction says nothing.
 func (connection) Outbound() (outbound, known bool) {
+	if strings.HasPrefix(attribute("xds", "node", "id"), istioGateway) {
+		return false, false
+	}
 	value := attribute("xds", "listener_direction")
 	if len(value) != 8 {
 		return false, false
