@@ -109,9 +109,9 @@ type Config struct {
 	// sends, on a listener on its outgoing side. Settings with `outbound` and
 	// without `hosts` are for such a listener alone. Settings with both are for
 	// two listeners of a sidecar, and each must have its `traffic_direction`: on
-	// one that says `OUTBOUND` nothing is protected. A gateway must not have
-	// them, for Istio says so of its listeners as well. The first entry that
-	// matches decides; a request that none matches passes as it is.
+	// one that says `OUTBOUND` nothing is protected. (Istio says so of gateways,
+	// too; there, and where nothing is said, such settings protect.) The first
+	// entry that matches decides; a request that none matches passes as it is.
 	//
 	// Default: []
 	// Example: [{"match": {"hosts": ["orders.example.com"]}, "provider": "keycloak", "scopes": ["orders"]}]
