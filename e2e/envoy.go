@@ -209,9 +209,12 @@ func (e *Envoy) findListener() error {
 	e.listeners = map[string]string{}
 	for _, l := range listeners.ListenerStatuses {
 		a := l.LocalAddress.SocketAddress
-		e.listeners[l.Name] = fmt.Sprintf("%s:%d", a.Address, a.PortValue)
+		e.Addr = fmt.Sprintf("%s:%d", a.Address, a.PortValue) // the only one, whatever it is called
+		e.listeners[l.Name] = e.Addr
 	}
-	e.Addr = e.listeners[mainListener]
+	if len(e.listeners) > 1 {
+		e.Addr = e.listeners[mainListener]
+	}
 	return nil
 }
 
