@@ -54,7 +54,9 @@ type Provider struct {
 	Clusters map[string]string `json:"clusters"`
 
 	// ClientID is the client's name at the provider. ID tokens must be made
-	// out to it. Required, unless nothing but the keys of the provider is used.
+	// out to it. Required of the first provider where there are `hosts`, and of
+	// each that is asked for tokens or about them; not of one whose keys alone
+	// are used.
 	//
 	// Example: "shop"
 	ClientID string `json:"client_id"`
