@@ -185,7 +185,9 @@ func lacksScope(t *oidc.AccessToken, set *config.Bearer) error {
 func (v *Verifier) judge(token string) (e *entry, signed bool, err error) {
 	issuer, signed := oidc.IssuerOf(token)
 	if !signed {
-		if v.opaque == nil {
+		if v.opaque == nil || strings.HasPrefix(token, "eyJ") && strings.Count(token, ".") == 2 {
+			// A signed token that cannot be read may be anybody's, and is shown to
+			// nobody.
 			return nil, false, refuse(InvalidToken, "not_signed")
 		}
 		return v.opaque, false, nil

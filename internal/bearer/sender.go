@@ -25,6 +25,10 @@ type Sender struct {
 	Peer Peer
 }
 
+// ClientIDHeader is the name of the header field that names the token's client,
+// compared and true, or "" where the settings have none.
+func (c *Caller) ClientIDHeader() string { return c.entry.settings.ClientIDHeader }
+
 // Peer is who sent a request, as far as the connection and trusted peers show.
 type Peer interface {
 	// IP is the caller's address, or "" where it is not known.

@@ -143,6 +143,11 @@ func tellNames(c *config.Config) []string {
 		names = append(names, name)
 	}
 	names = append(names, c.Forward.AccessToken...)
+	for i := range c.Bearer {
+		if name := c.Bearer[i].ClientIDHeader; name != "" {
+			names = append(names, name) // of a client that no token proves, it would be anybody's word
+		}
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }

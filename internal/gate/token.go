@@ -88,6 +88,11 @@ func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
 		scheme = "DPoP "
 	}
 	c.Identity = g.identity(c.Claims, scheme, raw)
+	if name := c.ClientIDHeader(); name != "" {
+		// It goes on only where the request's own field was the same, letter by
+		// letter.
+		c.Identity = append(c.Identity, httpmsg.Field{Name: name, Value: c.Token.ClientID})
+	}
 }
 
 func firstOf(words ...string) string {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -279,6 +280,27 @@ func TestTheCallerIsWhoTheTokenSays(t *testing.T) {
 			}
 			v.answered(c.status, "www-authenticate")
 		})
+	}
+}
+
+func TestAClientIsNamedByATokenOrNotAtAll(t *testing.T) {
+	w := newTokenWorld(t, 1, `,"client_id_header":"Client-Id"`, "")
+	v := w.send(w.workers[0], "/", "client-id", "service-a", "client_id", "x", "cookie", w.cookie(w.alice()))
+	if v.told("client-id") != "" || len(v.verdict.Forward.Remove) != 2 {
+		t.Errorf("a session's request names a client; taken out: %v", v.verdict.Forward.Remove)
+	}
+	v = w.send(w.workers[0], "/", "client-id", "service-a", "authorization", "Bearer "+w.accessToken(nil))
+	if v.told("client-id") != "service-a" {
+		t.Error("the token's client is not named")
+	}
+}
+
+func TestASignedTokenThatCannotBeReadIsShownToNobody(t *testing.T) {
+	w := newTokenWorld(t, 1, `,"check":"auto"`, "")
+	long := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","x":"` + strings.Repeat("x", 3000) + `"}`))
+	w.send(w.workers[0], "/", "authorization", "Bearer "+long+".e30.AAAA").answered(401, "")
+	if w.asked["/introspect"] != 0 {
+		t.Error("it was shown to the provider")
 	}
 }
 
