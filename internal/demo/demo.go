@@ -188,9 +188,14 @@ func (d *demo) provider(address string) (http.Handler, error) {
 			ID: "demo", Secret: d.env["DEMO_CLIENT_SECRET"],
 			RedirectURIs:           []string{base + "/oauth2/callback"},
 			PostLogoutRedirectURIs: []string{base + "/", base + "/public/", base + signInAgain, base + signedOut},
+		}, {
+			ID: scriptID, Secret: scriptSecret, Audience: "demo-api", ServiceAccount: true,
 		}},
 	})
 }
+
+// scriptID is a service that has tokens of its own.
+const scriptID, scriptSecret = "script", "jabberwocky"
 
 // application offers to end the sign-in at the provider, too: the gate's own
 // sign-out leaves it, and the next login would be silent.
@@ -306,6 +311,11 @@ func (d *demo) welcome() {
 	fmt.Fprintf(d.out, "\n%s a sample application at\n\n    %s\n\nSign in as\n\n", guards, d.base()+"/")
 	for _, p := range people {
 		fmt.Fprintf(d.out, "    %-6s password %-11s groups %v\n", p.PreferredUsername, p.Password, p.Groups)
+	}
+	if d.proxy != nil {
+		fmt.Fprintf(d.out, "\nA script calls it like this\n\n"+
+			"    TOKEN=$(curl -s -u %s:%s -d grant_type=client_credentials %s | sed 's/.*\"access_token\":\"//; s/\".*//')\n"+
+			"    curl -H \"Authorization: Bearer $TOKEN\" %s\n", scriptID, scriptSecret, d.issuer()+"/token", d.base()+"/")
 	}
 	fmt.Fprintf(d.out, "\nOpen to anyone: %s   Provider: %s\nCtrl-C stops everything.\n", d.base()+"/public/", d.issuer())
 }
