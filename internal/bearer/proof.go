@@ -2,13 +2,10 @@ package bearer
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -17,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/jws"
 )
 
 // Proof is a proof of possession (RFC 9449, section 4.2) that is good but for
@@ -31,11 +29,8 @@ type Proof struct {
 
 // Limits of a proof.
 const (
-	maxProof       = 4 << 10
-	maxProofHeader = 2 << 10 // encoded; an RSA key of 4096 bits takes half of it
-	maxProofID     = 128     // bytes
-	minProofRSA    = 2048    // bits
-	maxProofRSA    = 4096
+	maxProof   = 4 << 10
+	maxProofID = 128 // bytes
 )
 
 // proofAlgorithms are the algorithms by which a proof may be signed: all
@@ -50,20 +45,20 @@ var proofAlgorithms = []jose.SignatureAlgorithm{
 // from now as window. Address is the request's own, of which query and fragment
 // do not count. The error is a *Refusal.
 func ReadProof(raw string, method, address, token string, now time.Time, window time.Duration) (*Proof, error) {
-	jws, key, err := parseProof(raw)
+	proof, key, err := parseProof(raw)
 	if err != nil {
 		return nil, err
 	}
 	// What costs nothing comes first; it is believed only once the signature is
 	// verified.
-	c, err := readProofClaims(jws.UnsafePayloadWithoutVerification())
+	c, err := readProofClaims(proof.Unverified())
 	if err != nil {
 		return nil, err
 	}
 	if err := c.check(method, address, token, now, window); err != nil {
 		return nil, err
 	}
-	if _, err := jws.Verify(key.Key); err != nil {
+	if err := proof.Verify(key); err != nil {
 		return nil, refuse(InvalidProof, "proof_signature")
 	}
 	thumbprint, err := key.Thumbprint(crypto.SHA256)
@@ -88,10 +83,14 @@ type proofHeader struct {
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 // parseProof takes a proof apart, and returns the key that it brings.
-func parseProof(raw string) (*jose.JSONWebSignature, *jose.JSONWebKey, error) {
-	header, err := readProofHeader(raw)
+func parseProof(raw string) (*jws.Token, *jose.JSONWebKey, error) {
+	c, err := jws.Split(raw, maxProof)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, noProof(err)
+	}
+	var header proofHeader
+	if err := json.Unmarshal(c.Header, &header); err != nil {
+		return nil, nil, noProof(err)
 	}
 	switch {
 	case header.Type != "dpop+jwt":
@@ -102,41 +101,26 @@ func parseProof(raw string) (*jose.JSONWebSignature, *jose.JSONWebKey, error) {
 	if err := checkMembers(header.Key); err != nil {
 		return nil, nil, err
 	}
-	jws, err := jose.ParseSignedCompact(raw, proofAlgorithms)
-	if err != nil || len(jws.Signatures) != 1 {
-		return nil, nil, refuse(InvalidProof, "proof_malformed_or_algorithm")
+	proof, err := c.Parse(proofAlgorithms)
+	if err != nil {
+		return nil, nil, noProof(err)
 	}
-	protected := &jws.Signatures[0].Protected
-	if protected.JSONWebKey == nil || !keyFits(protected.JSONWebKey, jose.SignatureAlgorithm(protected.Algorithm)) {
+	key := proof.Header.JSONWebKey
+	if key == nil || !jws.Usable(key) || !jws.Fits(key, proof.Algorithm) {
 		return nil, nil, refuse(InvalidProof, "proof_key")
 	}
-	return jws, protected.JSONWebKey, nil
+	return proof, key, nil
 }
 
-// readProofHeader reads the header of a proof that is short enough: whatever
-// reads JSON does so by recursion, and nesting that is deep enough ends the VM.
-func readProofHeader(raw string) (*proofHeader, error) {
-	if len(raw) > maxProof || strings.IndexByte(raw, '.') > maxProofHeader {
-		return nil, refuse(InvalidProof, "proof_too_large")
+// noProof refuses what is no signed token that package jws takes.
+func noProof(err error) *Refusal {
+	switch {
+	case errors.Is(err, jws.ErrTooLarge):
+		return refuse(InvalidProof, "proof_too_large")
+	case errors.Is(err, jws.ErrExtension):
+		return refuse(InvalidProof, "proof_crit")
 	}
-	malformed := refuse(InvalidProof, "proof_malformed_or_algorithm")
-	parts := strings.Split(raw, ".")
-	if len(parts) != 3 {
-		return nil, malformed
-	}
-	var decoded [3][]byte
-	for i, part := range parts {
-		b, err := base64.RawURLEncoding.Strict().DecodeString(part)
-		if err != nil || strings.ContainsAny(part, "\r\n") { // which the decoder passes over
-			return nil, malformed
-		}
-		decoded[i] = b
-	}
-	var h proofHeader
-	if err := json.Unmarshal(decoded[0], &h); err != nil {
-		return nil, malformed
-	}
-	return &h, nil
+	return refuse(InvalidProof, "proof_malformed_or_algorithm")
 }
 
 // checkMembers refuses a key that is none or that is not public throughout.
@@ -153,36 +137,6 @@ func checkMembers(key json.RawMessage) error {
 	return nil
 }
 
-// keyFits reports whether a key may make signatures of an algorithm.
-func keyFits(k *jose.JSONWebKey, alg jose.SignatureAlgorithm) bool {
-	if !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != string(alg) {
-		return false
-	}
-	switch key := k.Key.(type) {
-	case *ecdsa.PublicKey:
-		return alg == ecdsaAlgorithm(key.Curve)
-	case ed25519.PublicKey:
-		return alg == jose.EdDSA
-	case *rsa.PublicKey:
-		bits := key.N.BitLen()
-		return bits >= minProofRSA && bits <= maxProofRSA && (strings.HasPrefix(string(alg), "RS") || strings.HasPrefix(string(alg), "PS"))
-	}
-	return false
-}
-
-// ecdsaAlgorithm returns the one algorithm of a curve (RFC 7518, section 3.4).
-func ecdsaAlgorithm(curve elliptic.Curve) jose.SignatureAlgorithm {
-	switch curve {
-	case elliptic.P256():
-		return jose.ES256
-	case elliptic.P384():
-		return jose.ES384
-	case elliptic.P521():
-		return jose.ES512
-	}
-	return ""
-}
-
 // proofClaims are the claims of a proof (RFC 9449, section 4.2).
 type proofClaims struct {
 	ID        string   `json:"jti"`
@@ -195,7 +149,7 @@ type proofClaims struct {
 
 func readProofClaims(payload []byte) (*proofClaims, error) {
 	c := &proofClaims{}
-	if err := json.Unmarshal(payload, c); err != nil {
+	if jws.Deeper(payload, jws.MaxNesting) || json.Unmarshal(payload, c) != nil {
 		return nil, refuse(InvalidProof, "proof_claims_malformed")
 	}
 	switch {

@@ -217,11 +217,11 @@ func TestTheExampleForATokenRequestIsNoProofForAResource(t *testing.T) {
 		p, err := ReadProof(exampleToToken, "POST", "https://server.example.com/token", token, now, proofWindow)
 		wantRefusal(t, p, err, "proof_ath")
 	}
-	jws, key, err := parseProof(exampleToToken)
+	proof, key, err := parseProof(exampleToToken)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jws.Verify(key.Key); err != nil {
+	if err := proof.Verify(key); err != nil {
 		t.Errorf("its signature: %v", err)
 	}
 }
@@ -301,6 +301,10 @@ func TestAForgedProofIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 4096, 1), E: 65537}
+	// CVE-2017-15361: modulo small primes it is a power of 65537.
+	product := int64(11 * 13 * 17 * 19 * 37 * 53 * 61 * 71 * 73)
+	n := new(big.Int).Mul(big.NewInt(product), big.NewInt(79*97*103*107*109*127*151*157))
+	broken := &rsa.PublicKey{N: n.Lsh(n, uint(2048-n.BitLen())).Add(n, big.NewInt(65537)), E: 65537}
 	shown := func(change func(map[string]any)) any {
 		var members map[string]any
 		if err := json.Unmarshal([]byte(encodeJSON(t, jose.JSONWebKey{Key: own.Public()})), &members); err != nil {
@@ -342,6 +346,7 @@ func TestAForgedProofIsRefused(t *testing.T) {
 		"a kind that is not known":    {forgery{shown: set("kty", "XX")}, malformed},
 		"a short RSA key":             {forgery{alg: jose.RS256, key: weak}, "proof_key"},
 		"a long RSA key":              {forgery{alg: jose.RS256, shown: jose.JSONWebKey{Key: long}}, malformed},
+		"a key of a broken generator": {forgery{alg: jose.RS256, shown: jose.JSONWebKey{Key: broken}}, "proof_key"},
 		"no jti":                      {with("jti", nil), "proof_jti"},
 		"an empty jti":                {with("jti", ""), "proof_jti"},
 		"a long jti":                  {with("jti", strings.Repeat("a", 129)), "proof_jti"},
@@ -385,7 +390,7 @@ func TestWhatIsNoCompactJWSIsRefused(t *testing.T) {
 		"two parts":             {parts[0] + "." + parts[1], malformed},
 		"four parts":            {good + ".", malformed},
 		"many dots":             {strings.Repeat(".", 4000), malformed},
-		"no signature":          {parts[0] + "." + parts[1] + ".", "proof_signature"},
+		"no signature":          {parts[0] + "." + parts[1] + ".", malformed},
 		"an altered signature":  {parts[0] + "." + parts[1] + "." + b64(strings.Repeat("a", 64)), "proof_signature"},
 		"an altered payload":    {parts[0] + "." + b64(strings.Replace(payload, `"id"`, `"id2"`, 1)) + "." + parts[2], "proof_signature"},
 		"another spelling":      {good[:len(good)-1] + string(good[len(good)-1]+1), malformed},
@@ -395,9 +400,12 @@ func TestWhatIsNoCompactJWSIsRefused(t *testing.T) {
 		"two proofs":            {good + ", " + good, malformed},
 		"a header without JSON": {b64("x") + "." + parts[1] + "." + parts[2], malformed},
 		"a member twice":        {signRaw(t, jose.ES256, key, strings.Replace(header, `"typ"`, `"alg":"ES256","typ"`, 1), payload), malformed},
+		"a body as it is":       {signRaw(t, jose.ES256, key, strings.Replace(header, `{`, `{"b64":false,`, 1), payload), "proof_crit"},
 		"a claim twice":         {signRaw(t, jose.ES256, key, header, strings.Replace(payload, `{`, `{"jti":"other",`, 1)), "proof_claims_malformed"},
 		"claims in other case":  {signRaw(t, jose.ES256, key, header, strings.Replace(payload, `"jti"`, `"JTI"`, 1)), "proof_jti"},
 		"claims that are none":  {signRaw(t, jose.ES256, key, header, "[]"), "proof_claims_malformed"},
+		"a header nested deep":  {signRaw(t, jose.ES256, key, strings.Replace(header, `{`, `{"x":`+brackets(8)+`,`, 1), payload), malformed},
+		"claims nested deep":    {signRaw(t, jose.ES256, key, header, strings.Replace(payload, `{`, `{"x":`+brackets(32)+`,`, 1)), "proof_claims_malformed"},
 		"a deep header":         {b64(`{"typ":"dpop+jwt","x":`+strings.Repeat("[", 1600)) + ".e30.e30", "proof_too_large"},
 		"a long proof":          {forgery{claims: map[string]any{"jti": strings.Repeat("a", 4096)}}.make(t), "proof_too_large"},
 	} {
@@ -405,6 +413,31 @@ func TestWhatIsNoCompactJWSIsRefused(t *testing.T) {
 			p, err := readProof(c.raw)
 			wantRefusal(t, p, err, c.reason)
 		})
+	}
+}
+
+func brackets(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+
+func TestAProofMayNestAsDeepAsIsLookedAt(t *testing.T) {
+	raw := forgery{header: map[string]any{"x": json.RawMessage(brackets(7))}, claims: with("x", json.RawMessage(brackets(31))).claims}.make(t)
+	if _, err := readProof(raw); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAProofHasTheSaltOfItsHashsSize(t *testing.T) {
+	key := proofKeys()[jose.PS256]
+	input := b64(`{"typ":"dpop+jwt","alg":"PS256","jwk":`+encodeJSON(t, jose.JSONWebKey{Key: key.Public()})+`}`) + "." + b64(encodeJSON(t, goodClaims()))
+	digest := sha256.Sum256([]byte(input))
+	for _, salt := range []int{20, 32, 64} {
+		sig := signWith(t, key, digest[:], &rsa.PSSOptions{SaltLength: salt, Hash: crypto.SHA256})
+		p, err := readProof(input + "." + b64(string(sig)))
+		if salt == 32 && err != nil {
+			t.Error(err)
+		}
+		if salt != 32 {
+			wantRefusal(t, p, err, "proof_signature")
+		}
 	}
 }
 

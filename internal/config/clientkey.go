@@ -12,17 +12,12 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/postern-auth/postern/internal/jws"
 )
 
 // maxClientKey bounds the text of a key: RSA with 4096 bits takes 3.2 KiB.
 const maxClientKey = 16 << 10
-
-// The sizes of RSA keys, in bits: below the least they are weak, above the most
-// a signature costs more than a request should.
-const (
-	minRSABits = 2048
-	maxRSABits = 4096
-)
 
 // ClientKey is a private key of this gate's. It is never printed.
 type ClientKey struct {
@@ -206,7 +201,7 @@ func checkedKey(key any) (ClientKey, string) {
 // checkedRSA leaves out what the text gives as computed before, and computes it
 // once for all signatures.
 func checkedRSA(given *rsa.PrivateKey) (ClientKey, string) {
-	if bits := given.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+	if bits := given.N.BitLen(); bits < jws.MinRSABits || bits > jws.MaxRSABits {
 		return ClientKey{}, "is an RSA key of a size that is not from 2048 to 4096 bits"
 	}
 	k := &rsa.PrivateKey{PublicKey: given.PublicKey, D: given.D, Primes: given.Primes}

@@ -16,7 +16,7 @@ const module = "github.com/postern-auth/postern/internal/"
 
 // pure are the rooms that decide. They know no host, no socket, no clock and
 // no randomness but what they are handed.
-var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"}
+var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "jws", "oidc", "page", "policy", "session", "shared", "webdis"}
 
 // forbidden are the packages that no pure room imports itself.
 var forbidden = []string{
@@ -26,16 +26,17 @@ var forbidden = []string{
 
 // allowed are the rooms of ours that each pure room may import.
 var allowed = map[string][]string{
-	"config":  {"httpmsg"},
+	"config":  {"httpmsg", "jws"},
 	"httpmsg": {},
+	"jws":     {},
 	"flow":    {"httpmsg"},
 	"page":    {"httpmsg"},
 	"policy":  {"config"},
 	"session": {"httpmsg"},
 	"shared":  {"flow", "session"},
-	"oidc":    {"config", "flow", "httpmsg", "session"},
+	"oidc":    {"config", "flow", "httpmsg", "jws", "session"},
 	"webdis":  {"config", "flow", "httpmsg"},
-	"bearer":  {"config", "flow", "httpmsg", "oidc", "session", "shared"},
+	"bearer":  {"config", "flow", "httpmsg", "jws", "oidc", "session", "shared"},
 	"gate":    {"bearer", "config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"},
 }
 

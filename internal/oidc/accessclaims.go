@@ -10,15 +10,11 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/jws"
 )
 
-// Bounds of what an access token says.
-const (
-	// maxNesting is how deep claims may nest: whoever reads them after us may
-	// do so by recursion, and a stack that overflows ends the VM.
-	maxNesting = 32
-	maxNameLen = 255 // of a subject or a client
-)
+// maxNameLen bounds the name of a subject or a client.
+const maxNameLen = 255
 
 // accessClaims are the claims of an access token, or of an answer about one
 // (RFC 9068, section 2.2; RFC 7662, section 2.2), and those that show a token
@@ -70,7 +66,7 @@ func (w *words) UnmarshalJSON(b []byte) error {
 }
 
 func readAccessClaims(step string, payload []byte) (*accessClaims, error) {
-	if deeper(payload, maxNesting) {
+	if jws.Deeper(payload, jws.MaxNesting) {
 		return nil, refuse(step, "nested_too_deep")
 	}
 	c := &accessClaims{}
@@ -78,29 +74,6 @@ func readAccessClaims(step string, payload []byte) (*accessClaims, error) {
 		return nil, refuse(step, "claims_malformed")
 	}
 	return c, nil
-}
-
-// deeper reports whether JSON nests deeper than limit. It does not recurse.
-func deeper(b []byte, limit int) bool {
-	depth, inString := 0, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case inString:
-			if c == '\\' {
-				i++
-			}
-			inString = c != '"'
-		case c == '"':
-			inString = true
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // checkAudience wants the token to be made out to us (RFC 9068, section 4).

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/jws"
 )
 
 // wants returns settings for tokens made out to shop-api, with more.
@@ -450,35 +451,12 @@ func TestTheIssuerIsReadOfWhatIsAToken(t *testing.T) {
 	}
 }
 
-func TestHowDeepClaimsNest(t *testing.T) {
-	for name, c := range map[string]struct {
-		json  string
-		depth int
-	}{
-		"nothing":                          {``, 0},
-		"a number":                         {`1`, 0},
-		"an object":                        {`{"a":1}`, 1},
-		"a list of objects":                {`[{},{},{}]`, 2},
-		"brackets in a string":             {`{"a":"[[[{{{"}`, 1},
-		"brackets after a quote in it":     {`{"a":"\"[[[{{{"}`, 1},
-		"brackets after a backslash in it": {`{"a":"\\"  ,"b":[["]]]"]]}`, 3},
-		"a string without end":             {`"[[[`, 0},
-		"a backslash at the end":           {`"[[[\`, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if deeper([]byte(c.json), c.depth) || c.depth > 0 && !deeper([]byte(c.json), c.depth-1) {
-				t.Errorf("is not %d deep", c.depth)
-			}
-		})
-	}
-}
-
 // A stack that overflows ends the VM with all its streams.
 func TestAccessTokensNestedWithoutEndTakeNoStack(t *testing.T) {
 	f := newFake(t)
 	p, want := f.learned(""), f.wants(forAPI)
 	defer debug.SetMaxStack(debug.SetMaxStack(128 << 10))
-	for _, bomb := range []string{strings.Repeat("[", 5500) + strings.Repeat("]", 5500), strings.Repeat(`{"a":`, 1800), brackets(maxNesting - 1)} {
+	for _, bomb := range []string{strings.Repeat("[", 5500) + strings.Repeat("]", 5500), strings.Repeat(`{"a":`, 1800), brackets(jws.MaxNesting - 1)} {
 		for _, name := range []string{"iss", "sub", "aud", "exp", "cnf", "scope", "events", "typ", "x"} {
 			token := unsigned(`{"alg":"RS256","kid":"r1"}`, `{"`+name+`":`+bomb+`}`)
 			if _, err := p.VerifyAccessToken(f.env(), token, want); Reason(err) != "nested_too_deep" && Reason(err) != "claims_malformed" && Reason(err) != "iss_differs" {

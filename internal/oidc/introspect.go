@@ -10,6 +10,7 @@ import (
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/jws"
 )
 
 const introspection = "introspection"
@@ -118,7 +119,7 @@ func (p *Provider) readSigned(env flow.Env, r flow.Response) ([]byte, error) {
 }
 
 func (p *Provider) readSignedClaims(payload []byte, now time.Time) ([]byte, error) {
-	if deeper(payload, maxNesting+1) {
+	if jws.Deeper(payload, jws.MaxNesting+1) {
 		return nil, refuse(introspection, "nested_too_deep")
 	}
 	var c struct {

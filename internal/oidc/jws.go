@@ -1,20 +1,17 @@
 package oidc
 
 import (
-	"crypto"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/jws"
 )
-
-// maxJOSEHeader is the longest header of a token, encoded, that is looked at.
-const maxJOSEHeader = 2048
 
 // kind is a kind of token: what it is called in failures, how long one may be
 // in bytes, what its header may give as its type, and who can bring one. A token
@@ -64,8 +61,7 @@ func typeOf(header *jose.Header) (typ string, ok bool) {
 type signed struct {
 	asker asker
 	step  string
-	jws   *jose.JSONWebSignature
-	input string // what the signature is of (section 5.1)
+	token *jws.Token
 	typ   string // see shortType
 	id    string // of the key
 	alg   jose.SignatureAlgorithm
@@ -73,43 +69,38 @@ type signed struct {
 }
 
 // parse takes a token apart. Only the algorithms of the settings are known to
-// it, and no extension: one that is marked critical is refused (section
-// 4.1.11), and so is the unencoded payload of RFC 7797.
+// it.
 func (p *Provider) parse(k *kind, raw string) (*signed, error) {
 	return p.parseAs(k, raw, p.algorithms)
 }
 
 func (p *Provider) parseAs(k *kind, raw string, algorithms []jose.SignatureAlgorithm) (*signed, error) {
-	// The library reads the header before anything is verified, and by
-	// recursion: nesting that deep would end the VM.
-	if len(raw) > k.limit || strings.IndexByte(raw, '.') > maxJOSEHeader {
+	t, err := parseToken(raw, k.limit, algorithms)
+	switch {
+	case errors.Is(err, jws.ErrTooLarge):
 		return nil, refuse(k.step, "too_large")
-	}
-	if _, ok := split(raw); !ok {
+	case errors.Is(err, jws.ErrExtension):
+		return nil, refuse(k.step, "extension_unknown")
+	case err != nil:
 		return nil, refuse(k.step, "malformed_or_algorithm")
 	}
-	jws, err := jose.ParseSignedCompact(raw, algorithms)
-	if err != nil || len(jws.Signatures) != 1 {
-		return nil, refuse(k.step, "malformed_or_algorithm")
-	}
-	header := jws.Signatures[0].Protected
-	for _, name := range []jose.HeaderKey{"crit", "b64"} {
-		if _, ok := header.ExtraHeaders[name]; ok {
-			return nil, refuse(k.step, "extension_unknown")
-		}
-	}
-	typ, ok := typeOf(&header)
+	typ, ok := typeOf(t.Header)
 	if !ok || !k.allows(typ) {
 		return nil, refuse(k.step, "typ_differs")
 	}
-	alg := jose.SignatureAlgorithm(header.Algorithm)
-	input := raw[:strings.LastIndexByte(raw, '.')]
-	return &signed{asker: k.asker, step: k.step, jws: jws, input: input, typ: typ, id: header.KeyID, alg: alg}, nil
+	return &signed{asker: k.asker, step: k.step, token: t, typ: typ, id: t.Header.KeyID, alg: t.Algorithm}, nil
 }
 
-// unverified is what the token says, whoever made it: good for refusing a
-// token before a signature is worth its cost, and for nothing else.
-func (t *signed) unverified() []byte { return t.jws.UnsafePayloadWithoutVerification() }
+func parseToken(raw string, limit int, algorithms []jose.SignatureAlgorithm) (*jws.Token, error) {
+	c, err := jws.Split(raw, limit)
+	if err != nil {
+		return nil, err
+	}
+	return c.Parse(algorithms)
+}
+
+// unverified is what the token says, whoever made it: see jws.Token.
+func (t *signed) unverified() []byte { return t.token.Unverified() }
 
 // verify verifies the signature by one of the provider's own keys and returns
 // what was signed. A key or an address that the token itself brings (jwk, jku,
@@ -119,36 +110,11 @@ func (p *Provider) verify(env flow.Env, t *signed) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.check(key.Key); err != nil {
+	if err := t.token.Verify(key); err != nil {
 		return nil, refuse(t.step, "signature")
 	}
 	t.key = key
 	return t.unverified(), nil
-}
-
-// check checks the signature by a key that fits its algorithm.
-func (t *signed) check(key any) error {
-	if k, ok := key.(*rsa.PublicKey); ok && strings.HasPrefix(string(t.alg), "PS") {
-		return t.checkPSS(k)
-	}
-	_, err := t.jws.Verify(key)
-	return err
-}
-
-// checkPSS checks a signature of RSASSA-PSS. The salt has the hash's size (RFC
-// 7518, section 3.5), which the library leaves open.
-func (t *signed) checkPSS(key *rsa.PublicKey) error {
-	hash := crypto.SHA256
-	switch t.alg {
-	case jose.PS384:
-		hash = crypto.SHA384
-	case jose.PS512:
-		hash = crypto.SHA512
-	}
-	h := hash.New()
-	h.Write([]byte(t.input))
-	salt := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
-	return rsa.VerifyPSS(key, hash, h.Sum(nil), t.jws.Signatures[0].Signature, salt)
 }
 
 // leftHash is the left half of the hash of a token, by the algorithm of the

@@ -2,10 +2,6 @@ package oidc
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"errors"
 	"slices"
 	"time"
@@ -14,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/jws"
 )
 
 // maxKeyCount is how many keys a provider may have.
@@ -37,7 +34,7 @@ func parseKeys(step string, r flow.Response) (*keySet, error) {
 	}
 	set := &keySet{}
 	for _, raw := range doc.Keys {
-		if k, ok := parseKey(raw); ok {
+		if k, ok := jws.ParseKey(raw); ok {
 			set.keys = append(set.keys, k)
 		}
 	}
@@ -53,7 +50,7 @@ func (s *keySet) find(id string, alg jose.SignatureAlgorithm) (*jose.JSONWebKey,
 	var found *jose.JSONWebKey
 	for i := range s.keys {
 		k := &s.keys[i]
-		if (id != "" && k.KeyID != id) || !fits(k, alg) {
+		if (id != "" && k.KeyID != id) || !jws.Fits(k, alg) {
 			continue
 		}
 		if found != nil {
@@ -75,33 +72,6 @@ func (s *keySet) same(other *keySet) bool {
 func sameKey(a, b any) bool {
 	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && key.Equal(b)
-}
-
-// fits reports whether a key may make signatures of an algorithm: by its own
-// "alg", where it has one, and by its kind.
-func fits(k *jose.JSONWebKey, alg jose.SignatureAlgorithm) bool {
-	if k.Algorithm != "" && k.Algorithm != string(alg) {
-		return false
-	}
-	switch key := k.Key.(type) {
-	case *rsa.PublicKey:
-		switch alg {
-		case jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512:
-			return true
-		}
-	case *ecdsa.PublicKey:
-		switch alg {
-		case jose.ES256:
-			return key.Curve == elliptic.P256()
-		case jose.ES384:
-			return key.Curve == elliptic.P384()
-		case jose.ES512:
-			return key.Curve == elliptic.P521()
-		}
-	case ed25519.PublicKey:
-		return alg == jose.EdDSA
-	}
-	return false
 }
 
 // fetchKeys fetches the keys. Those of before stay where it fails.

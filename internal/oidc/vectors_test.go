@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -95,34 +94,5 @@ func TestTheExamplesOfRFC7520(t *testing.T) {
 	}
 	if verified != 6 {
 		t.Errorf("%d were verified, want 6", verified)
-	}
-}
-
-func TestKeysThatAreTooWeakOrForSomethingElseArePassedOver(t *testing.T) {
-	set := func(key string, members string) string {
-		return fmt.Sprintf(`{"keys":[%s%s}]}`, strings.TrimSuffix(key, "}"), members)
-	}
-	for name, c := range map[string]struct {
-		keys, reason string
-	}{
-		"for signatures":                   {set(ecOfA3, `,"use":"sig"`), ""},
-		"for verifying":                    {set(ecOfA3, `,"key_ops":["verify"]`), ""},
-		"for more than verifying":          {set(ecOfA3, `,"key_ops":["verify","x"]`), ""},
-		"for encryption":                   {set(ecOfA3, `,"use":"enc"`), "no_usable_key"},
-		"for an operation that is another": {set(ecOfA3, `,"key_ops":["deriveKey"]`), "no_usable_key"},
-		"for no operation":                 {set(ecOfA3, `,"key_ops":[]`), "no_usable_key"},
-		"with operations that are none":    {set(ecOfA3, `,"key_ops":"verify"`), "no_usable_key"},
-		"with its private half":            {set(ecOfA3, `,"d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"`), "no_usable_key"},
-		"with the exponent one":            {strings.Replace(set(rsaOfA2, ""), "AQAB", "AQ", 1), "no_usable_key"},
-		"a secret":                         {set(octOfA1, ""), "no_usable_key"},
-		"off the curve":                    {strings.Replace(set(ecOfA3, ""), "KIWI5a0", "KIXI5a0", 1), "no_usable_key"},
-		"with its kind named twice":        {set(ecOfA3, `,"kty":"EC"`), "no_usable_key"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := parseKeys("keys", rawAnswer(200, "application/json", c.keys))
-			if (err == nil) != (c.reason == "") || err != nil && Reason(err) != c.reason {
-				t.Errorf("got %v, want %q", err, c.reason)
-			}
-		})
 	}
 }
