@@ -103,16 +103,25 @@ func (r *Redis) Start(t testing.TB) {
 	if r.webdis, err = r.run("webdis", "webdis.json"); err != nil {
 		t.Fatal(err)
 	}
-	err = poll(20*time.Second, r.webdis.Exited(), func(ctx context.Context) error {
-		status, answer, err := r.Command(ctx, r.Password, "GET/postern:ready")
-		if err == nil && (status != http.StatusOK || !strings.Contains(answer, `{"GET":null}`)) {
-			err = fmt.Errorf("e2e: webdis answered %d: %.200s", status, answer)
-		}
-		return err
-	})
+	err = poll(20*time.Second, r.webdis.Exited(), r.ready)
 	if err != nil {
 		t.Fatalf("e2e: redis: %v\n%s%s", err, r.redis.Log.Tail(20), r.webdis.Log.Tail(20))
 	}
+}
+
+// ready reports whether Webdis answers over each of its connections to Redis,
+// which it makes one by one: four for each of two threads, in turn.
+func (r *Redis) ready(ctx context.Context) error {
+	for range 4 * 8 {
+		status, answer, err := r.Command(ctx, r.Password, "GET/postern:ready")
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK || !strings.Contains(answer, `{"GET":null}`) {
+			return fmt.Errorf("e2e: webdis answered %d: %.200s", status, answer)
+		}
+	}
+	return nil
 }
 
 func (r *Redis) run(program, file string) (*Process, error) {
