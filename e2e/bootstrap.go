@@ -41,7 +41,7 @@ func Bootstrap(s EnvoySetup) ([]byte, error) {
 }
 
 func envoyListener(name string, s EnvoySetup) (object, error) {
-	filters := []object{}
+	filters := slices.Clone(s.Before)
 	if s.Config != nil {
 		wasm, err := wasmFilter(s)
 		if err != nil {

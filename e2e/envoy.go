@@ -33,6 +33,7 @@ type EnvoySetup struct {
 
 	Port     int               // of the listener; the kernel picks one when 0 (ReservePort keeps one free)
 	AppHTTP2 bool              // the application speaks HTTP/2 only, as gRPC servers do
+	Before   []object          // further filters, before the gate
 	Filters  []object          // further filters, between the gate and the application
 	Clusters map[string]string // further clusters: name to host:port
 
