@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
 	"github.com/tidwall/gjson"
@@ -85,20 +84,6 @@ func (c *accessClaims) checkAudience(step string, want *config.Bearer) error {
 		return refuse(step, "aud_missing")
 	case !slices.ContainsFunc(want.Audiences, c.Audience.has):
 		return refuse(step, "aud_differs")
-	}
-	return nil
-}
-
-// checkTold checks those of the times that are there.
-func (p *Provider) checkTold(step string, c *times, now time.Time) error {
-	leeway := p.settings.Leeway.Std()
-	switch {
-	case c.Expires != nil && !now.Before(c.Expires.time().Add(leeway)):
-		return refuse(step, "expired")
-	case c.IssuedAt != nil && c.IssuedAt.time().After(now.Add(leeway)):
-		return refuse(step, "iat_in_future")
-	case c.NotBefore != nil && c.NotBefore.time().After(now.Add(leeway)):
-		return refuse(step, "not_valid_yet")
 	}
 	return nil
 }

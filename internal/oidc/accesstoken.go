@@ -95,7 +95,7 @@ func (p *Provider) checkAccessTimes(c *accessClaims, maxLifetime time.Duration, 
 	if c.Expires == nil {
 		return refuse(accessTokens, "exp_missing")
 	}
-	if err := p.checkTold(accessTokens, &c.times, now); err != nil {
+	if err := p.checkTimes(accessTokens, &c.times, asTold, now); err != nil {
 		return err
 	}
 	if c.Expires.time().After(now.Add(maxLifetime).Add(p.settings.Leeway.Std())) {

@@ -107,7 +107,7 @@ func (p *Provider) verifyIDToken(env flow.Env, raw, accessToken string) (*IDToke
 	if err := p.checkParties(c); err != nil {
 		return nil, nil, err
 	}
-	if err := p.checkTimes(idTokens.step, &c.times, env.Now()); err != nil {
+	if err := p.checkTimes(idTokens.step, &c.times, expAndIat, env.Now()); err != nil {
 		return nil, nil, err
 	}
 	// Core, section 3.1.3.6: at_hash may be left out with the code flow; where

@@ -141,7 +141,7 @@ func (p *Provider) readSignedClaims(payload []byte, now time.Time) ([]byte, erro
 	case c.Answer == nil:
 		return nil, refuse(introspection, "answer_missing")
 	}
-	if err := p.checkTold(introspection, &c.times, now); err != nil {
+	if err := p.checkTimes(introspection, &c.times, asTold, now); err != nil {
 		return nil, err
 	}
 	return c.Answer, nil
@@ -185,7 +185,7 @@ func (p *Provider) ReadIntrospection(claims []byte, want *config.Bearer, now tim
 	if err := c.checkAudience(introspection, want); err != nil {
 		return nil, err
 	}
-	if err := p.checkTold(introspection, &c.times, now); err != nil {
+	if err := p.checkTimes(introspection, &c.times, asTold, now); err != nil {
 		return nil, err
 	}
 	if err := c.checkKind(introspection, false); err != nil {

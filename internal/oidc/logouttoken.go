@@ -108,7 +108,7 @@ func (p *Provider) readLogoutClaims(payload []byte, now time.Time) (*LogoutToken
 	case len(c.SID) > maxLogoutID || len(c.Subject) > maxLogoutID:
 		return nil, refuse(step, "sid_or_sub_malformed")
 	}
-	if err := p.checkTimes(step, &c.times, now); err != nil {
+	if err := p.checkTimes(step, &c.times, expAndIat, now); err != nil {
 		return nil, err
 	}
 	if !now.Before(c.IssuedAt.time().Add(maxLogoutAge + p.settings.Leeway.Std())) {
