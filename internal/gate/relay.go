@@ -1,13 +1,11 @@
 package gate
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/bearer"
@@ -38,7 +36,6 @@ type errand struct {
 	provider *oidc.Provider
 	grant    oidc.Grant
 	question string // what the token is asked for, for all workers
-
 }
 
 const (
@@ -73,17 +70,16 @@ func newRelay(g *Gate, sealer shared.Sealer) *relay {
 }
 
 // name stands for what a token is asked for: a configuration that asks for
-// something else is not given this one's.
+// something else is not given this one's. No word of the settings holds a
+// control character.
 func (e *errand) name() string {
-	h := sha256.New()
 	p := e.provider.Settings()
-	for _, list := range [][]string{{p.Issuer, p.ClientID, e.settings.Grant}, e.grant.Scopes, e.grant.Audiences, e.grant.Resources} {
-		h.Write([]byte(strconv.Itoa(len(list))))
-		for _, word := range list {
-			h.Write([]byte(" " + strconv.Itoa(len(word)) + " " + word))
-		}
+	lists := [][]string{{p.Issuer, p.ClientID, e.settings.Grant}, e.grant.Scopes, e.grant.Audiences, e.grant.Resources}
+	var b strings.Builder
+	for _, list := range lists {
+		b.WriteString(strings.Join(list, "\t") + "\n")
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	return b.String()
 }
 
 // concerns reports whether a request is one that an application sends. Settings
@@ -159,8 +155,7 @@ func (r *relay) exchange(m *httpmsg.Request, e *errand) (Verdict, Flow) {
 	if err != nil || cred.Token == "" || cred.DPoP {
 		return r.refuse(m, 401, "subject_token_missing"), nil
 	}
-	sum := sha256.Sum256([]byte(cred.Token))
-	return r.withToken(m, &want{e, r.traded, e.question + " " + string(sum[:]), func(env flow.Env) (oidc.Tokens, error) {
+	return r.withToken(m, &want{e, r.traded, e.question + cred.Token, func(env flow.Env) (oidc.Tokens, error) {
 		return e.provider.ExchangeToken(env, cred.Token, e.grant)
 	}})
 }
