@@ -38,7 +38,7 @@ type Peer interface {
 	Certificate() string
 }
 
-// CheckSender reports whether a token comes from whom it was given to: the error
+// CheckSender makes sure that a token comes from whom it was given to: the error
 // is a *Refusal. A token that is bound is refused without its proof, whatever
 // the settings demand.
 func (v *Verifier) CheckSender(c *Caller, s *Sender, now time.Time) error {
@@ -76,7 +76,7 @@ func named(h httpmsg.Fields, name string) (value string, once bool) {
 	return value, once && spellings == 1
 }
 
-// demanded reports whether a token is bound as the settings demand.
+// demanded refuses a token that is not bound as the settings demand.
 func demanded(c *Caller, set *config.Bearer) error {
 	key, certificate := c.Token.JKT != "", c.Token.X5T != ""
 	switch {

@@ -74,20 +74,12 @@ func noScope(s string) bool {
 	return s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' })
 }
 
-// known is what is known of whoever sent a request, be it a session's person
-// or a token's caller.
-type known struct {
-	claims map[string]session.Claim
-	scopes []string
-	asked  []string // scopes that a login asked for beside the usual ones
-}
-
 // lacks returns why the demands are not met, or "". Where scopes are all that is
 // missing, they are returned too.
-func (d *demands) lacks(k *known) (reason string, scopes []string) {
-	email := lower(k.claims["email"].First())
+func (d *demands) lacks(claims map[string]session.Claim, granted []string) (reason string, scopes []string) {
+	email := lower(claims["email"].First())
 	switch {
-	case d.groups != nil && !anyOf(d.groups, k.claims["groups"].Values):
+	case d.groups != nil && !anyOf(d.groups, claims["groups"].Values):
 		return "group_missing", nil
 	case d.emails != nil && !slices.ContainsFunc(d.emails, func(e string) bool { return email != "" && lower(e) == email }):
 		return "email_not_allowed", nil
@@ -95,12 +87,12 @@ func (d *demands) lacks(k *known) (reason string, scopes []string) {
 		return "email_domain_not_allowed", nil
 	}
 	for _, roles := range d.roles {
-		if !anyOf(roles, k.claims["roles"].Values) {
+		if !anyOf(roles, claims["roles"].Values) {
 			return "role_missing", nil
 		}
 	}
 	for _, some := range d.scopes {
-		if !anyOf(some, k.scopes) {
+		if !anyOf(some, granted) {
 			scopes = append(scopes, some[0])
 		}
 	}
@@ -186,8 +178,7 @@ func (g *Gate) answerForToken(q *request, d *demands, t *bearer.Caller, err erro
 	if err != nil {
 		return g.refuseToken(q, err)
 	}
-	k := known{claims: t.Claims, scopes: t.Token.Scopes}
-	reason, scopes := d.lacks(&k)
+	reason, scopes := d.lacks(t.Claims, t.Token.Scopes)
 	switch {
 	case scopes != nil:
 		g.tell(q.Request, EventRequestRefused, reason)
@@ -210,10 +201,9 @@ func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Ve
 	if o == nil {
 		return g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL(g.wantedOf(q)), signIn: true})
 	}
-	k := known{claims: o.session.Claims, scopes: g.granted(o.session), asked: o.session.Asked}
-	reason, scopes := d.lacks(&k)
+	reason, scopes := d.lacks(o.session.Claims, g.granted(o.session))
 	switch {
-	case scopes != nil && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(k.asked, s) }):
+	case scopes != nil && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(o.session.Asked, s) }):
 		return g.curable(q, reason, session.Need{Scopes: scopes})
 	case reason != "":
 		return g.forbidden(q, reason)

@@ -224,7 +224,8 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 		g.tell(r, EventRequestRefused, reason)
 		return g.fail(&q, failure{status: 400, reason: reason, retry: "/"}), nil
 	}
-	own := g.paths.own(q.target.Path) || g.describes(q.target.Path)
+	describes := g.describes(q.target.Path)
+	own := describes || g.paths.own(q.target.Path)
 	need := policy.Need{}
 	if !own {
 		need = g.need(&q)
@@ -234,7 +235,7 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 		return g.fail(&q, failure{status: 421, reason: "host_not_allowed"}), nil
 	}
 	switch {
-	case g.describes(q.target.Path):
+	case describes:
 		return g.serveResource(&q), nil
 	case own:
 		return g.serve(&q)

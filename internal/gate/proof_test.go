@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -47,22 +46,10 @@ func (p *prover) thumbprint() string {
 func (p *prover) proof(token, id string, made time.Time) string {
 	p.t.Helper()
 	hash := sha256.Sum256([]byte(token))
-	claims, err := json.Marshal(map[string]any{
+	return compact(p.t, p.signer, map[string]any{
 		"jti": id, "htm": "GET", "htu": "https://app.example.com/", "iat": made.Unix(),
 		"ath": base64.RawURLEncoding.EncodeToString(hash[:]),
 	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	jws, err := p.signer.Sign(claims)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	compact, err := jws.CompactSerialize()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return compact
 }
 
 // A worker that is busy shows the time of its last tick, which may be seconds

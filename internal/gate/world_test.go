@@ -306,14 +306,23 @@ func (w *world) signed(key *ecdsa.PrivateKey, kind string, claims, changes map[s
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	payload, _ := json.Marshal(claims)
+	return compact(w.t, signer, claims)
+}
+
+// compact is a signed token with the claims.
+func compact(t *testing.T, signer jose.Signer, claims any) string {
+	t.Helper()
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
 	jws, err := signer.Sign(payload)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	text, err := jws.CompactSerialize()
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return text
 }

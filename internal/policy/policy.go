@@ -110,32 +110,32 @@ func (rs *Rules) Find(r Request) Need {
 }
 
 // Matches reports whether the rule is for a request.
-func (c *Matcher) Matches(r *Request) bool {
-	return c.matchesMethod(r.Method) && c.matchesPath(r.Path) && c.matchesHost(r.Host, r.Port)
+func (m *Matcher) Matches(r *Request) bool {
+	return m.matchesMethod(r.Method) && m.matchesPath(r.Path) && m.matchesHost(r.Host, r.Port)
 }
 
-func (c *Matcher) matchesMethod(method string) bool {
-	if len(c.methods) == 0 {
+func (m *Matcher) matchesMethod(method string) bool {
+	if len(m.methods) == 0 {
 		return true
 	}
-	for _, m := range c.methods {
-		if m == method {
+	for _, have := range m.methods {
+		if have == method {
 			return true
 		}
 	}
 	return false
 }
 
-func (c *Matcher) matchesPath(path string) bool {
-	if len(c.exact) == 0 && len(c.prefix) == 0 {
+func (m *Matcher) matchesPath(path string) bool {
+	if len(m.exact) == 0 && len(m.prefix) == 0 {
 		return true
 	}
-	for _, p := range c.exact {
+	for _, p := range m.exact {
 		if p == path {
 			return true
 		}
 	}
-	for _, p := range c.prefix {
+	for _, p := range m.prefix {
 		if strings.HasPrefix(path, p) {
 			return true
 		}
@@ -143,11 +143,11 @@ func (c *Matcher) matchesPath(path string) bool {
 	return false
 }
 
-func (c *Matcher) matchesHost(host, port string) bool {
-	if len(c.hosts) == 0 {
+func (m *Matcher) matchesHost(host, port string) bool {
+	if len(m.hosts) == 0 {
 		return true
 	}
-	for _, h := range c.hosts {
+	for _, h := range m.hosts {
 		if h.Match(host, port, true) || h.Match(host, port, false) {
 			return true
 		}

@@ -55,7 +55,7 @@ type Asker func(flow.Env) (answer []byte, good time.Time, err error)
 // The one who asks gives up its claim after limit as well, and another worker
 // may take over. An error is for those who wait in this worker; other workers
 // then ask for themselves. Nobody may change the answer.
-func (o *Once) Ask(env flow.Env, question string, limit time.Duration, ask func(flow.Env) (answer []byte, good time.Time, err error)) ([]byte, error) {
+func (o *Once) Ask(env flow.Env, question string, limit time.Duration, ask Asker) ([]byte, error) {
 	id := idOf(question)
 	if k, ok := o.known.get(id, env.Now()); ok {
 		return k.bytes, nil
@@ -83,7 +83,7 @@ func (o *Once) Peek(question string, now time.Time) (answer []byte, good time.Ti
 // Renew is Ask for an answer that is to be had ahead of time, though the one
 // that this worker knows is still good. That one stays known meanwhile, and
 // stays if asking fails. What another worker was told since is taken for new.
-func (o *Once) Renew(env flow.Env, question string, limit time.Duration, ask func(flow.Env) (answer []byte, good time.Time, err error)) ([]byte, error) {
+func (o *Once) Renew(env flow.Env, question string, limit time.Duration, ask Asker) ([]byte, error) {
 	id := idOf(question)
 	q := &query{id: id, limit: limit, ask: ask, renew: true}
 	q.had, _ = o.known.get(id, env.Now())
