@@ -129,7 +129,7 @@ func upstreamRequest(r *http.Request, pairs [][2]string, body *message) (*http.R
 		up.ContentLength = n
 	}
 	up.Body = body
-	if body.isEnded() {
+	if body.isSpent() {
 		up.Body, up.ContentLength = http.NoBody, 0
 	}
 	return up, nil

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,6 +88,21 @@ func TestARequestPassesThroughToTheApplication(t *testing.T) {
 		"request_headers: get 0 x-forwarded-proto -> 0 http")
 	if n := r.Streams(0); n != 0 {
 		t.Errorf("%d streams are left", n)
+	}
+}
+
+func TestABodyThatIsAllThereBeforeTheApplicationReadsItIsNotLost(t *testing.T) {
+	body := &message{mu: &sync.Mutex{}}
+	body.cond = sync.NewCond(body.mu)
+	target := [][2]string{{":method", "POST"}, {":path", "/"}, {":authority", "app.example"}}
+	body.setHeaders(target, false)
+	body.addData([]byte("hello"), true)
+	up, err := upstreamRequest(request(t, "POST", "http://app.example/", ""), target, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(up.Body); err != nil || string(got) != "hello" {
+		t.Errorf("the application reads %q, %v", got, err)
 	}
 }
 

@@ -71,6 +71,14 @@ func (m *message) isEnded() bool {
 	return m.ended
 }
 
+// isSpent reports that nothing is left to read: the message may have ended with a
+// body that nobody has read yet.
+func (m *message) isSpent() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ended && m.unread == len(m.body)
+}
+
 // waitHeaders blocks until the headers are there or will never be.
 func (m *message) waitHeaders() ([][2]string, bool) {
 	m.mu.Lock()
