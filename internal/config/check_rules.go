@@ -12,7 +12,7 @@ import (
 func (r *reader) forward(path string, c *Config) {
 	f := &c.Forward
 	seen := make(map[string]string) // folded name to where it was given
-	headers := make(map[string]string, len(f.Headers))
+	headers := make(map[string]Header, len(f.Headers))
 	for _, name := range slices.Sorted(maps.Keys(f.Headers)) {
 		here := at(at(path, "headers"), name)
 		claim := f.Headers[name]
@@ -21,7 +21,9 @@ func (r *reader) forward(path string, c *Config) {
 			continue
 		}
 		r.header(here, name, seen)
-		r.claim(here, claim, c.Providers)
+		if claim.Claim != "" {
+			r.claim(here, claim.Claim, c.Providers)
+		}
 		headers[strings.ToLower(name)] = claim
 	}
 	f.Headers = headers

@@ -53,7 +53,7 @@ type Config struct {
 
 	// PathPrefix is the path under which Postern's own endpoints are
 	// (`/sign_in`, `/start`, `/callback`, `/ticket`, `/sign_out`,
-	// `/signed_out`, `/auth`, `/userinfo`, `/frontchannel_logout`,
+	// `/signed_out`, `/auth`, `/userinfo`, `/jwks`, `/frontchannel_logout`,
 	// `/backchannel_logout`). It hides
 	// whatever the application has there.
 	//
@@ -125,6 +125,15 @@ type Config struct {
 	// Example: [{"match": {"paths": ["/healthz", "/public/*"]}, "allow": "anyone"}]
 	Rules []Rule `json:"rules"`
 
+	// Log says which decisions are logged.
+	Log Log `json:"log"`
+
+	// InsecureObserve is a rule's `insecure_observe` for every request, also for
+	// those that no rule matches.
+	//
+	// Default: false
+	InsecureObserve bool `json:"insecure_observe"`
+
 	// InsecureHTTPCookies lets cookies travel over plain http, for trying
 	// things out on one's own machine. It is refused unless every entry of
 	// `hosts`, and `public_url`, is a loopback host (localhost, a name below
@@ -160,6 +169,7 @@ func (c *Config) setDefaults() {
 	c.SignOut.setDefaults()
 	c.Forward.setDefaults()
 	c.AuthRequest.setDefaults()
+	c.Log.setDefaults()
 }
 
 // AllowsHost says whether the gate serves, and may send a browser to, the host

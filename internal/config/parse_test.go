@@ -149,7 +149,7 @@ func TestAccepted(t *testing.T) {
 			func(c *Config) any { return c.Session.Cookie.Name }, "postern"},
 		{"header names in lower case", top(t, `"forward": {"headers": {"X-User": "user"}, "access_token": ["Authorization"]}`),
 			func(c *Config) any { return c.Forward },
-			Forward{map[string]string{"x-user": "user"}, []string{"authorization"}}},
+			Forward{Headers: map[string]Header{"x-user": {Claim: "user"}}, Encoding: "utf-8", AccessToken: []string{"authorization"}}},
 		{"no headers at all", top(t, `"forward": {"headers": {}}`),
 			func(c *Config) any { return len(c.Forward.Headers) }, 0},
 		{"a rule sends browsers to sign in unless it says otherwise", top(t, `"rules": [{"match": {"paths": ["/a/*"]}}]`),

@@ -10,8 +10,10 @@ type Provider struct {
 	// Example: "keycloak"
 	Name string `json:"name"`
 
-	// Type is the kind of provider: `oidc`, or `keycloak`, which is read as
-	// `oidc`.
+	// Type is the kind of provider: `oidc`; or `keycloak`, whose access tokens
+	// are looked into for claims too, since that is where it has roles. There
+	// `roles` are the realm's and `client_roles` those of this client, unless
+	// `claims` says otherwise.
 	//
 	// Default: "oidc"
 	Type string `json:"type"`
@@ -130,6 +132,13 @@ type Provider struct {
 	// Default: {"user": "preferred_username", "email": "email", "groups": "groups", "preferred_username": "preferred_username"}
 	// Example: {"user": "sub", "roles": "realm_access.roles"}
 	Claims Claims `json:"claims"`
+
+	// InsecureUnverifiedEmail takes an e-mail address for a person's although the
+	// provider says that it was not verified (`email_verified`). Whoever may enter
+	// any address there is then whoever they want to be, to rules about addresses.
+	//
+	// Default: false
+	InsecureUnverifiedEmail bool `json:"insecure_unverified_email"`
 
 	// Userinfo says when the provider's userinfo endpoint is asked: `auto`,
 	// when the ID token lacks one of the claims; `always`; or `never`.
@@ -486,94 +495,3 @@ type SignOut struct {
 }
 
 func (s *SignOut) setDefaults() { s.Revoke = true }
-
-// Forward says what the application is told about the person. Every header
-// named here is taken out of each request that comes in, in any spelling, on
-// every path.
-type Forward struct {
-	// Headers are the request headers that carry claims: header to claim name.
-	// If given, it replaces the default as a whole. The values of a list are
-	// joined by commas. Percent-encoded are: percent signs, control characters,
-	// spaces at either end, and commas within a list (groups and roles always
-	// count as lists).
-	//
-	// Default: {"x-auth-request-user": "user", "x-auth-request-email": "email", "x-auth-request-groups": "groups", "x-auth-request-preferred-username": "preferred_username"}
-	Headers map[string]string `json:"headers"`
-
-	// AccessToken are the request headers that carry the person's access
-	// token. `authorization` gets it as `Bearer` and the token, any other
-	// header the token alone. The application can then act as the person.
-	//
-	// Default: []
-	// Example: ["authorization", "x-auth-request-access-token"]
-	AccessToken []string `json:"access_token"`
-}
-
-func (f *Forward) setDefaults() {
-	f.Headers = map[string]string{
-		"x-auth-request-user":               "user",
-		"x-auth-request-email":              "email",
-		"x-auth-request-groups":             "groups",
-		"x-auth-request-preferred-username": "preferred_username",
-	}
-}
-
-// Rule says what the requests that it matches need.
-type Rule struct {
-	// Name is how the rule is called: up to 64 of A-Z, a-z, 0-9,
-	// `.`, `_` and `-`. Without it it goes by its number.
-	//
-	// Example: "health"
-	Name string `json:"name"`
-
-	// Match says which requests the rule is for.
-	//
-	// Required.
-	Match Match `json:"match"`
-
-	// Allow lets the requests pass without a session if it is `anyone`. A
-	// person who has a session is still made known to the application.
-	//
-	// Default: a session is needed
-	// Example: "anyone"
-	Allow string `json:"allow"`
-
-	// Accept says what a request may bring: `session`, or `bearer` for a token
-	// that `bearer` accepts. It has no place beside `allow`. Where tokens are
-	// accepted a token that is there decides, and a session beside it does not
-	// count.
-	//
-	// Default: ["session"], and "bearer" where `bearer` has an entry
-	// Example: ["bearer"]
-	Accept []string `json:"accept"`
-
-	// OnAnonymous says what a request without either gets: `login`, a
-	// browser that opens a page is sent to sign in, and everything else gets
-	// status 401; or `401`, everything does. It has no place beside `allow`.
-	//
-	// Default: "login", and "401" where no session is accepted
-	OnAnonymous string `json:"on_anonymous"`
-}
-
-// Match says which requests a rule is for: those that fit one entry of each
-// list given. At least one list must be given; `"paths": ["/*"]` is every
-// request.
-type Match struct {
-	// Hosts are hosts, written as in the top level's `hosts`.
-	//
-	// Example: ["api.example.com"]
-	Hosts []HostPattern `json:"hosts"`
-
-	// Paths are paths without the query. `/healthz` is that path alone,
-	// `/public/*` is everything that begins with `/public/`. They are compared
-	// with the path in its normal form, so they must be in it: no `//`, `.`,
-	// `..`, `%`, `?` or `#`, and `*` only as the last segment.
-	//
-	// Example: ["/healthz", "/public/*"]
-	Paths []string `json:"paths"`
-
-	// Methods are request methods, in upper case.
-	//
-	// Example: ["GET", "HEAD"]
-	Methods []string `json:"methods"`
-}

@@ -191,6 +191,14 @@ type AuthRequest struct {
 	//
 	// Default: 202
 	Status int `json:"status"`
+
+	// Rules holds requests that a trusted peer asks about against `rules`, by the
+	// method, host and path that it names (`X-Original-Method`, `X-Original-URL`,
+	// or `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`; or the path behind
+	// that of the endpoint). A request whose address is not told is refused.
+	//
+	// Default: false
+	Rules bool `json:"rules"`
 }
 
 func (a *AuthRequest) setDefaults() { a.Status = 202 }

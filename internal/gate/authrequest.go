@@ -203,8 +203,8 @@ func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Ve
 	}
 	reason, scopes := d.lacks(o.session.Claims, g.granted(o.session))
 	switch {
-	case scopes != nil && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(o.session.Asked, s) }):
-		return g.curable(q, reason, session.Need{Scopes: scopes})
+	case scopes != nil && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(o.session.Asked.Scopes, s) }):
+		return g.curable(q, reason, session.Need{Step: session.Step{Scopes: scopes}})
 	case reason != "":
 		return g.forbidden(q, reason)
 	case len(q.renewed) > 1:

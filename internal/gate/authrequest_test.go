@@ -192,7 +192,7 @@ func TestALackThatALoginCuresLeadsToALoginThatAsksForIt(t *testing.T) {
 func TestAScopeThatWasAskedForAndNotGrantedIsATerminalNo(t *testing.T) {
 	w := newWorld(t, 1, parts{})
 	alice := w.alice()
-	alice.Asked = []string{"admin"}
+	alice.Asked.Scopes = []string{"admin"}
 	w.subrequest(w.workers[0], "?scope=admin", w.cookie(alice)).answered(403, "")
 	alice.Scopes = []string{"openid", "admin"}
 	w.subrequest(w.workers[0], "?scope=admin", w.cookie(alice)).answered(202, "")

@@ -125,7 +125,7 @@ func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failu
 			return g.unbound(q, l, f)
 		}
 		g.tell(q.Request, EventLoginRestarted, f.forLog())
-		return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1, Scopes: l.Scopes})
+		return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1, Step: l.Step})
 	})
 }
 
@@ -204,7 +204,7 @@ func (g *Gate) redeem(env flow.Env, q *request, a *arrival) (*session.Session, e
 	s := &session.Session{
 		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(a.proof.Nonce), Claims: claims,
 		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh, AccessExpires: accessExpires(now, t),
-		Asked: a.app.Scopes,
+		Asked: a.app.Step,
 	}
 	g.noteScopes(s, t)
 	return s, g.beginSession(s, now)
@@ -229,7 +229,7 @@ func (g *Gate) noteScopes(s *session.Session, t oidc.Tokens) {
 	usual := g.settings.Providers[0].Scopes
 	granted := t.Scope
 	if granted == nil {
-		granted = append(slices.Clone(usual), s.Asked...)
+		granted = append(slices.Clone(usual), s.Asked.Scopes...)
 	}
 	s.Scopes = nil
 	if len(granted) != len(usual) || slices.ContainsFunc(usual, func(u string) bool { return !slices.Contains(granted, u) }) {

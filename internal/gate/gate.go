@@ -228,7 +228,7 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	own := describes || g.paths.own(q.target.Path)
 	need := policy.Need{}
 	if !own {
-		need = g.need(&q)
+		need, _ = g.need(&q)
 	}
 	if !need.Anyone && !q.authority.ours {
 		g.tell(r, EventRequestRefused, "host_not_allowed")
@@ -310,16 +310,11 @@ func (g *Gate) reaches(path string) bool {
 	return strings.HasPrefix(path, base) && (len(path) == len(base) || path[len(base)] == '/')
 }
 
-// need finds what a request must bring. Applications that know path parameters
-// serve /a;x/b as /a/b: such a request must bring what both readings want.
-func (g *Gate) need(q *request) policy.Need {
-	r := policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method}
-	need := g.rules.Find(r)
-	if !q.target.Params {
-		return need
-	}
-	r.Path = httpmsg.WithoutParams(r.Path)
-	return need.And(g.rules.Find(r))
+// need finds what a request must bring.
+func (g *Gate) need(q *request) (policy.Need, error) {
+	return g.rules.Need(policy.Request{
+		Host: q.host, Port: q.port, Path: q.target.Path, Params: q.target.Params, Method: q.Method, Header: q.Header,
+	})
 }
 
 // Strips reports whether a field of the given name is ours to set: no client's

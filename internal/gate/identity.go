@@ -71,7 +71,8 @@ func scalar(v gjson.Result) (string, bool) {
 // is none. No value holds a control character: they are handed to the host
 // without another look.
 func (g *Gate) identity(claims map[string]session.Claim, scheme, accessToken string) (fields httpmsg.Fields) {
-	for header, name := range g.settings.Forward.Headers {
+	for header, h := range g.settings.Forward.Headers {
+		name := h.Claim
 		claim, ok := claims[name]
 		if !ok || len(claim.Values) == 0 {
 			continue

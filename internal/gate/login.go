@@ -47,7 +47,7 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 	rd, _ := g.returnParameter(q)
 	need, clear := g.takeNeed(q)
 	begin := func() (Verdict, Flow) {
-		return withFields(clear)(g.begin(q, session.Login{Return: rd, Scopes: need.Scopes}))
+		return withFields(clear)(g.begin(q, session.Login{Return: rd, Step: need.Step}))
 	}
 	if need.Renew {
 		return g.renewAndReturn(q, rd, clear, begin)
@@ -89,7 +89,7 @@ func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
 		return g.internal(q), nil
 	}
 	return Verdict{}, func(env flow.Env) Verdict {
-		to, err := g.provider.AuthorizationURL(env, g.redirectURI(q), state, proof, l.AskedScopes())
+		to, err := g.provider.AuthorizationURL(env, g.redirectURI(q), state, proof, l.Asks())
 		if err != nil {
 			return g.providerRefused(q, err, l.Destination())
 		}

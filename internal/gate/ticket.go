@@ -32,7 +32,7 @@ func (g *Gate) beginApplication(q *request, l session.Login) (*session.Applicati
 	if err != nil {
 		return nil, nil, err
 	}
-	a := session.Application{Origin: g.origin(q), Party: g.party(), Attempt: l.Attempt, Scopes: l.Scopes}
+	a := session.Application{Origin: g.origin(q), Party: g.party(), Attempt: l.Attempt, Step: l.Step}
 	a, err = g.keys.BeginApplication(b, a, g.provider.Name(), g.clientID(), g.random)
 	return &a, header, err
 }
@@ -97,7 +97,7 @@ func (g *Gate) serveTicket(q *request) (Verdict, Flow) {
 	if why != "" {
 		return g.refuseTicket(q, why, ""), nil
 	}
-	l := &session.Login{Return: t.Return, BoundAt: t.App.BoundAt, Attempt: t.App.Attempt, Scopes: t.App.Scopes}
+	l := &session.Login{Return: t.Return, BoundAt: t.App.BoundAt, Attempt: t.App.Attempt, Step: t.App.Step}
 	b := g.binding(q)
 	if b == nil {
 		return g.unbound(q, l, g.unboundFailure(q, ""))

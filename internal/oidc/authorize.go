@@ -3,6 +3,7 @@ package oidc
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/flow"
@@ -10,9 +11,9 @@ import (
 )
 
 // AuthorizationURL returns the address that asks the provider to sign somebody
-// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. The scopes are
-// asked for beside the settings' ones. It waits for the provider to be known.
-func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, proof session.Proof, scopes []string) (string, error) {
+// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. What step names is
+// asked for beside the settings' scopes. It waits for the provider to be known.
+func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, proof session.Proof, step session.Step) (string, error) {
 	if err := p.await(env); err != nil {
 		return "", err
 	}
@@ -20,11 +21,20 @@ func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, pro
 		"response_type":         {"code"},
 		"client_id":             {p.settings.ClientID},
 		"redirect_uri":          {redirectURI},
-		"scope":                 {strings.Join(append(slices.Clone(p.settings.Scopes), scopes...), " ")},
+		"scope":                 {strings.Join(append(slices.Clone(p.settings.Scopes), step.Scopes...), " ")},
 		"state":                 {state},
 		"nonce":                 {proof.Nonce},
 		"code_challenge":        {proof.Challenge()},
 		"code_challenge_method": {"S256"},
+	}
+	if len(step.ACR) > 0 {
+		q.Set("acr_values", strings.Join(step.ACR, " "))
+	}
+	if step.MaxAge > 0 {
+		q.Set("max_age", strconv.FormatInt(step.MaxAge, 10))
+	}
+	if step.Prompt != "" {
+		q.Set("prompt", step.Prompt)
 	}
 	return withQuery(p.meta.authorization, q), nil
 }

@@ -6,11 +6,14 @@
 package policy
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // Request is what rules look at. Host is in lower case and without its port,
@@ -18,7 +21,9 @@ import (
 type Request struct {
 	Host, Port string
 	Path       string
+	Params     bool // the path holds path parameters (RFC 3986, section 3.3)
 	Method     string
+	Header     httpmsg.Fields
 }
 
 // Need is what a request must bring.
@@ -28,7 +33,41 @@ type Need struct {
 	NoSignIn bool   // an anonymous request is answered with 401, never sent to sign in
 	Tokens   bool   // a token does, and where there is one it decides
 	NoCookie bool   // a session does not
+	Pass     bool   // an anonymous request goes on as such
+	Observe  bool   // what is decided is logged, and the request passes
+	Prompt   string // of a login that a requirement leads to
+	Forward  int    // which of the settings' ways to tell the application: 0 is the usual one, n that of rule n-1
+
+	requires []*config.Require // all of them
 }
+
+// Check holds whoever asks against what is required, and returns what is
+// missing, or nil. The leeway is how far the provider's clock may be from ours.
+func (n *Need) Check(s *Subject, now time.Time, leeway time.Duration) *Denial {
+	if len(n.requires) == 0 {
+		return nil
+	}
+	return &Denial{Reason: ReasonNot}
+}
+
+// Need returns what the request needs, however an application may read it: it
+// is refused where a field that a rule looks at came twice.
+func (rs *Rules) Need(r Request) (Need, error) {
+	need := rs.Find(r)
+	if !r.Params {
+		return need, nil
+	}
+	r.Path = httpmsg.WithoutParams(r.Path)
+	return need.And(rs.Find(r)), nil
+}
+
+// ErrRepeated says that a field that a rule looks at came more than once.
+var ErrRepeated = errors.New("policy: header field repeated")
+
+// Gathered returns what is to be picked of what a provider says: the name under
+// which rules and headers know it, to its gjson path. It is the provider's claims,
+// and every path that a rule or a header names.
+func (rs *Rules) Gathered(p *config.Provider) map[string]string { return p.Claims }
 
 // And returns what satisfies both: of a request that can be read in two ways
 // nothing suffices that would not under either reading.

@@ -3,6 +3,8 @@ package policy
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/postern-auth/postern/internal/config"
 )
 
@@ -68,7 +70,7 @@ func TestTheFirstRuleThatMatchesDecides(t *testing.T) {
 		"/a/c":   {Rule: "1", Anyone: true},
 		"/b":     {},
 	} {
-		if got := rules.Find(Request{Path: path}); got != want {
+		if got := rules.Find(Request{Path: path}); !cmp.Equal(got, want, cmp.AllowUnexported(Need{})) {
 			t.Errorf("%s: got %+v, want %+v", path, got, want)
 		}
 	}
@@ -86,14 +88,14 @@ func TestOfTwoNeedsNothingSufficesThatIsNotEnoughForEither(t *testing.T) {
 		"a session, and no sign-in": {session, Need{NoSignIn: true}, Need{Rule: "s", NoSignIn: true}},
 		"a session and a token":     {session, token, Need{Rule: "s", NoCookie: true, NoSignIn: true}},
 	} {
-		if got := c.n.And(c.other); got != c.want {
+		if got := c.n.And(c.other); !cmp.Equal(got, c.want, cmp.AllowUnexported(Need{})) {
 			t.Errorf("%s: got %+v", name, got)
 		}
 	}
 }
 
 func TestNoRulesAskForASessionEverywhere(t *testing.T) {
-	if got := new(Rules).Find(Request{Path: "/"}); got != (Need{}) {
+	if got := new(Rules).Find(Request{Path: "/"}); !cmp.Equal(got, Need{}, cmp.AllowUnexported(Need{})) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -98,8 +98,7 @@ type Login struct {
 	BoundAt  int64  `json:"m"`           // when that binding was made, seconds since 1970
 	Attempt  int    `json:"a,omitempty"` // how often this login was begun anew
 
-	// Scopes are those that are asked for beside the settings' ones.
-	Scopes []string `json:"x,omitempty"`
+	Step Step `json:"x"`
 
 	// App is the login of another host that this one is for; nil where the
 	// session will be of this host.
@@ -108,13 +107,12 @@ type Login struct {
 	keyID string
 }
 
-// AskedScopes are the scopes that are asked for beside the settings' ones, on
-// whichever host the login began.
-func (l *Login) AskedScopes() []string {
+// Asks is what the login is to bring, on whichever host it began.
+func (l *Login) Asks() Step {
 	if l.App != nil {
-		return l.App.Scopes
+		return l.App.Step
 	}
-	return l.Scopes
+	return l.Step
 }
 
 // Proof is what a login shows the provider: the PKCE verifier (RFC 7636) and

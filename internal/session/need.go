@@ -5,9 +5,9 @@ import "time"
 // Need is what a session lacks for a request that another proxy asked about,
 // and what the next visit to where logins begin has to bring.
 type Need struct {
-	Scopes []string `json:"s,omitempty"` // RFC 6749, section 3.3
-	Renew  bool     `json:"n,omitempty"` // the session is due, and takes several cookies
-	Made   int64    `json:"t"`           // seconds since 1970
+	Step  Step  `json:"x"`           // a login that brings this
+	Renew bool  `json:"n,omitempty"` // the session is due, and takes several cookies
+	Made  int64 `json:"t"`           // seconds since 1970
 }
 
 const (

@@ -38,7 +38,15 @@ type Session struct {
 
 	Claims map[string]Claim `json:"c,omitempty"`
 	Scopes []string         `json:"sc,omitempty"` // that were granted, where they are others than the settings ask for
-	Asked  []string         `json:"sa,omitempty"` // that the login asked for beside those
+	Asked  Step             `json:"sa"`           // what the login asked for beside those
+	ACR    string           `json:"ac,omitempty"` // OpenID Connect Core, section 2
+	AMR    []string         `json:"am,omitempty"` // likewise
+
+	// Unverified says that the provider says that the e-mail address was not
+	// verified, and Gathered under which settings the claims were picked: those
+	// that were picked under others do not say what these want to know.
+	Unverified bool   `json:"ev,omitempty"`
+	Gathered   string `json:"ga,omitempty"`
 
 	AccessToken   string `json:"at,omitempty"`
 	AccessExpires int64  `json:"ax,omitempty"` // seconds since 1970; 0: not told

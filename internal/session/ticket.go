@@ -14,16 +14,16 @@ import (
 // the browser's binding to the application's host: the login host is told no
 // more than what the provider is told.
 type Application struct {
-	Origin    string   `json:"o"`           // of the application: whom the ticket is for
-	Party     []byte   `json:"p"`           // from PartyOf: provider and client
-	ID        []byte   `json:"i"`           // the transaction: 128 random bits
-	Key       string   `json:"k"`           // the key under which the proof is derived
-	Bound     []byte   `json:"b"`           // hash of the binding's secret
-	BoundAt   int64    `json:"m"`           // when that binding was made, seconds since 1970
-	Attempt   int      `json:"a,omitempty"` // how often this login was begun anew
-	Scopes    []string `json:"x,omitempty"` // asked for beside the settings' ones
-	Challenge string   `json:"c,omitempty"` // RFC 7636, section 4.2; not in a ticket
-	Nonce     string   `json:"n,omitempty"` // OpenID Connect Core, section 3.1.2.1; not in a ticket
+	Origin    string `json:"o"`           // of the application: whom the ticket is for
+	Party     []byte `json:"p"`           // from PartyOf: provider and client
+	ID        []byte `json:"i"`           // the transaction: 128 random bits
+	Key       string `json:"k"`           // the key under which the proof is derived
+	Bound     []byte `json:"b"`           // hash of the binding's secret
+	BoundAt   int64  `json:"m"`           // when that binding was made, seconds since 1970
+	Attempt   int    `json:"a,omitempty"` // how often this login was begun anew
+	Step      Step   `json:"x"`
+	Challenge string `json:"c,omitempty"` // RFC 7636, section 4.2; not in a ticket
+	Nonce     string `json:"n,omitempty"` // OpenID Connect Core, section 3.1.2.1; not in a ticket
 }
 
 // PartyOf returns what stands for a provider and a client: gates with the same
@@ -88,7 +88,7 @@ func (r *Keyring) ProveApplication(b *Binding, a *Application, provider, clientI
 func (l *Login) Application(origin string, party []byte) Application {
 	return Application{
 		Origin: origin, Party: party, ID: l.ID, Key: l.keyID,
-		Bound: l.Bound, BoundAt: l.BoundAt, Attempt: l.Attempt, Scopes: l.Scopes,
+		Bound: l.Bound, BoundAt: l.BoundAt, Attempt: l.Attempt, Step: l.Step,
 	}
 }
 

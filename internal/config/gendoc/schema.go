@@ -111,7 +111,7 @@ func (s *schema) setting(field *ast.Field, path string) (st setting, err error) 
 	st.read(renamed(field.Doc.Text(), goName, key))
 	kind, inner := s.kind(field.Type)
 	if named := reflect.StructTag(tag).Get("doc"); named != "" {
-		kind = named
+		kind, inner = named, "" // it says what can be in it itself
 	}
 	st.kind = kind
 	if inner != "" {
