@@ -23,6 +23,7 @@ type accessClaims struct {
 	Subject  string   `json:"sub"`
 	Audience audience `json:"aud"`
 	times
+	authentication
 
 	// Who the token was given to, as Keycloak, RFC 9068, older Keycloaks, Okta
 	// and Entra name it.
@@ -121,7 +122,7 @@ func oneOf(claim json.RawMessage, names ...string) bool {
 
 // token is what the claims say, if they say all that is wanted.
 func (c *accessClaims) token(step string, payload []byte, want *config.Bearer) (*AccessToken, error) {
-	t := &AccessToken{Issuer: c.Issuer, Subject: c.Subject, Scopes: c.Scope, Claims: payload}
+	t := &AccessToken{Issuer: c.Issuer, Subject: c.Subject, Scopes: c.Scope, Claims: payload, Authentication: c.told()}
 	if len(t.Scopes) == 0 {
 		t.Scopes = c.SCP
 	}

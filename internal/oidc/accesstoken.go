@@ -25,6 +25,7 @@ type AccessToken struct {
 	JKT      string    // the DPoP key it is bound to (RFC 9449, section 6.1)
 	X5T      string    // the certificate it is bound to (RFC 8705, section 3.1)
 	Claims   []byte    // all of them, JSON
+	Authentication
 
 	signedBy signer
 }

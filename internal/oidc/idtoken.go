@@ -12,10 +12,10 @@ import (
 
 // IDToken is a verified ID token.
 type IDToken struct {
-	Subject  string
-	SID      string // the provider's session, where it names one
-	AuthTime int64  // when the person signed in, seconds since 1970; 0: not told
-	Claims   []byte // the whole payload, JSON
+	Subject string
+	SID     string // the provider's session, where it names one
+	Claims  []byte // the whole payload, JSON
+	Authentication
 }
 
 // MaxIDToken is the longest ID token that is looked at, in bytes.
@@ -43,19 +43,11 @@ type idTokenClaims struct {
 	Audience audience `json:"aud"`
 	Party    string   `json:"azp"`
 	times
-	AuthTime *seconds `json:"auth_time"`
-	Nonce    string   `json:"nonce"`
-	AtHash   string   `json:"at_hash"`
-	SID      string   `json:"sid"`
-	Events   events   `json:"events"`
-}
-
-// authTime is the time of the sign-in, or 0 where it is not told.
-func (c *idTokenClaims) authTime() int64 {
-	if c.AuthTime == nil {
-		return 0
-	}
-	return c.AuthTime.time().Unix()
+	authentication
+	Nonce  string `json:"nonce"`
+	AtHash string `json:"at_hash"`
+	SID    string `json:"sid"`
+	Events events `json:"events"`
 }
 
 // VerifyIDToken verifies an ID token that came with an access token in answer
@@ -115,7 +107,7 @@ func (p *Provider) verifyIDToken(env flow.Env, raw, accessToken string) (*IDToke
 	if c.AtHash != "" && subtle.ConstantTimeCompare([]byte(c.AtHash), []byte(leftHash(t.alg, accessToken))) != 1 {
 		return nil, nil, refuse(idTokens.step, "at_hash_differs")
 	}
-	return &IDToken{Subject: c.Subject, SID: c.SID, AuthTime: c.authTime(), Claims: payload}, c, nil
+	return &IDToken{Subject: c.Subject, SID: c.SID, Claims: payload, Authentication: c.told()}, c, nil
 }
 
 // checkParties checks who issued the token, for whom, and about whom.
