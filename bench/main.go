@@ -28,6 +28,7 @@ type options struct {
 	fresh                  int
 	starts                 int
 	native, bearer         bool
+	rules                  int
 	only                   string
 	gcEnv                  string
 }
@@ -44,6 +45,7 @@ func main() {
 	flag.IntVar(&o.fresh, "fresh", 1000, "requests of one run whose tokens nobody has seen before")
 	flag.BoolVar(&o.native, "native", true, "measure Envoy's own gates too")
 	flag.BoolVar(&o.bearer, "bearer", true, "measure tokens too, and compare them with sessions")
+	flag.IntVar(&o.rules, "rules", 1000, "measure a session's requests under so many rules too, and compare them with none; 0 leaves it out")
 	flag.StringVar(&o.only, "only", "", "measure only the rows whose names contain this")
 	flag.StringVar(&o.gcEnv, "gc", "", "settings of Go's collector for the module, as in GOGC=200,GOMEMLIMIT=32MiB")
 	flag.Parse()
@@ -93,8 +95,16 @@ func run(o options) error {
 	if err := l.starting(); err != nil {
 		return err
 	}
-	if err := l.serving(); err != nil || !l.bearer {
+	if err := l.serving(); err != nil {
 		return err
+	}
+	if l.rules > 0 {
+		if err := l.rulesToNone(); err != nil {
+			return err
+		}
+	}
+	if !l.bearer {
+		return nil
 	}
 	return l.bearerToSession()
 }
@@ -275,30 +285,32 @@ func (l *lab) gates() ([]gate, error) {
 // guards makes sure that a peer lets its credential pass and nobody else: else
 // its figures would be those of something that does no work.
 func guards(e *envoy, c credential) error {
-	status := func(c credential) (int, error) {
-		r, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/", e.port), nil)
-		if err != nil {
-			return 0, err
-		}
-		r.Host = host
-		if c.value != "" {
-			r.Header.Set(c.name, c.value)
-		}
-		r.Header.Set("sec-fetch-mode", "navigate")
-		answer, err := http.DefaultTransport.RoundTrip(r)
-		if err != nil {
-			return 0, err
-		}
-		answer.Body.Close()
-		return answer.StatusCode, nil
-	}
-	if got, err := status(c); err != nil || got != 200 {
+	if got, err := status(e, c, "/"); err != nil || got != 200 {
 		return fmt.Errorf("%s answers %d to its %s (%v)", e.name, got, c.name, err)
 	}
-	if got, err := status(credential{}); err != nil || got == 200 {
+	if got, err := status(e, credential{}, "/"); err != nil || got == 200 {
 		return fmt.Errorf("%s answers %d to nobody (%v)", e.name, got, err)
 	}
 	return nil
+}
+
+// status is what a browser with a credential is answered.
+func status(e *envoy, c credential, path string) (int, error) {
+	r, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d%s", e.port, path), nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Host = host
+	if c.value != "" {
+		r.Header.Set(c.name, c.value)
+	}
+	r.Header.Set("sec-fetch-mode", "navigate")
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return 0, err
+	}
+	answer.Body.Close()
+	return answer.StatusCode, nil
 }
 
 func (l *lab) report(peers []*peer) {

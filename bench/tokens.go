@@ -65,18 +65,9 @@ func (l *lab) bearerToSession() error {
 	if err := guards(e, credentials[1]); err != nil {
 		return err
 	}
-	var cpu [2][]float64
-	for round := -1; round < l.rounds; round++ { // the first warms up and does not count
-		for turn := range credentials {
-			which := (turn + round + 1) % 2
-			r, err := l.load(e, credentials[which])
-			if err != nil {
-				return err
-			}
-			if round >= 0 {
-				cpu[which] = append(cpu[which], r.cpu)
-			}
-		}
+	cpu, err := l.alternate(func(which int) (result, error) { return l.load(e, credentials[which]) })
+	if err != nil {
+		return err
 	}
 	versus := ratios(cpu[1], cpu[0])
 	fmt.Printf("\nBearer seen to session, the same Envoy in alternation: %.1f us to %.1f us, ratio %.2f (95 %% bound %.2f).\n",
