@@ -37,6 +37,10 @@ type Caller struct {
 	// both as Config.Identify made them.
 	Identity httpmsg.Fields
 	Claims   map[string]session.Claim
+	// Notes are what else whoever made them wants to keep with them, and NotesSize
+	// is how many bytes they may come to take.
+	Notes     any
+	NotesSize int
 
 	entry *entry
 	until time.Time // when what is known of it is to be looked at anew
@@ -258,7 +262,7 @@ func (v *Verifier) remember(token string, c *Caller, now time.Time) {
 	if !now.Before(c.until) {
 		return
 	}
-	size := len(c.Token.Claims)
+	size := len(c.Token.Claims) + c.NotesSize
 	for _, f := range c.Identity {
 		size += len(f.Name) + len(f.Value)
 	}
