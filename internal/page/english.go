@@ -26,6 +26,42 @@ var english = language{
 	reason:     "Reason",
 	cause:      "Cause",
 	requestID:  "Request",
+	rule:       "Rule",
+
+	signedInAs:   "Signed in as",
+	signedInWith: "Signed in with",
+	with:         "with",
+	missing:      "What is missing",
+	signInOther:  "Sign in as someone else",
+	goBack:       "Go back",
+	oneOf:        "one of",
+	allOf:        "all of",
+	anyValue:     "with any value",
+	beginning:    "beginning with",
+	andMore:      "and {n} more",
+	maxAge:       "Sign-in at most {age} ago",
+
+	byNeed: map[string]string{
+		"group_missing":            "Group",
+		"role_missing":             "Role",
+		"scope_missing":            "Permission (scope)",
+		"email_not_allowed":        "E-mail address that is allowed here",
+		"email_domain_not_allowed": "E-mail domain",
+		"email_not_verified":       "Verified e-mail address",
+		"client_not_allowed":       "Application (client)",
+		"claim_missing":            "Claim",
+		"acr_insufficient":         "Level of sign-in (acr)",
+		"login_too_old":            "Recent sign-in",
+		"amr_missing":              "Way of signing in (amr)",
+		"provider_not_allowed":     "Provider",
+		"none_met":                 "One of these",
+		"excluded":                 "Account that nothing excludes",
+		"claims_outdated":          "Sign-in since the settings here changed",
+	},
+
+	units: []unit{
+		{86400, "day", "days"}, {3600, "hour", "hours"}, {60, "minute", "minutes"}, {1, "second", "seconds"},
+	},
 
 	figures: map[string]string{
 		"rounds":           "Sessions given",
@@ -84,14 +120,36 @@ var english = language{
 		"parameter_unknown":        {"This restriction is not known", "The subrequest demands something that nobody here enforces, so it is refused.", "Check the parameters in the configuration of the proxy in front."},
 		"renewal_needed":           {"Your session has to be renewed", "It takes another visit to the sign-in service, which happens by itself.", ""},
 		"scope_missing":            {"You may not open this page yet", "It takes a permission that you have not given so far.", "Sign in again to give it."},
-		"group_missing":            notYou,
-		"role_missing":             notYou,
-		"email_not_allowed":        notYou,
-		"email_domain_not_allowed": notYou,
+		"group_missing":            notEnough,
+		"role_missing":             notEnough,
+		"email_not_allowed":        notEnough,
+		"email_domain_not_allowed": notEnough,
+		"client_not_allowed":       notEnough,
+		"claim_missing":            notEnough,
+		"amr_missing":              notEnough,
+		"none_met":                 notEnough,
 		"token_unavailable":        {"No token is to be had right now", "The provider that would give one does not answer as it should.", "Try again in a moment."},
 		"token_refused":            {"No token was given", "The provider refused to give one for this call.", ""},
 		"subject_token_missing":    {"There is no token to exchange", "This call takes the caller's own token, in its Authorization field.", ""},
 		"subject_token_refused":    {"The caller's token was not exchanged", "The provider does not accept it any more.", "Get another one and try again."},
+
+		"email_not_verified":   {"Your e-mail address is not verified", "This page takes an address that the provider has verified to be yours.", "Have it verified at the provider, then sign in again."},
+		"provider_not_allowed": {"You may not open this page", "You are signed in, but not with the provider that this page takes.", "Sign in with another one."},
+		"excluded":             {"You may not open this page", "You are signed in, but something about your account rules it out.", "If that seems wrong, ask whoever looks after this site."},
+		"claims_outdated":      {"Please sign in once more", "The settings of this site have changed, and what is known of you is from before.", "Sign in again and open the page."},
+		"acr_insufficient":     strongerSignIn,
+		"login_too_old":        {"Please sign in once more", "This page takes a sign-in that is not long ago, and yours is.", "Sign in again and open it."},
+		"step_up":              {"Please sign in once more", "This page takes more than your sign-in so far.", "Sign in again and open it."},
+		"not_signed_in":        {"You are not signed in", "This page is for people who have signed in.", "Sign in and open it again."},
+
+		"insufficient_user_authentication": strongerSignIn,
+
+		"scope_missing:tried":    {"The permission was not given", "You have signed in for this page once more, but without the permission that it takes.", "If you were asked for it, try again and agree. If not, ask whoever looks after this site."},
+		"acr_insufficient:tried": {"That sign-in was not strong enough", "You have signed in for this page once more, but the provider does not say that you did so at the level that it takes.", "See whether your account has a second factor set up, or ask whoever looks after this site."},
+		"login_too_old:tried":    {"That sign-in was not new", "You have signed in for this page once more, but the provider does not say that it was just now.", "Sign out there first, or ask whoever looks after this site."},
+
+		"header_repeated":  {"This request is not valid", "It has a header field twice that decides what it may do, so it is refused.", ""},
+		"method_ambiguous": {"This request is not valid", "Its method can be read in more than one way, so it is refused.", "Write methods in capitals."},
 
 		"session_too_large": {"Your account does not fit", "The provider sent more about you than a browser can keep, often because of very many groups.", "Please tell whoever looks after this site. Trying again does not help."},
 
@@ -121,6 +179,7 @@ var english = language{
 		"code_":      badAnswer,
 		"iss_":       untrusted,
 		"error_":     badAnswer,
+		"step_":      {"Please sign in once more", "This page takes more than your sign-in so far.", "Sign in again and open it."},
 		"provider_":  {"The provider refused the sign-in", "It gave a reason that only its administrators can act on.", "Try again. If it stays like this, tell whoever looks after this site."},
 		"status_":    away,
 	},
@@ -140,14 +199,18 @@ var english = language{
 		504: away,
 	},
 
-	other: explanation{"That did not work", "The request could not be carried out.", ""},
+	other:   explanation{"That did not work", "The request could not be carried out.", ""},
+	lacking: notEnough,
+	tried:   explanation{"Signing in again was not enough", "You have signed in for this page once more, but what it takes did not come with it.", "If you should have it, ask whoever looks after this site."},
 }
 
 var (
 	badAnswer = explanation{"Sign-in could not be finished", "The answer that came back does not belong to a sign-in of this site, or got damaged on the way.", "Start again from the page you wanted."}
 	untrusted = explanation{"The provider's answer was refused", "What it said about you could not be verified, so you were not signed in.", "Try again. If it stays like this, tell whoever looks after this site."}
 	away      = explanation{"Sign-in is not available right now", "The provider that signs you in does not answer as it should.", "Try again in a moment."}
-	notYou    = explanation{"You may not open this page", "You are signed in, but this page is for others.", "If you need it, ask whoever looks after this site."}
-	busy      = explanation{"Too many at once", "Very many people are signing in at this moment.", "Try again in a few seconds."}
-	clocks    = explanation{"The clocks do not agree", "The provider's answer is not valid at this time of day, by our clock.", "Try again. If it stays like this, tell whoever looks after this site."}
+	notEnough = explanation{"You may not open this page", "You are signed in, but something that it takes is missing.", "If you should have it, ask whoever looks after this site."}
+
+	strongerSignIn = explanation{"This page takes a stronger sign-in", "You are signed in, but not at the level that this page takes.", "Sign in again, with a second factor if you are asked for one."}
+	busy           = explanation{"Too many at once", "Very many people are signing in at this moment.", "Try again in a few seconds."}
+	clocks         = explanation{"The clocks do not agree", "The provider's answer is not valid at this time of day, by our clock.", "Try again. If it stays like this, tell whoever looks after this site."}
 )

@@ -1,6 +1,9 @@
 package page
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // language holds every word that pages say in one language. A translation is
 // another value of it.
@@ -13,7 +16,17 @@ type language struct {
 	signedOut, signedOutLead, signInAgain          string
 	signedOutAtProvider                            string
 	onward, onwardLead, onwardNow                  string
-	tryAgain, reason, cause, requestID             string
+	tryAgain, reason, cause, requestID, rule       string
+
+	signedInAs, signedInWith, with string // {name} follows each
+	missing                        string
+	signInOther, goBack            string
+	oneOf, allOf, anyValue         string            // which of the values that follow
+	beginning                      string            // a prefix follows
+	andMore                        string            // {n} is how many
+	maxAge                         string            // {age} is how long ago
+	byNeed                         map[string]string // what is missing, by reason
+	units                          []unit            // of time, the longest first, seconds last
 
 	figures map[string]string // what figures are called
 
@@ -21,11 +34,33 @@ type language struct {
 	byPrefix map[string]explanation // by what a reason begins with, up to and with the first underscore
 	byStatus map[int]explanation
 	other    explanation
+	lacking  explanation // somebody is signed in, and something is missing
+	tried    explanation // a login asked for what is missing, in vain
 }
 
 // explanation is what a page says about an error: what happened, why, and
 // what to do about it.
 type explanation struct{ title, detail, advice string }
+
+// unit is a unit of time.
+type unit struct {
+	seconds   int64
+	one, many string
+}
+
+// duration says how many seconds something is, in the longest unit of which it
+// is a whole number.
+func (l *language) duration(seconds int64) string {
+	for _, u := range l.units {
+		switch {
+		case seconds == u.seconds:
+			return "1 " + u.one
+		case seconds%u.seconds == 0:
+			return strconv.FormatInt(seconds/u.seconds, 10) + " " + u.many
+		}
+	}
+	return ""
+}
 
 // figure is what something that was counted is called.
 func (l *language) figure(key string) string {
@@ -54,4 +89,19 @@ func (l *language) explain(status int, reason, cause string) explanation {
 		return e
 	}
 	return l.other
+}
+
+// refusal finds the words for somebody who is signed in and may not pass. Where
+// several things are missing, those of the first would promise too much.
+func (l *language) refusal(p *DeniedPage) explanation {
+	alone := len(p.Missing) < 2
+	switch e, ok := l.byReason[p.Reason+":tried"]; {
+	case p.Tried && ok && alone:
+		return e
+	case p.Tried:
+		return l.tried
+	case alone:
+		return l.explain(403, p.Reason, "")
+	}
+	return l.lacking
 }

@@ -1,11 +1,13 @@
 // Package page writes what a person sees when the gate itself answers: the
-// sign-in page, the question before signing out, the page after it, and error
-// pages; and for programs the JSON form of an error.
+// sign-in page, the question before signing out, the page after it, error
+// pages, and the page that says no to somebody who is signed in; and for
+// programs the JSON form of an error.
 //
 // It runs no script, loads nothing from anywhere but a logo, and puts no text
 // into a page unescaped; an address that is not a plain http, https or local
 // one becomes no link. It never shows what a provider or a browser worded,
-// only its own words for a reason.
+// only its own words for a reason. Of what a rule demands it shows no persons,
+// nor what excludes somebody.
 //
 // It follows the HTML standard, Content Security Policy level 3, WCAG 2.2
 // level AA and, for programs, RFC 9457.
@@ -131,28 +133,34 @@ func Onward(p OnwardPage) (body []byte, header httpmsg.Fields) {
 func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
 	t := &english
 	e := t.explain(p.Status, p.Reason, p.Cause)
-	var details markup
-	detail := func(label, value string) {
-		if value != "" {
-			details += fill(detailHTML, texts{"label": label, "value": value}, nil)
-		}
-	}
+	labels := make([]label, 0, len(p.Figures)+3)
 	for _, f := range p.Figures {
-		detail(t.figure(f.Key), f.Value)
+		labels = append(labels, label{t.figure(f.Key), f.Value})
 	}
-	detail(t.reason, p.Reason)
-	detail(t.cause, p.Cause)
-	detail(t.requestID, shorten(p.RequestID))
-	if details != "" {
-		details = fill(detailsHTML, nil, parts{"details": details})
-	}
+	labels = append(labels, label{t.reason, p.Reason}, label{t.cause, p.Cause}, label{t.requestID, shorten(p.RequestID)})
 	name := t.tryAgain
 	if p.Status == 401 {
 		name = t.signIn
 	}
 	retry := action(p.Retry, name)
-	content := fill(errorHTML, texts{"lead": e.detail, "advice": e.advice}, parts{"retry": retry, "details": details})
+	content := fill(errorHTML, texts{"lead": e.detail, "advice": e.advice}, parts{"retry": retry, "details": details(labels...)})
 	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: stopMark}, content), headers()
+}
+
+// label is a value and what it is called.
+type label struct{ name, value string }
+
+// details are what whoever looks after the site wants to know.
+func details(labels ...label) (list markup) {
+	for _, d := range labels {
+		if d.value != "" {
+			list += fill(detailHTML, texts{"label": d.name, "value": d.value}, nil)
+		}
+	}
+	if list == "" {
+		return ""
+	}
+	return fill(detailsHTML, nil, parts{"details": list})
 }
 
 // maxRequestID bounds what is shown of a request id: a client may choose one.

@@ -2,9 +2,11 @@ package page
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,8 +55,51 @@ func every() map[string]rendered {
 			{Key: "rounds", Value: "2"}, {Key: "seconds", Value: "7"}, {Key: "cookie", Value: "__Secure-postern; Path=/; Domain=shop.example.com; Secure; SameSite=lax"},
 			{Key: "bytes_set", Value: "5120"}, {Key: "cookies_received", Value: "0"}, {Key: "bytes_received", Value: "0"}}})),
 		"signed_out_everywhere": render(SignedOut(SignedOutPage{Title: "Example Shop", SignIn: "/oauth2/start?rd=%2F", AtProvider: true})),
-		"error_of_no_name":      render(Error(ErrorPage{Status: 418})),
+		"denied":                denied(nil),
+		"denied_unknown_person": denied(func(p *DeniedPage) { p.Title, p.SignedInAs, p.Provider, p.Rule, p.Back = "", "", "", "", "" }),
+		"denied_any":            denied(func(p *DeniedPage) { p.Missing = several }),
+		"denied_long":           denied(func(p *DeniedPage) { p.Missing = []Need{{Reason: "group_missing", Values: numbered("team", 500)}} }),
+		"denied_tried": denied(func(p *DeniedPage) {
+			p.Reason, p.Tried, p.Missing = "acr_insufficient", true, []Need{{Reason: "acr_insufficient", Values: []string{"gold", "urn:example:acr:hardware-key"}}}
+		}),
+		"denied_kept_back": denied(func(p *DeniedPage) {
+			p.Reason, p.Provider, p.Switch, p.Missing = "excluded", "", "", []Need{{Reason: "excluded"}, {Reason: "email_not_allowed", Values: []string{"bob@example.com"}}}
+		}),
+		"error_of_no_name": render(Error(ErrorPage{Status: 418})),
 	}
+}
+
+// denied is a page that says no to alice, changed as a test wants it.
+func denied(change func(*DeniedPage)) rendered {
+	p := DeniedPage{
+		Title: "Example Shop", Reason: "group_missing", Rule: "admin-area", RequestID: "7f2c1f0e-53a1-4c61-9d0c-6a1a3c5d9b20",
+		SignedInAs: "alice@example.com", Provider: "Company login",
+		Missing: []Need{{Reason: "group_missing", Values: []string{"admins"}}},
+		Switch:  "/oauth2/start?rd=%2Fadmin&switch=1", Back: "/",
+	}
+	if change != nil {
+		change(&p)
+	}
+	return render(Denied(p))
+}
+
+// several is one need of each kind that has something to show.
+var several = []Need{
+	{Reason: "none_met", Any: []Need{
+		{Reason: "group_missing", Values: []string{"admins", "operators"}},
+		{Reason: "claim_missing", Claim: "department", Values: []string{"it", "hr"}, Prefixes: []string{"ops-"}},
+		{Reason: "none_met", Any: []Need{{Reason: "role_missing", Values: []string{"editor"}}, {Reason: "email_domain_not_allowed", Values: []string{"example.com"}}}},
+	}},
+	{Reason: "scope_missing", Values: []string{"orders.read", "orders.write"}},
+	{Reason: "login_too_old", MaxAge: 10 * time.Minute},
+	{Reason: "claim_missing", Claim: "address.country"},
+}
+
+func numbered(name string, n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("%s-%03d", name, i))
+	}
+	return list
 }
 
 func TestPages(t *testing.T) {

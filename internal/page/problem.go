@@ -15,6 +15,8 @@ type ProblemDetails struct {
 	Title     string            // "" for the words that belong to the reason
 	Detail    string            // likewise
 	Cause     string            // what the reason comes of; "" where it says all
+	Rule      string            // the rule that said no; "" to leave it out
+	Missing   []Need            // what it demands and was not there
 	RequestID string            // "" to leave it out
 	Figures   []Figure          // what was counted
 	Extra     map[string]string // further members; none of the above can be replaced
@@ -37,6 +39,8 @@ func Problem(p ProblemDetails) (body []byte, header httpmsg.Fields) {
 	w.addText("detail", p.Detail)
 	w.addText("reason", p.Reason)
 	w.addText("cause", p.Cause)
+	w.addText("rule", p.Rule)
+	w.addMissing(p.Missing)
 	w.addText("request_id", shorten(p.RequestID))
 	for _, f := range p.Figures {
 		w.add(f.Key, f.Value)
@@ -66,6 +70,19 @@ func (m *members) addText(name, value string) {
 		return
 	}
 	m.add(name, value)
+}
+
+// addMissing writes what is missing as far as a page would show it: "missing",
+// and under "missing_more" how many there are beside.
+func (m *members) addMissing(needs []Need) {
+	lacks, more := shown(needs)
+	if len(lacks) > 0 {
+		m.add("missing", lacks)
+	}
+	if more > 0 {
+		m.add("missing_more", more)
+	}
+	m.seen["missing"], m.seen["missing_more"] = true, true
 }
 
 func (m *members) add(name string, value any) {

@@ -49,7 +49,12 @@ func TestHostileTextStaysText(t *testing.T) {
 				"sign-out":   render(SignOut(SignOutPage{Title: s, Logo: s, Action: s, Cancel: s})),
 				"signed-out": render(SignedOut(SignedOutPage{Title: s, Logo: s, SignIn: s})),
 				"onward":     render(Onward(OnwardPage{Title: s, Logo: s, URL: s})),
-				"error":      render(Error(ErrorPage{Title: s, Logo: s, Status: 400, Reason: s, RequestID: s, Retry: s})),
+				"denied": render(Denied(DeniedPage{Title: s, Logo: s, Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Switch: s, Back: s, Missing: []Need{
+					{Reason: s, Claim: s, Values: []string{s}, Prefixes: []string{s}},
+					{Reason: "claim_missing", Claim: s, Values: []string{s, s}, Prefixes: []string{s}},
+					{Reason: "none_met", Any: []Need{{Reason: "group_missing", Values: []string{s}}}},
+				}})),
+				"error": render(Error(ErrorPage{Title: s, Logo: s, Status: 400, Reason: s, RequestID: s, Retry: s})),
 			} {
 				checkSafe(t, page, got)
 			}
@@ -61,8 +66,8 @@ func TestHostileTextStaysText(t *testing.T) {
 // page got in through a slot.
 var allowed = map[string]string{
 	"html": "lang dir", "head": "", "meta": "charset name content", "title": "", "link": "rel href", "style": "",
-	"body": "", "main": "", "header": "", "h1": "", "p": "class", "ul": "class", "li": "", "a": "class href", "span": "", "bdi": "",
-	"form": "method action", "button": "class type", "img": "class src alt", "dl": "", "div": "", "dt": "", "dd": "",
+	"body": "", "main": "", "header": "", "h1": "", "h2": "id", "b": "", "p": "class", "ul": "class role aria-labelledby", "li": "class", "a": "class href", "span": "", "bdi": "",
+	"form": "method action", "button": "class type", "img": "class src alt", "dl": "", "div": "class", "dt": "", "dd": "",
 	"svg": "class viewBox width height aria-hidden", "path": "d", "circle": "cx cy r class",
 }
 
@@ -109,7 +114,7 @@ func checkElement(t *testing.T, page string, n *html.Node) {
 			if !regexp.MustCompile(`^(https://|data:image/)`).MatchString(a.Val) {
 				t.Errorf("%s: an image from %q", page, a.Val)
 			}
-		case "class", "name", "type", "method":
+		case "class", "name", "type", "method", "id", "role", "aria-labelledby":
 			if strings.Contains(a.Val, marker) {
 				t.Errorf("%s: %s of %s is %q", page, a.Key, n.Data, a.Val)
 			}
