@@ -19,8 +19,9 @@ func (r *reader) check(c *Config) {
 	r.bearers("bearer", c)
 	r.resource("resource", &c.Resource)
 	r.cors("cors", &c.CORS)
-	r.authRequest("auth_request", &c.AuthRequest)
 	r.trustedPeers("trusted_peers", &c.TrustedPeers)
+	r.authRequest("auth_request", &c.AuthRequest, &c.TrustedPeers)
+	r.oneOf("log.decisions", c.Log.Decisions, "denied", "all")
 	r.outbound("outbound", c)
 	r.rules("rules", c)
 	r.insecureHTTPCookies(c)
@@ -43,7 +44,11 @@ func (r *reader) outboundAlone(c *Config) {
 		{"bearer", len(c.Bearer) > 0},
 		{"resource", res.Name != "" || res.Documentation != "" || len(res.Scopes) > 0},
 		{"cors", len(c.CORS.Origins) > 0},
+		{"forward.assertion", c.Forward.Assertion != nil},
+		{"auth_request.rules", c.AuthRequest.Rules},
 		{"rules", len(c.Rules) > 0},
+		{"log.decisions", c.Log.Decisions == "all"},
+		{"insecure_observe", c.InsecureObserve},
 	} {
 		if part.given {
 			r.problem(part.path, "has no meaning without hosts")

@@ -100,10 +100,11 @@ func (r *reader) mayAsk(path string, p *Provider) {
 func (r *reader) outbound(path string, c *Config) {
 	for i := range c.Outbound {
 		o, here := &c.Outbound[i], index(path, i)
-		r.match(at(here, "match"), o.Match)
+		r.match(at(here, "match"), &o.Match, nil)
 		// A token is not for whatever host an application may be brought to call.
-		if m := at(here, "match"); len(o.Match.Hosts) == 0 && len(o.Match.Paths)+len(o.Match.Methods) > 0 && r.clean(at(m, "hosts")) {
-			r.problem(at(m, "hosts"), "is required: the hosts that the token is for")
+		m := &o.Match
+		if hosts := at(at(here, "match"), "hosts"); len(m.Hosts) == 0 && len(m.Paths)+len(m.PathRegexes)+len(m.Methods)+len(m.Headers) > 0 && r.clean(hosts) {
+			r.problem(hosts, "is required: the hosts that the token is for")
 		}
 		if p := r.providerOf(at(here, "provider"), o.Provider, c.Providers); p != nil {
 			r.mayAsk(at(here, "provider"), p)
@@ -144,9 +145,12 @@ func (r *reader) resource(path string, res *Resource) {
 	r.scopeNames(at(path, "scopes"), res.Scopes)
 }
 
-func (r *reader) authRequest(path string, a *AuthRequest) {
+func (r *reader) authRequest(path string, a *AuthRequest, t *TrustedPeers) {
 	if a.Status != 200 && a.Status != 202 {
 		r.problem(at(path, "status"), "%d is neither 200 nor 202", a.Status)
+	}
+	if a.Rules && !t.Listener && len(t.SANs) == 0 && r.clean("trusted_peers") {
+		r.problem(at(path, "rules"), "is about what trusted peers ask: say who is one, by sans or listener of trusted_peers")
 	}
 }
 

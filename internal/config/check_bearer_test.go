@@ -131,7 +131,7 @@ func TestOutgoingCallsThatAreRefused(t *testing.T) {
 		{"neither hosts nor outgoing calls", with(t, `"hosts": ["app.example.com"]`, `"outbound": []`), []string{
 			`hosts: is required: the hosts that this gate serves, such as ["app.example.com"]`}},
 		{"an entry that says nothing", top(t, `"outbound": [{}]`), []string{
-			`outbound[0].match: needs at least one of hosts, paths and methods; every request is "paths": ["/*"]`,
+			`outbound[0].match: needs at least one of hosts, paths, path_regexes, methods and headers; every request is "paths": ["/*"]`,
 			`outbound[0].provider: is required: the name of one of the providers`}},
 		{"tokens for whatever host is called", top(t, `"outbound": [{"match": {"paths": ["/*"]}, "provider": "a"}]`), []string{
 			`outbound[0].match.hosts: is required: the hosts that the token is for`,

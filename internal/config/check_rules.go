@@ -1,126 +1,56 @@
 package config
 
-import (
-	"maps"
-	"slices"
-	"strings"
+import "slices"
 
-	"github.com/postern-auth/postern/internal/httpmsg"
+// Limits on rules: far more than people write, and few enough to be compiled
+// while Envoy waits.
+const (
+	maxRules = 10_000
+	maxList  = 256 // entries of one list
 )
 
-// forward checks the header names and brings them into lower case.
-func (r *reader) forward(path string, c *Config) {
-	f := &c.Forward
-	seen := make(map[string]string) // folded name to where it was given
-	headers := make(map[string]Header, len(f.Headers))
-	for _, name := range slices.Sorted(maps.Keys(f.Headers)) {
-		here := at(at(path, "headers"), name)
-		claim := f.Headers[name]
-		if strings.EqualFold(name, "authorization") {
-			r.problem(here, "carries the access token, if anything: list it under forward.access_token")
-			continue
-		}
-		r.header(here, name, seen)
-		if claim.Claim != "" {
-			r.claim(here, claim.Claim, c.Providers)
-		}
-		headers[strings.ToLower(name)] = claim
-	}
-	f.Headers = headers
-	for i, name := range f.AccessToken {
-		r.header(index(at(path, "access_token"), i), name, seen)
-		f.AccessToken[i] = strings.ToLower(name)
-	}
-}
-
-// header checks the name of a header that the gate sets.
-func (r *reader) header(path, name string, seen map[string]string) {
-	if !r.clean(path) {
-		return
-	}
-	if !only(name, 128, token) {
-		r.problem(path, "%s is not a header's name", quote(name))
-		return
-	}
-	folded := fold(name)
-	if reserved(folded) {
-		r.problem(path, "%s has a meaning of its own for the proxy or the protocol; take another name", quote(name))
-		return
-	}
-	if other, ok := seen[folded]; ok {
-		r.problem(path, "is the same header as %s", other)
-		return
-	}
-	seen[folded] = path
-}
-
-// fold returns a header's name as the least careful application reads it: CGI
-// and WSGI make X-User and X_User one variable.
-func fold(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
-
-// reserved says whether a header steers the connection, the message's framing
-// or the proxy itself, so that a person's name has no business in it.
-func reserved(name string) bool {
-	for _, prefix := range []string{"content-", "proxy-", "sec-", "x-envoy-", "access-control-"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	switch name {
-	case "connection", "cookie", "cookie2", "expect", "forwarded", "host", "http2-settings", "keep-alive",
-		"origin", "referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via",
-		"x-forwarded-client-cert", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
-		"x-real-ip", "x-request-id":
-		return true
-	}
-	return false
-}
-
-// claim checks that a header's claim is one that a provider gives.
-func (r *reader) claim(path, name string, providers []Provider) {
-	if len(providers) == 0 || !r.clean(path) {
-		return
-	}
-	for _, p := range providers {
-		if p.Claims[name] == "" {
-			known := slices.Sorted(maps.Keys(p.Claims))
-			r.problem(path, "%s is not one of the provider's claims: %s", quote(name), list(known))
-		}
-	}
-}
-
 func (r *reader) rules(path string, c *Config) {
+	if len(c.Rules) > maxRules {
+		r.problem(path, "holds %d rules; at most %d", len(c.Rules), maxRules)
+		return
+	}
+	told := r.ruleForwards(path, c)
 	names := make(map[string]string)
 	for i := range c.Rules {
 		here := index(path, i)
-		r.rule(here, &c.Rules[i], c)
+		r.rule(here, &c.Rules[i], c, told)
 		r.ruleName(at(here, "name"), c.Rules[i].Name, here, names)
 	}
 }
 
-func (r *reader) rule(path string, rule *Rule, c *Config) {
-	r.match(at(path, "match"), rule.Match)
+func (r *reader) rule(path string, rule *Rule, c *Config, told map[string]bool) {
+	r.match(at(path, "match"), &rule.Match, told)
 	if rule.Allow != "" {
-		r.oneOf(at(path, "allow"), rule.Allow, "anyone")
-		if rule.OnAnonymous != "" {
-			r.problem(at(path, "on_anonymous"), `has no meaning beside "allow"`)
-		}
-		if rule.Accept != nil {
-			r.problem(at(path, "accept"), `has no meaning beside "allow"`)
-		}
-		return
+		r.allow(path, rule)
+	} else {
+		r.accept(at(path, "accept"), rule, c)
+		r.onAnonymous(path, rule)
+		r.requirement(path, rule, c)
 	}
-	r.accept(at(path, "accept"), rule, c)
-	session := slices.Contains(rule.Accept, "session")
-	if rule.OnAnonymous == "" {
-		rule.OnAnonymous = "login"
-		if !session {
-			rule.OnAnonymous = "401"
+	r.openByHeader(path, rule)
+}
+
+// allow checks a rule that asks for nobody, beside which nothing else can be
+// asked for.
+func (r *reader) allow(path string, rule *Rule) {
+	r.oneOf(at(path, "allow"), rule.Allow, "anyone")
+	for _, other := range []struct {
+		key   string
+		given bool
+	}{
+		{"accept", rule.Accept != nil},
+		{"on_anonymous", rule.OnAnonymous != ""},
+		{"require", rule.Require != nil},
+		{"step_up", rule.StepUp != StepUp{}},
+	} {
+		if other.given {
+			r.problem(at(path, other.key), `has no meaning beside "allow"`)
 		}
-	}
-	r.oneOf(at(path, "on_anonymous"), rule.OnAnonymous, "login", "401")
-	if rule.OnAnonymous == "login" && !session && r.clean(path) {
-		r.problem(at(path, "on_anonymous"), `"login" leads to a session, which is not accepted here`)
 	}
 }
 
@@ -139,6 +69,47 @@ func (r *reader) accept(path string, rule *Rule, c *Config) {
 	r.filled(path, rule.Accept)
 }
 
+func (r *reader) onAnonymous(path string, rule *Rule) {
+	session := slices.Contains(rule.Accept, "session")
+	if rule.OnAnonymous == "" {
+		rule.OnAnonymous = "login"
+		if !session {
+			rule.OnAnonymous = "401"
+		}
+	}
+	here := at(path, "on_anonymous")
+	r.oneOf(here, rule.OnAnonymous, "login", "401", "pass")
+	switch {
+	case rule.OnAnonymous == "login" && !session && r.clean(path):
+		r.problem(here, `"login" leads to a session, which is not accepted here`)
+	case rule.OnAnonymous == "pass" && rule.Require != nil:
+		r.problem(here, `"pass" has no place beside require: who brings nothing would pass where others are refused`)
+	}
+}
+
+// openByHeader sees to it that nobody opens a rule by a field of their own
+// request, unless that is wanted.
+func (r *reader) openByHeader(path string, rule *Rule) {
+	opens := ""
+	switch {
+	case rule.Allow != "":
+		opens = "allow"
+	case rule.OnAnonymous == "pass":
+		opens = "on_anonymous"
+	case rule.InsecureObserve:
+		opens = "insecure_observe"
+	}
+	header := rule.Match.Headers != nil
+	switch {
+	case opens != "" && header && !rule.InsecureOpenByHeader:
+		r.problem(at(path, opens), "would open this to whoever sends the fields of match.headers; insecure_open_by_header accepts that")
+	case rule.InsecureOpenByHeader && !header && r.clean(at(path, "match")):
+		r.problem(at(path, "insecure_open_by_header"), "has no meaning without match.headers")
+	case rule.InsecureOpenByHeader && opens == "":
+		r.problem(at(path, "insecure_open_by_header"), `has no meaning in a rule that opens nothing by "allow", "on_anonymous": "pass" or "insecure_observe"`)
+	}
+}
+
 func (r *reader) ruleName(path, name, rule string, names map[string]string) {
 	if name == "" {
 		return
@@ -146,80 +117,25 @@ func (r *reader) ruleName(path, name, rule string, names map[string]string) {
 	if !only(name, 64, identifier) {
 		r.problem(path, `%s is not up to 64 of A-Z, a-z, 0-9, ".", "_" and "-"`, quote(name))
 	}
+	if only(name, 64, digit) {
+		r.problem(path, "%s is a number, by which a rule without a name goes", quote(name))
+	}
 	if other, ok := names[name]; ok {
 		r.problem(path, "%s is the name of %s too", quote(name), other)
 	}
 	names[name] = rule
 }
 
-func (r *reader) match(path string, m Match) {
-	if m.Hosts == nil && m.Paths == nil && m.Methods == nil && r.clean(path) {
-		r.problem(path, `needs at least one of hosts, paths and methods; every request is "paths": ["/*"]`)
-	}
-	if m.Hosts != nil && len(m.Hosts) == 0 {
-		r.problem(at(path, "hosts"), "is empty; leave the key out or put something in")
-	}
-	r.patterns(at(path, "hosts"), m.Hosts)
-	r.paths(at(path, "paths"), m.Paths)
-	r.methods(at(path, "methods"), m.Methods)
+// entries notes a list that is too long, or was given without anything in it,
+// or holds something twice.
+func (r *reader) entries(path string, words []string) {
+	r.few(path, len(words))
+	r.filled(path, words)
 }
 
-func (r *reader) paths(path string, paths []string) {
-	for i, p := range paths {
-		here := index(path, i)
-		if !r.clean(here) {
-			continue
-		}
-		if flaw := pathFlaw(p); flaw != "" {
-			r.problem(here, "%s %s", quote(p), flaw)
-			continue
-		}
-		if before, star := strings.CutSuffix(p, "/*"); strings.Contains(before, "*") || !star && strings.Contains(p, "*") {
-			r.problem(here, `%s has a "*" that is not the last segment, as in "/public/*"`, quote(p))
-		}
+// few notes a list that is too long.
+func (r *reader) few(path string, n int) {
+	if n > maxList {
+		r.problem(path, "holds %d entries; at most %d", n, maxList)
 	}
-	r.filled(path, paths)
-}
-
-// pathFlaw says why a path is not in the normal form in which requests are
-// compared: such a path would never match. The normal form is httpmsg's;
-// everything before that only finds better words.
-func pathFlaw(p string) string {
-	switch {
-	case !strings.HasPrefix(p, "/"):
-		return `does not begin with "/"`
-	case len(p) > 1024:
-		return "is longer than 1024 bytes"
-	case strings.ContainsAny(p, "?#"):
-		return "holds a ? or #; only the path is compared"
-	case strings.Contains(p, "%"):
-		return `holds a "%"; a path with escapes cannot be named here`
-	case strings.Contains(p, "//"):
-		return `holds "//", which never reaches the rules`
-	}
-	if normal, err := httpmsg.NormalPath(p); err != nil || normal != p {
-		return "holds a dot segment, a backslash or another character that never reaches the rules"
-	}
-	return ""
-}
-
-// plainPath says whether a path has only characters that need no escape
-// anywhere: pchar of RFC 3986, section 3.3, without those that mean something
-// to cookies and patterns.
-func plainPath(p string) bool {
-	return only(p, 64, func(c byte) bool { return identifier(c) || strings.IndexByte("/~!$&'()+,=:@", c) >= 0 })
-}
-
-func (r *reader) methods(path string, methods []string) {
-	for i, m := range methods {
-		here := index(path, i)
-		switch {
-		case !r.clean(here):
-		case !only(m, 32, token):
-			r.problem(here, "%s is not a method", quote(m))
-		case m != strings.ToUpper(m):
-			r.problem(here, "%s is in lower case; methods are compared letter by letter: %q", quote(m), strings.ToUpper(m))
-		}
-	}
-	r.filled(path, methods)
 }

@@ -138,7 +138,7 @@ func TestTheTopLevelRefused(t *testing.T) {
 		{"cookies in the clear at a public address", with(t, "app.example.com", "127.0.0.1:80", `"hosts":`, `"insecure_http_cookies": true, "public_url": "http://128.0.0.1", "hosts":`), []string{
 			`insecure_http_cookies: is for loopback hosts only, which public_url is not`}},
 		{"a key that resembles nothing", top(t, `"colour of the bicycle shed": 1`), []string{
-			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, sign_out, forward, bearer, bearer_cache_bytes, resource, cors, auth_request, trusted_peers, outbound, rules, insecure_http_cookies`}},
+			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, sign_out, forward, bearer, bearer_cache_bytes, resource, cors, auth_request, trusted_peers, outbound, rules, log, insecure_observe, insecure_http_cookies`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { refused(t, tt.settings, tt.want...) })
@@ -296,7 +296,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 		want           []string
 	}{
 		{"nothing to match", rule(`"allow": "anyone"`), []string{
-			`rules[0].match: needs at least one of hosts, paths and methods; every request is "paths": ["/*"]`}},
+			`rules[0].match: needs at least one of hosts, paths, path_regexes, methods and headers; every request is "paths": ["/*"]`}},
 		{"empty lists", rule(`"match": {"hosts": [], "paths": [], "methods": []}`), []string{
 			`rules[0].match.hosts: is empty; leave the key out or put something in`,
 			`rules[0].match.paths: is empty; leave the key out or put something in`,
@@ -308,7 +308,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 		{"a status as a number", rule(`"match": {"paths": ["/a"]}, "on_anonymous": 401`), []string{
 			`rules[0].on_anonymous: must be a string, not a number`}},
 		{"another status", rule(`"match": {"paths": ["/a"]}, "on_anonymous": "403"`), []string{
-			`rules[0].on_anonymous: "403" is not one of login, 401`}},
+			`rules[0].on_anonymous: "403" is not one of login, 401, pass`}},
 		{"two rules of one name", top(t, `"rules": [{"name": "a", "match": {"paths": ["/a"]}}, {"name": "a", "match": {"paths": ["/b"]}}]`), []string{
 			`rules[1].name: "a" is the name of rules[0] too`}},
 		{"a name that breaks a log line", rule(`"name": "a b", "match": {"paths": ["/a"]}`), []string{
@@ -325,11 +325,10 @@ func TestRulesThatAreRefused(t *testing.T) {
 			`rules[0].match.paths[0]: "/a/../b" holds a dot segment, a backslash or another character that never reaches the rules`}},
 		{"a path that goes up with a parameter", paths(`"/a/..;x/b"`), []string{
 			`rules[0].match.paths[0]: "/a/..;x/b" holds a dot segment, a backslash or another character that never reaches the rules`}},
-		{"stars elsewhere than at the end", paths(`"/a*", "/*/b", "/a/**", "/a/*/*"`), []string{
-			`rules[0].match.paths[0]: "/a*" has a "*" that is not the last segment, as in "/public/*"`,
-			`rules[0].match.paths[1]: "/*/b" has a "*" that is not the last segment, as in "/public/*"`,
-			`rules[0].match.paths[2]: "/a/**" has a "*" that is not the last segment, as in "/public/*"`,
-			`rules[0].match.paths[3]: "/a/*/*" has a "*" that is not the last segment, as in "/public/*"`}},
+		{"stars that would leave their segment, and too many", paths(`"/a/**", "/**/b", "/a*b*c*d*e*f*g*h*/*"`), []string{
+			`rules[0].match.paths[0]: "/a/**" holds "**"; "/*" at the end is everything below, and elsewhere a "*" stays within its segment`,
+			`rules[0].match.paths[1]: "/**/b" holds "**"; "/*" at the end is everything below, and elsewhere a "*" stays within its segment`,
+			`rules[0].match.paths[2]: "/a*b*c*d*e*f*g*h*/*" holds more than 8 "*"`}},
 		{"a path twice", paths(`"/a", "/a"`), []string{
 			`rules[0].match.paths[1]: "/a" is given twice`}},
 		{"methods in lower case, and no method", rule(`"match": {"methods": ["get", "GET POST"]}`), []string{

@@ -1,11 +1,17 @@
 package config
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+	"time"
+)
 
 // decode reads a list of values, or an object with values and prefixes.
 func (c *ClaimTest) decode(r *reader, path string, n *node) {
 	if n.kind != kindObject {
 		r.value(path, n, reflect.ValueOf(&c.Values).Elem())
+		r.few(path, len(c.Values))
+		r.once(path, c.Values)
 		return
 	}
 	var form struct {
@@ -14,6 +20,8 @@ func (c *ClaimTest) decode(r *reader, path string, n *node) {
 	}
 	r.fields(path, n, reflect.ValueOf(&form).Elem())
 	c.Values, c.Prefixes = form.Values, form.Prefixes
+	r.entries(at(path, "values"), c.Values)
+	r.entries(at(path, "prefixes"), c.Prefixes)
 	if c.Values == nil && c.Prefixes == nil && r.clean(path) {
 		r.problem(path, "needs values or prefixes")
 	}
@@ -45,3 +53,15 @@ func (h *Header) decode(r *reader, path string, n *node) {
 
 // encodings are how a header's values may be written.
 var encodings = []string{"utf-8", "percent"}
+
+// decode reads requirements, and refuses an age of zero: left out it would be
+// any.
+func (q *Require) decode(r *reader, path string, n *node) {
+	if !r.is(path, n, kindObject) {
+		return
+	}
+	r.fields(path, n, reflect.ValueOf(q).Elem())
+	if here := at(path, "max_age"); slices.Contains(n.keys, "max_age") && r.clean(here) {
+		r.within(here, q.MaxAge, time.Second, 400*day)
+	}
+}

@@ -16,7 +16,11 @@ package config
 
 //go:generate go run ./gendoc -o ../../docs/configuration.md
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/tidwall/gjson"
+)
 
 // Config is what Postern was told to do. It is made by Parse and not changed
 // afterwards.
@@ -193,20 +197,21 @@ func (c *Config) accepted() []string {
 	return []string{"session"}
 }
 
-// defaultClaims are the claims that every provider has, unless it is told
-// otherwise.
-func defaultClaims() Claims {
-	return Claims{
+// allClaims are the claims that the provider's settings name, and the defaults
+// for those that they do not.
+func (p *Provider) allClaims() Claims {
+	all := Claims{
 		"user":               "preferred_username",
 		"email":              "email",
 		"groups":             "groups",
 		"preferred_username": "preferred_username",
 	}
-}
-
-// withDefaults returns c with the default for every name that is not in it.
-func (c Claims) withDefaults() Claims {
-	all := defaultClaims()
-	maps.Copy(all, c)
+	if p.Type == "keycloak" {
+		all["roles"] = "realm_access.roles"
+		if p.ClientID != "" {
+			all["client_roles"] = "resource_access." + gjson.Escape(p.ClientID) + ".roles"
+		}
+	}
+	maps.Copy(all, p.Claims)
 	return all
 }

@@ -109,7 +109,7 @@ func TestTheExampleIsAccepted(t *testing.T) {
 	if p.Claims["user"] != "sub" || p.Claims["email"] != "email" {
 		t.Errorf("claims %v", p.Claims)
 	}
-	if diff := cmp.Diff(map[string]string{"x-auth-request-user": "user", "x-auth-request-email": "email", "x-auth-request-roles": "roles"}, c.Forward.Headers); diff != "" {
+	if diff := cmp.Diff(map[string]Header{"x-auth-request-user": {Claim: "user"}, "x-auth-request-email": {Claim: "email"}, "x-auth-request-roles": {Claim: "roles"}}, c.Forward.Headers); diff != "" {
 		t.Errorf("headers given must replace the default:\n%s", diff)
 	}
 	if c.Rules[0].OnAnonymous != "" || c.Rules[1].OnAnonymous != "401" {
@@ -192,7 +192,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		`providers[0].scopes: must hold "openid"`,
 		`providers[0].algorithms[0]: "HS256" is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`,
 		`providers[0].leeway: 1h is more than 5m`,
-		`rules[1].match: needs at least one of hosts, paths and methods; every request is "paths": ["/*"]`,
+		`rules[1].match: needs at least one of hosts, paths, path_regexes, methods and headers; every request is "paths": ["/*"]`,
 	)
 }
 

@@ -138,6 +138,9 @@ func identifier(c byte) bool {
 // printable holds the characters of RFC 6749, appendix A (VSCHAR).
 func printable(c byte) bool { return c >= ' ' && c <= '~' }
 
+// visible holds those that are not spaces.
+func visible(c byte) bool { return c > ' ' && c <= '~' }
+
 // token holds the characters of RFC 9110, section 5.6.2.
 func token(c byte) bool {
 	return lower(c) || upper(c) || digit(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0

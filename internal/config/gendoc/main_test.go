@@ -42,8 +42,16 @@ const base = `{
 		"store": {"webdis": {"cluster": "webdis", "user": "postern", "password": {"env": "WEBDIS_PASSWORD"}}}},
 	"bearer": [{"provider": "keycloak", "audiences": ["shop-api"]}],
 	"outbound": [{"match": {"hosts": ["orders.example.com"]}, "provider": "keycloak"}],
+	"forward": {"assertion": {"audience": "orders"}},
 	"rules": [{"match": {"paths": ["/a"], "methods": ["GET"]}}]
 }`
+
+// beside are settings that others have a meaning beside.
+var beside = map[string]map[string]string{
+	"rules[].step_up.prompt": {"rules[].require": `{"acr": ["gold"]}`},
+	"rules[].require.roles":  {"providers[].claims": `{"roles": "realm_access.roles"}`},
+	"rules[].require.any":    {"providers[].claims": `{"roles": "realm_access.roles"}`},
+}
 
 // conditional are settings that are required because of others in the base:
 // their own words say when.
@@ -144,11 +152,10 @@ func parseWith(t *testing.T, path, value string) *config.Config {
 	t.Helper()
 	root := tree(t)
 	if path != "" {
-		parent, key := walk(root, path)
-		if err := json.Unmarshal([]byte(value), new(any)); err != nil {
-			t.Fatalf("%s is not JSON: %v", value, err)
-		}
-		parent[key] = json.RawMessage(value)
+		put(t, root, path, value)
+	}
+	for other, value := range beside[path] {
+		put(t, root, other, value)
 	}
 	c, err := config.Parse(encode(t, root), environment)
 	if err != nil {
@@ -157,10 +164,23 @@ func parseWith(t *testing.T, path, value string) *config.Config {
 	return c
 }
 
+func put(t *testing.T, root map[string]any, path, value string) {
+	t.Helper()
+	parent, key := walk(root, path)
+	var decoded any
+	if err := json.Unmarshal([]byte(value), &decoded); err != nil {
+		t.Fatalf("%s is not JSON: %v", value, err)
+	}
+	parent[key] = decoded
+}
+
 // without returns the base without one setting.
 func without(t *testing.T, path string) []byte {
 	t.Helper()
 	root := tree(t)
+	if strings.HasPrefix(path, "rules[].require.") {
+		put(t, root, "rules[].require", `{"provider": "keycloak", "amr": ["otp"]}`) // one of which must remain
+	}
 	parent, key := walk(root, path)
 	delete(parent, key)
 	return encode(t, root)
