@@ -35,10 +35,13 @@ var (
 
 // Forward lets a request go on to the application.
 type Forward struct {
-	Remove []string       // header fields to take out, first
-	Set    httpmsg.Fields // header fields to put in, replacing all of the name; without control characters
-	Plain  bool           // nothing else about the request and its answer is ours
-	Cookie *string        // what is left of the cookies, where ours were among them; "" for none
+	Remove []string // header fields to take out, first
+	// Set are header fields to put in, without control characters. What the
+	// request had of a name goes; fields of one name that follow each other are
+	// all put in.
+	Set    httpmsg.Fields
+	Plain  bool    // nothing else about the request and its answer is ours
+	Cookie *string // what is left of the cookies, where ours were among them; "" for none
 
 	// Response makes Set-Cookie fields for the application's own answer. It is
 	// asked once, when that answer is there; nil for none.

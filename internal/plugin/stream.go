@@ -156,10 +156,16 @@ func edit(f *gate.Forward) error {
 			return err
 		}
 	}
+	last := ""
 	for _, field := range f.Set {
-		if err := abi.ReplaceHeaderUnchecked(abi.RequestHeaders, field.Name, field.Value); err != nil {
+		set := abi.ReplaceHeaderUnchecked
+		if field.Name == last {
+			set = abi.AddHeader
+		}
+		if err := set(abi.RequestHeaders, field.Name, field.Value); err != nil {
 			return err
 		}
+		last = field.Name
 	}
 	return nil
 }

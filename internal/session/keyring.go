@@ -2,6 +2,8 @@ package session
 
 import (
 	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -40,6 +43,7 @@ const (
 	purposeVerifier Purpose = "pkce-verifier"
 	purposeNonce    Purpose = "nonce"
 	purposeStored   Purpose = "stored-ticket" // the mark of a ticket for a stored session
+	purposeSigning  Purpose = "signing"       // the keys by which applications are told
 )
 
 // ErrSealed says that a value was not sealed by this keyring for this purpose,
@@ -78,7 +82,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
 			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeNeed, PurposeShared, PurposeStore, PurposeProof,
-			purposeVerifier, purposeNonce, purposeStored,
+			purposeVerifier, purposeNonce, purposeStored, purposeSigning,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)
 			if err != nil {
@@ -178,4 +182,26 @@ func (r *Keyring) derive(keyID string, p Purpose, parts ...[]byte) ([]byte, erro
 		mac.Write(part)
 	}
 	return mac.Sum(nil), nil
+}
+
+// SigningKeys derives a key for ECDSA with P-256 from each key of the ring, in
+// their order, by FIPS 186-5, section A.2.1: of a number with 128 bits more than
+// the order has, so that all keys are as likely as makes no difference.
+func (r *Keyring) SigningKeys() ([]*ecdsa.PrivateKey, error) {
+	var keys []*ecdsa.PrivateKey
+	for _, id := range r.order {
+		wide, err := hkdf.Expand(sha256.New, r.keys[id][purposeSigning], "es256", 48)
+		if err != nil {
+			return nil, fmt.Errorf("session: key %q: %w", id, err)
+		}
+		one := big.NewInt(1)
+		d := new(big.Int).Sub(elliptic.P256().Params().N, one)
+		d.Mod(new(big.Int).SetBytes(wide), d).Add(d, one)
+		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d.FillBytes(make([]byte, 32)))
+		if err != nil {
+			return nil, fmt.Errorf("session: key %q: %w", id, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
