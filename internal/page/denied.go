@@ -30,7 +30,7 @@ var (
 )
 
 const (
-	whoHTML     markup = "<p class=\"who\"><span>{as}</span> <bdi>{name}</bdi>{with}</p>\n"
+	whoHTML     markup = "<p class=\"who\"><span>{as}</span> <b><bdi>{name}</bdi></b>{with}</p>\n"
 	whoWithHTML markup = " <span>{with} <bdi>{provider}</bdi></span>"
 	missingHTML markup = "<h2 id=\"missing\">{heading}</h2>\n<ul class=\"needs\" role=\"list\" aria-labelledby=\"missing\">\n{needs}</ul>\n"
 	needHTML    markup = "<li><p><b>{what}{claim}</b>{which}</p>{inner}</li>\n"

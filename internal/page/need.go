@@ -88,7 +88,7 @@ func (s *selection) need(n *Need, depth int) lack {
 		l.Any, l.More = s.list(n.Any, depth+1)
 		return l
 	case "login_too_old":
-		l.MaxAge = int64((n.MaxAge + time.Second - 1) / time.Second)
+		l.MaxAge = max(0, int64(n.MaxAge/time.Second))
 	case "claim_missing":
 		l.Claim = plain(n.Claim, maxValue)
 	}
@@ -136,17 +136,17 @@ func untold(n *Need) bool {
 	case "email_not_allowed", "excluded":
 		return true
 	case "claim_missing":
-		return personal[n.Claim]
+		return personal[n.Claim[strings.LastIndexByte(n.Claim, '.')+1:]]
 	}
 	return false
 }
 
-// personal are claims whose values stand for one person each (OpenID Connect
-// Core, section 5.1, and what some providers call the same), and the names under
-// which the settings have them.
+// personal are claims whose values stand for one person each: those of OpenID
+// Connect Core, section 5.1, what some providers call the same, and how the
+// settings call it. Of a path it is the last name that counts.
 var personal = map[string]bool{
-	"sub": true, "user": true, "name": true, "preferred_username": true, "nickname": true,
-	"email": true, "phone_number": true, "upn": true, "unique_name": true, "oid": true,
+	"sub": true, "user": true, "preferred_username": true, "nickname": true, "email": true,
+	"phone_number": true, "upn": true, "unique_name": true, "oid": true,
 }
 
 // plain is a text from outside as it may be shown: cut, and without characters
@@ -154,7 +154,7 @@ var personal = map[string]bool{
 // at all, by which one value could pass for another.
 func plain(s string, most int) string {
 	var b strings.Builder
-	for _, r := range strings.TrimSpace(s[:min(len(s), (most+1)*utf8.UTFMax)]) {
+	for _, r := range strings.TrimSpace(s) {
 		if most--; most < 0 {
 			b.WriteString("\u2026")
 			break

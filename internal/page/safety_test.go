@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -232,7 +233,7 @@ func TestColoursHaveEnoughContrast(t *testing.T) {
 			on, under string
 			least     float64
 		}{
-			{"text", "card", 4.5}, {"soft", "card", 4.5}, {"text", "ground", 4.5}, {"on-accent", "accent", 4.5},
+			{"text", "card", 4.5}, {"soft", "card", 4.5}, {"text", "ground", 4.5}, {"soft", "ground", 4.5}, {"on-accent", "accent", 4.5},
 			{"on-accent", "accent-strong", 4.5}, {"accent", "card", 3}, {"edge", "card", 3}, {"good", "card", 3}, {"bad", "card", 3},
 		} {
 			if got := contrast(t, colour[pair.on], colour[pair.under]); got < pair.least {
@@ -329,6 +330,23 @@ func TestProblem(t *testing.T) {
 			ProblemDetails{Status: 400, Title: "T", Detail: "D", Extra: map[string]string{"status": "200", "reason": "y", "request_id": "z", "b": "2", "a": "1"}},
 			`{"type":"about:blank","title":"T","status":400,"detail":"D","a":"1","b":"2"}`,
 		},
+		"what is missing, as the settings call it": {
+			ProblemDetails{Status: 403, Reason: "none_met", Title: "T", Detail: "D", Rule: "admin", RequestID: "7", Missing: []Need{
+				{Reason: "none_met", Any: []Need{
+					{Reason: "group_missing", Values: []string{"admins"}},
+					{Reason: "claim_missing", Claim: "cost_centre", Values: []string{"1"}, Prefixes: []string{"47"}},
+				}},
+				{Reason: "login_too_old", MaxAge: 10 * time.Minute},
+			}},
+			`{"type":"about:blank","title":"T","status":403,"detail":"D","reason":"none_met","rule":"admin",` +
+				`"missing":[{"requirement":"any","any":[{"requirement":"groups","values":["admins"]},` +
+				`{"requirement":"claims","claim":"cost_centre","values":["1"],"prefixes":["47"]}]},` +
+				`{"requirement":"max_age","max_age":600}],"request_id":"7"}`,
+		},
+		"what is missing is not replaced by a further member": {
+			ProblemDetails{Status: 403, Title: "T", Detail: "D", Extra: map[string]string{"missing": "x", "missing_more": "x", "rule": "x"}},
+			`{"type":"about:blank","title":"T","status":403,"detail":"D"}`,
+		},
 		"hostile text": {
 			ProblemDetails{Status: 400, Reason: "\"}\n<script>", Title: "T", Detail: "D\xff"},
 			"{\"type\":\"about:blank\",\"title\":\"T\",\"status\":400,\"detail\":\"D\\ufffd\",\"reason\":\"\\\"}\\n\\u003cscript\\u003e\"}",
@@ -361,6 +379,8 @@ func FuzzFill(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		checkSafe(t, "error", render(Error(ErrorPage{Title: s, Status: 400, Reason: s, RequestID: s, Retry: s})))
+		checkSafe(t, "denied", render(Denied(DeniedPage{Reason: s, Rule: s, SignedInAs: s, Provider: s, Switch: s, Missing: []Need{
+			{Reason: s}, {Reason: "claim_missing", Claim: s, Values: []string{s}, Prefixes: []string{s}}}})))
 		var header httpmsg.Fields
 		var body []byte
 		body, header = SignIn(SignInPage{Title: s, Logo: s, Destination: s, Choices: []Choice{{s, s}}})
