@@ -208,7 +208,7 @@ var (
 	badAnswer = explanation{"Sign-in could not be finished", "The answer that came back does not belong to a sign-in of this site, or got damaged on the way.", "Start again from the page you wanted."}
 	untrusted = explanation{"The provider's answer was refused", "What it said about you could not be verified, so you were not signed in.", "Try again. If it stays like this, tell whoever looks after this site."}
 	away      = explanation{"Sign-in is not available right now", "The provider that signs you in does not answer as it should.", "Try again in a moment."}
-	notEnough = explanation{"You may not open this page", "You are signed in, but something that it takes is missing.", "If you should have it, ask whoever looks after this site."}
+	notEnough = explanation{"You may not open this page", "You are signed in, but something that this page needs is missing.", "If you should have it, ask whoever looks after this site."}
 
 	strongerSignIn = explanation{"This page takes a stronger sign-in", "You are signed in, but not at the level that this page takes.", "Sign in again, with a second factor if you are asked for one."}
 	busy           = explanation{"Too many at once", "Very many people are signing in at this moment.", "Try again in a few seconds."}
