@@ -61,6 +61,23 @@ func under(host, domain string) bool {
 	return ok && len(prefix) > 1 && prefix[len(prefix)-1] == '.'
 }
 
+// Name returns the host that the pattern names, an IPv6 address without its
+// brackets: it is in the pattern if itself, and those below it are if below.
+func (p HostPattern) Name() (host string, itself, below bool) {
+	return p.host, p.scope != onlyBelow, p.scope != itself
+}
+
+// Covers says whether every host of other, at whichever port, is one of p's.
+func (p HostPattern) Covers(other HostPattern) bool {
+	switch {
+	case p.host == "" || other.host == "" || p.port != "*" && p.port != other.port:
+		return false
+	case p.host == other.host:
+		return p.scope == other.scope || p.scope == itselfBelow
+	}
+	return p.scope != itself && under(other.host, p.host)
+}
+
 // String returns the pattern as it is written in settings.
 func (p HostPattern) String() string {
 	host := p.host
