@@ -32,8 +32,9 @@ type authorization struct {
 	nonce       string
 	challenge   string
 	scopes      []string
-	prompt      string
+	prompts     []string
 	maxAge      time.Duration // negative: not asked for
+	acrValues   []string
 	loginHint   string
 }
 
@@ -56,17 +57,10 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost {
-		p.signIn(w, r, a)
+		p.takeForm(w, r, a)
 		return
 	}
-	s := p.currentSession(r)
-	if needsLogin := s == nil || a.prompt == "login" || (a.maxAge >= 0 && p.now().Sub(s.authTime) > a.maxAge); !needsLogin {
-		p.redirectCode(w, r, a, s)
-	} else if a.prompt == "none" {
-		p.redirectError(w, r, a, refuse("login_required", "nobody is signed in"))
-	} else {
-		p.showSignIn(w, a, "")
-	}
+	p.goOn(w, r, a, p.currentSession(r), false)
 }
 
 // single refuses parameters that come more than once (RFC 6749, section 3.1).
@@ -115,8 +109,8 @@ func sameButPort(registered, address string) bool {
 }
 
 func (a *authorization) fill(query map[string]string) error {
-	a.nonce, a.prompt, a.loginHint = query["nonce"], query["prompt"], query["login_hint"]
-	a.challenge, a.scopes = query["code_challenge"], strings.Fields(query["scope"])
+	a.nonce, a.challenge, a.loginHint = query["nonce"], query["code_challenge"], query["login_hint"]
+	a.scopes, a.prompts, a.acrValues = strings.Fields(query["scope"]), strings.Fields(query["prompt"]), strings.Fields(query["acr_values"])
 	switch {
 	case query["request"] != "":
 		return refuse("request_not_supported", "request objects are not supported")
@@ -132,8 +126,10 @@ func (a *authorization) fill(query map[string]string) error {
 		return refuse("invalid_request", "PKCE with S256 is required")
 	case !isS256(a.challenge):
 		return refuse("invalid_request", "code_challenge is no SHA-256 in base64url")
-	case !slices.Contains([]string{"", "none", "login"}, a.prompt):
+	case slices.ContainsFunc(a.prompts, func(prompt string) bool { return !slices.Contains(prompts, prompt) }):
 		return refuse("invalid_request", "this prompt is not supported")
+	case a.prompted("none") && len(a.prompts) > 1:
+		return refuse("invalid_request", "the prompt none stands alone")
 	}
 	return a.fillMaxAge(query["max_age"])
 }
@@ -155,28 +151,6 @@ func isS256(challenge string) bool {
 	return err == nil && len(sum) == sha256.Size
 }
 
-// signIn takes the form. Origin tells a form on our page from one on another
-// site, which could sign a person in under a foreign name.
-func (p *Provider) signIn(w http.ResponseWriter, r *http.Request, a *authorization) {
-	if !p.sameOrigin(r) {
-		p.showError(w, refuse("invalid_request", "the form came from another site"))
-		return
-	}
-	if err := r.ParseForm(); err != nil {
-		p.showError(w, refuse("invalid_request", "the form cannot be read"))
-		return
-	}
-	user := p.users[r.PostForm.Get("username")]
-	if user == nil || !equal(user.Password, r.PostForm.Get("password")) {
-		p.count("sign_in:failed")
-		a.loginHint = r.PostForm.Get("username")
-		p.showSignIn(w, a, "The name or the password is wrong.")
-		return
-	}
-	p.count("sign_in")
-	p.redirectCode(w, r, a, p.startSession(w, user))
-}
-
 func (p *Provider) sameOrigin(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	site := r.Header.Get("Sec-Fetch-Site")
@@ -195,7 +169,7 @@ func (p *Provider) redirectCode(w http.ResponseWriter, r *http.Request, a *autho
 	p.counts["code"]++
 	s.join(a.client)
 	p.store.codes[value] = &code{
-		grant:       &grant{client: a.client, user: s.user, scopes: a.scopes, nonce: a.nonce, session: s},
+		grant:       &grant{client: a.client, user: s.user, scopes: s.user.granted(a.scopes), nonce: a.nonce, session: s, proof: s.proofFor(a)},
 		redirectURI: a.redirectURI,
 		challenge:   a.challenge,
 		// The entry outlives the code by far: a late second use must still be seen.

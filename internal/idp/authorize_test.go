@@ -38,18 +38,19 @@ func TestAuthorizationRequestsThatGoBackWithAnError(t *testing.T) {
 		changes map[string]string
 		want    string
 	}{
-		"no PKCE":                          {map[string]string{"code_challenge": "", "code_challenge_method": ""}, "invalid_request"},
-		"plain PKCE":                       {map[string]string{"code_challenge_method": "plain"}, "invalid_request"},
-		"PKCE without a method is plain":   {map[string]string{"code_challenge_method": ""}, "invalid_request"},
-		"a challenge that is no SHA-256":   {map[string]string{"code_challenge": "short"}, "invalid_request"},
-		"the implicit flow":                {map[string]string{"response_type": "id_token"}, "unsupported_response_type"},
-		"the hybrid flow":                  {map[string]string{"response_type": "code id_token"}, "unsupported_response_type"},
-		"a response in the fragment":       {map[string]string{"response_mode": "fragment"}, "invalid_request"},
-		"no openid scope":                  {map[string]string{"scope": "profile"}, "invalid_scope"},
-		"a request object":                 {map[string]string{"request": "x"}, "request_not_supported"},
-		"prompt none with nobody there":    {map[string]string{"prompt": "none"}, "login_required"},
-		"a max_age that is not a number":   {map[string]string{"max_age": "-1"}, "invalid_request"},
-		"a prompt that is not implemented": {map[string]string{"prompt": "consent"}, "invalid_request"},
+		"no PKCE":                        {map[string]string{"code_challenge": "", "code_challenge_method": ""}, "invalid_request"},
+		"plain PKCE":                     {map[string]string{"code_challenge_method": "plain"}, "invalid_request"},
+		"PKCE without a method is plain": {map[string]string{"code_challenge_method": ""}, "invalid_request"},
+		"a challenge that is no SHA-256": {map[string]string{"code_challenge": "short"}, "invalid_request"},
+		"the implicit flow":              {map[string]string{"response_type": "id_token"}, "unsupported_response_type"},
+		"the hybrid flow":                {map[string]string{"response_type": "code id_token"}, "unsupported_response_type"},
+		"a response in the fragment":     {map[string]string{"response_mode": "fragment"}, "invalid_request"},
+		"no openid scope":                {map[string]string{"scope": "profile"}, "invalid_scope"},
+		"a request object":               {map[string]string{"request": "x"}, "request_not_supported"},
+		"prompt none with nobody there":  {map[string]string{"prompt": "none"}, "login_required"},
+		"a max_age that is not a number": {map[string]string{"max_age": "-1"}, "invalid_request"},
+		"a prompt that is not known":     {map[string]string{"prompt": "create"}, "invalid_request"},
+		"prompt none beside another":     {map[string]string{"prompt": "none login"}, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			back := w.do("GET", request(test.changes), nil, nil).location(t)

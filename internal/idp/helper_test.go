@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 		Issuer: w.base,
 		Clock:  w.clock,
 		Clients: []Client{
-			{ID: "shop", Secret: "s3cret&+/%", RedirectURIs: []string{testRedirect}, PostLogoutRedirectURIs: []string{"https://app.example/"}},
+			{ID: "shop", Secret: "s3cret&+/%", RedirectURIs: []string{testRedirect}, PostLogoutRedirectURIs: []string{"https://app.example/"}, ConsentScopes: []string{"orders.read", "orders.write"}},
 			{ID: "spa", RedirectURIs: []string{testRedirect, "http://127.0.0.1/cb", "http://localhost/cb"}, AnyLoopbackPort: true, Algorithm: "ES256", ClaimsInIDToken: true},
 			{ID: "gateway", Secret: "gateway-secret", RedirectURIs: []string{testRedirect}, Audience: "middle"},
 			{ID: "middle", Secret: "middle-secret", ServiceAccount: true, TokenExchange: true, Scopes: []string{"orders.read", "orders.write"}, Targets: []string{"orders", "https://stock.example"}},
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 		},
 		Users: []User{
 			{PreferredUsername: "alice", Subject: "id-of-alice", Password: "wonderland", Name: "Alice Liddell", Email: "alice@example.com", Groups: []string{"admins"}},
-			{PreferredUsername: "bob", Password: "builder"},
+			{PreferredUsername: "bob", Password: "builder", HighestLevel: "bronze", WithheldScopes: []string{"orders.read"}},
 		},
 	})
 	if err != nil {

@@ -6,7 +6,10 @@
 // key set whose keys rotate, userinfo, refresh tokens that rotate (RFC 9700,
 // section 4.14), revocation (RFC 7009), introspection (RFC 7662), RP-initiated
 // and back-channel logout, and the iss response parameter (RFC 9207). It has a
-// sign-in page and a session of its own, so that a second login is silent.
+// sign-in page and a session of its own, so that a second login is silent, unless
+// the client wants it otherwise: by prompt, max_age, or acr_values with one of two
+// levels, bronze, and gold for who gives the password once more. Tokens say when
+// and how that was (RFC 9470).
 // Services get tokens of their own (RFC 6749, section 4.4) and exchange those
 // that they are sent (RFC 8693). Access tokens are JWTs (RFC 9068) or say
 // nothing, by client.
@@ -77,6 +80,8 @@ type Client struct {
 	// ClaimsInIDToken repeats the claims that the scopes ask for in the ID
 	// token; without it only userinfo gives them (OpenID Connect Core, 5.4).
 	ClaimsInIDToken bool
+	// ConsentScopes are scopes that a person is asked about, once.
+	ConsentScopes []string
 }
 
 // User is a person who can sign in.
@@ -87,6 +92,10 @@ type User struct {
 	Name              string
 	Email             string
 	Groups            []string
+	// HighestLevel of authentication that the person can reach. Default: gold.
+	HighestLevel string
+	// WithheldScopes are scopes that the person may not give to anybody.
+	WithheldScopes []string
 }
 
 // Config describes a provider. Issuer, one client and one user are required.
@@ -230,6 +239,9 @@ func (p *Provider) addUsers(users []User) error {
 		if u.PreferredUsername == "" || u.Password == "" || p.users[u.PreferredUsername] != nil {
 			return fmt.Errorf("idp: user %q: name or password is empty, or the name is taken", u.PreferredUsername)
 		}
+		if u.highestLevel() < 0 {
+			return fmt.Errorf("idp: user %q: level %q is none of %v", u.PreferredUsername, u.HighestLevel, levels)
+		}
 		p.users[u.PreferredUsername] = &u
 	}
 	return nil
@@ -284,7 +296,7 @@ func (p *Provider) EditIDToken(f func(claims map[string]any)) {
 }
 
 // Count says how often something happened: "discovery", "jwks", "authorize",
-// "sign_in", "sign_in:failed", "code", "token:authorization_code",
+// "sign_in", "sign_in:failed", "consent", "code", "token:authorization_code",
 // "token:refresh_token", "token:client_credentials", "token:token_exchange",
 // "userinfo", "revocation", "introspection", "introspection:active",
 // "introspection:inactive", "end_session", "backchannel_logout",

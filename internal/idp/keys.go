@@ -130,8 +130,9 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"token_endpoint_auth_methods_supported": append(provingMethods, "none"),
 		"code_challenge_methods_supported":      []string{"S256"},
 		"scopes_supported":                      []string{"openid", "profile", "email", "groups", "offline_access"},
-		"claims_supported":                      []string{"sub", "name", "preferred_username", "email", "email_verified", "groups"},
-		"prompt_values_supported":               []string{"none", "login"},
+		"claims_supported":                      []string{"sub", "name", "preferred_username", "email", "email_verified", "groups", "acr", "amr", "auth_time"},
+		"acr_values_supported":                  levels,
+		"prompt_values_supported":               prompts,
 		"request_parameter_supported":           false,
 		"request_uri_parameter_supported":       false,
 

@@ -20,6 +20,8 @@ type page struct {
 	Problem  string
 	Message  string
 	SignIn   bool
+	Account  string   // who is signed in, where there is a choice
+	Consent  []string // scopes
 	SignOut  bool
 	Hidden   map[string]string // fields that the sign-out question keeps
 }
@@ -39,12 +41,12 @@ func (p *Provider) show(w http.ResponseWriter, status int, content page) {
 	_ = pageTemplate.Execute(w, content)
 }
 
-func (p *Provider) showSignIn(w http.ResponseWriter, a *authorization, problem string) {
+func (p *Provider) showSignIn(w http.ResponseWriter, a *authorization, message, problem string) {
 	status := http.StatusOK
 	if problem != "" {
 		status = http.StatusUnauthorized
 	}
-	p.show(w, status, page{SignIn: true, Client: a.client.ID, Username: a.loginHint, Problem: problem})
+	p.show(w, status, page{SignIn: true, Client: a.client.ID, Username: a.loginHint, Message: message, Problem: problem})
 }
 
 func (p *Provider) showSignOut(w http.ResponseWriter, form map[string]string) {

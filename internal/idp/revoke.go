@@ -105,6 +105,7 @@ func (p *Provider) describe(g *grant, scopes []string) map[string]any {
 	answer := map[string]any{
 		"active": true, "iss": p.cfg.Issuer, "sub": g.subject(), "client_id": g.client.ID, "scope": strings.Join(scopes, " "),
 	}
+	g.proof.addTo(answer)
 	if g.user != nil {
 		answer["username"] = g.user.PreferredUsername
 	}

@@ -85,7 +85,7 @@ func TestIntrospectionTellsAboutAGoodTokenAndNothingAboutAnother(t *testing.T) {
 	want := map[string]any{
 		"active": true, "iss": w.base, "sub": "id-of-alice", "sid": claims["sid"], "client_id": "shop", "username": "alice",
 		"scope": "openid profile email groups", "exp": claims["exp"], "iat": claims["iat"], "jti": claims["jti"],
-		"token_type": "Bearer", "aud": "shop",
+		"token_type": "Bearer", "aud": "shop", "acr": "bronze", "auth_time": 1_790_000_000.0,
 	}
 	if diff := cmp.Diff(want, w.tokenForm("/introspect", got["access_token"], nil).json(t)); diff != "" {
 		t.Errorf("the access token (-want +got):\n%s", diff)

@@ -53,7 +53,7 @@ func (p *Provider) exchangeToken(client *Client, form map[string]string) (*token
 		return nil, err
 	}
 	from := subject.grant
-	g := &grant{client: client, user: from.user, scopes: scopes, session: from.session, parent: from, service: from.subject(), until: subject.expires}
+	g := &grant{client: client, user: from.user, scopes: scopes, session: from.session, proof: from.proof, parent: from, service: from.subject(), until: subject.expires}
 	answer, err := p.issueService(g, target)
 	if err == nil {
 		answer.IssuedTokenType = accessTokenType

@@ -136,6 +136,7 @@ func TestATokenIsExchangedForANarrowerOneOfTheSamePerson(t *testing.T) {
 	want := map[string]any{
 		"iss": w.base, "sub": "id-of-alice", "aud": "orders", "client_id": "middle", "scope": "groups", "groups": []any{"admins"},
 		"iat": 1_790_000_240.0, "exp": 1_790_000_300.0, "jti": claims["jti"], "sid": claims["sid"],
+		"acr": "bronze", "auth_time": 1_790_000_000.0,
 	}
 	if diff := cmp.Diff(want, claims); diff != "" {
 		t.Errorf("claims (-want +got):\n%s", diff)

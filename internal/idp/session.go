@@ -8,9 +8,12 @@ import (
 const sessionCookie = "idp_session"
 
 // startSession signs a person in at the provider, under a new id each time.
-func (p *Provider) startSession(w http.ResponseWriter, user *User) *session {
+func (p *Provider) startSession(w http.ResponseWriter, user *User, level int, a *authorization) *session {
 	now := p.now()
-	s := &session{id: newToken(), user: user, authTime: now, expires: now.Add(p.cfg.SessionLifetime)}
+	s := &session{
+		id: newToken(), user: user, authTime: now, expires: now.Add(p.cfg.SessionLifetime),
+		level: level, signedInFor: a.challenge,
+	}
 	secret := newToken()
 	p.mu.Lock()
 	p.store.sweep(now)

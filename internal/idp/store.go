@@ -15,6 +15,7 @@ type grant struct {
 	nonce   string
 	session *session // nil for a service's own
 	revoked bool
+	proof   proof
 
 	parent  *grant    // what it was exchanged from, if it was
 	service string    // the subject of what it was exchanged from
@@ -69,9 +70,18 @@ type session struct {
 	id       string // the sid claim
 	user     *User
 	authTime time.Time
+	level    int // of authentication
 	expires  time.Time
 	ended    bool
 	clients  []*Client // that were given a code
+
+	signedInFor, consentedFor string // by which request's challenge
+}
+
+// consent is what a person said to a client.
+type consent struct {
+	client *Client
+	user   *User
 }
 
 func (s *session) join(c *Client) {
@@ -85,8 +95,9 @@ func (s *session) join(c *Client) {
 type store struct {
 	codes     map[string]*code
 	refreshes map[string]*refresh
-	accesses  map[string]*access  // by jti, or opaqueID
-	sessions  map[string]*session // by the cookie's value, which sid must not give away
+	accesses  map[string]*access   // by jti, or opaqueID
+	sessions  map[string]*session  // by the cookie's value, which sid must not give away
+	consents  map[consent][]string // scopes
 	swept     time.Time
 
 	assertions map[string]time.Time // used: client and jti, to their end
@@ -98,6 +109,7 @@ func newStore() store {
 		refreshes: map[string]*refresh{},
 		accesses:  map[string]*access{},
 		sessions:  map[string]*session{},
+		consents:  map[consent][]string{},
 
 		assertions: map[string]time.Time{},
 	}

@@ -169,6 +169,7 @@ func (p *Provider) issueAccess(g *grant, scopes []string, audience string, expir
 	if g.session != nil {
 		claims["sid"] = g.session.id
 	}
+	g.proof.addTo(claims)
 	if g.user != nil && slices.Contains(scopes, "groups") {
 		claims["groups"] = g.user.Groups
 	}
@@ -180,9 +181,10 @@ func (p *Provider) issueID(g *grant, nonce, accessToken string) (string, error) 
 	half := sha256.Sum256([]byte(accessToken)) // both algorithms hash with SHA-256
 	claims := map[string]any{
 		"iss": p.cfg.Issuer, "sub": g.user.Subject, "aud": g.client.ID, "azp": g.client.ID,
-		"iat": now.Unix(), "exp": now.Add(p.cfg.IDTokenLifetime).Unix(), "auth_time": g.session.authTime.Unix(),
+		"iat": now.Unix(), "exp": now.Add(p.cfg.IDTokenLifetime).Unix(), "amr": []string{"pwd"},
 		"sid": g.session.id, "at_hash": base64.RawURLEncoding.EncodeToString(half[:len(half)/2]),
 	}
+	g.proof.addTo(claims)
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}

@@ -21,6 +21,7 @@ func TestCodeBecomesTokensThatSayWhoSignedIn(t *testing.T) {
 	want := map[string]any{
 		"iss": w.base, "sub": "id-of-alice", "aud": "shop", "azp": "shop", "nonce": "n0nce", "sid": sid,
 		"iat": 1_790_000_000.0, "exp": 1_790_000_300.0, "auth_time": 1_790_000_000.0,
+		"acr": "bronze", "amr": []any{"pwd"},
 		"at_hash": base64.RawURLEncoding.EncodeToString(half[:16]),
 	}
 	if diff := cmp.Diff(want, claims); diff != "" {
