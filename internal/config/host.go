@@ -62,8 +62,8 @@ func under(host, domain string) bool {
 }
 
 // Name returns the host that the pattern names, an IPv6 address without its
-// brackets: it is in the pattern if itself, and those below it are if below.
-func (p HostPattern) Name() (host string, itself, below bool) {
+// brackets: it is in the pattern if own, and those below it are if below.
+func (p HostPattern) Name() (host string, own, below bool) {
 	return p.host, p.scope != onlyBelow, p.scope != itself
 }
 
