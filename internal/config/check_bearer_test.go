@@ -106,6 +106,8 @@ func TestAnswersToOthersThatAreRefused(t *testing.T) {
 			`resource.scopes[2]: "c" is given twice`}},
 		{"another status", top(t, `"auth_request": {"status": 204}`), []string{
 			`auth_request.status: 204 is neither 200 nor 202`}},
+		{"the addresses of nobody who is trusted", top(t, `"auth_request": {"rules": true}`), []string{
+			`auth_request.rules: is about what trusted peers ask: say who is one, by sans or listener of trusted_peers`}},
 		{"hops of nobody who is trusted", top(t, `"trusted_peers": {"hops": 1}`), []string{
 			`trusted_peers.hops: is about what trusted peers write: say who is one, by sans or listener`}},
 		{"a chain without end, and a peer twice", top(t, `"trusted_peers": {"hops": 17, "sans": ["a", "a"]}`), []string{
@@ -152,12 +154,17 @@ func TestOutgoingCallsThatAreRefused(t *testing.T) {
 			`outbound[0].resources[1]: must be an absolute address such as "https://id.example.com", without query and fragment`}},
 		{"what only a listener for people sees", alone(t, ``, `"public_url": "https://auth.example.com",
 			"bearer": [{"provider": "a", "audiences": ["x"]}], "resource": {"name": "Shop"}, "cors": {"origins": ["https://spa.example.com"]},
-			"rules": [{"match": {"paths": ["/a"]}}], `), []string{
+			"forward": {"assertion": {}}, "auth_request": {"rules": true}, "trusted_peers": {"listener": true},
+			"rules": [{"match": {"paths": ["/a"]}}], "log": {"decisions": "all"}, "insecure_observe": true, `), []string{
 			`public_url: has no meaning without hosts`,
 			`bearer: has no meaning without hosts`,
 			`resource: has no meaning without hosts`,
 			`cors: has no meaning without hosts`,
-			`rules: has no meaning without hosts`}},
+			`forward.assertion: has no meaning without hosts`,
+			`auth_request.rules: has no meaning without hosts`,
+			`rules: has no meaning without hosts`,
+			`log.decisions: has no meaning without hosts`,
+			`insecure_observe: has no meaning without hosts`}},
 		{"hosts that cannot be read are not hosts that are missing", alone(t, ``, `"hosts": "app.example.com", "rules": [{"match": {"paths": ["/a"]}}], `), []string{
 			`hosts: must be a list, not a string`}},
 	}
@@ -190,6 +197,8 @@ func TestServicesAreAccepted(t *testing.T) {
 			func(c *Config) any { return c.Rules[0].OnAnonymous }, "401"},
 		{"a provider whose keys alone are used needs no client", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "b", "issuer": "https://b.example.com", "cluster": "b"}`, `"hosts":`, `"bearer": [{"provider": "b", "audiences": ["x"]}], "hosts":`),
 			func(c *Config) any { return c.Providers[1].ClientAuth }, "none"},
+		{"rules for what a trusted peer asks about", top(t, `"auth_request": {"rules": true}, "trusted_peers": {"sans": ["spiffe://a/b"]}`),
+			func(c *Config) any { return c.AuthRequest }, AuthRequest{Status: 202, Rules: true}},
 		{"outgoing calls alone, with their defaults", alone(t, ``, ``),
 			func(c *Config) any { return []string{c.Outbound[0].Grant, c.Outbound[0].Existing} }, []string{"client_credentials", "keep"}},
 		{"outgoing calls beside incoming ones", alone(t, `, "grant": "token_exchange"`, `"hosts": ["app.example.com"], "rules": [{"match": {"paths": ["/a"]}}], `),

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/pathregex"
 )
 
 // match checks which requests something is for. The fields that the gate sets
@@ -108,11 +109,11 @@ func regexFlaw(p string) string {
 	case !strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "("):
 		return `begins neither with "/" nor with "(", as everything that fits a path does`
 	}
-	return regexSyntaxFlaw(p)
+	if _, err := pathregex.Compile(p); err != nil {
+		return err.Error()
+	}
+	return ""
 }
-
-// regexSyntaxFlaw says what is wrong with the syntax of a regular expression.
-func regexSyntaxFlaw(string) string { return "" }
 
 func (r *reader) methods(path string, methods []string) {
 	for i, m := range methods {

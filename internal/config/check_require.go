@@ -91,9 +91,7 @@ func (r *reader) requires(path string, list []Require, c *Config, all *tally, de
 		r.problem(path, "is empty; leave the key out or put something in")
 	}
 	for i := range list {
-		if here := index(path, i); r.clean(here) {
-			r.require(here, &list[i], c, all, depth+1)
-		}
+		r.require(index(path, i), &list[i], c, all, depth+1)
 	}
 }
 
