@@ -50,12 +50,15 @@ const (
 func Denied(p DeniedPage) (body []byte, header httpmsg.Fields) {
 	t := &english
 	e := t.refusal(&p)
-	content := fill(deniedHTML, texts{"lead": e.detail, "advice": e.advice}, parts{
-		"who":     t.who(p.SignedInAs, p.Provider),
-		"missing": t.missingList(p.Missing),
-		"actions": t.ways(way{p.Switch, t.signInOther}, way{p.Back, t.goBack}),
-		"details": details(label{t.rule, plain(p.Rule, maxValue)}, label{t.reason, plain(p.Reason, maxValue)}, label{t.requestID, shorten(p.RequestID)}),
-	})
+	content := fill(deniedHTML, text("lead", e.detail), text("advice", e.advice),
+		part("who", t.who(p.SignedInAs, p.Provider)),
+		part("missing", t.missingList(p.Missing)),
+		part("actions", t.ways(way{p.Switch, t.signInOther}, way{p.Back, t.goBack})),
+		part("details", details(
+			label{t.rule, plain(p.Rule, maxValue)},
+			label{t.reason, plain(p.Reason, maxValue)},
+			label{t.requestID, shorten(p.RequestID)},
+		)))
 	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: lockMark}, content), headers()
 }
 
@@ -66,12 +69,12 @@ func (l *language) who(name, provider string) markup {
 	case name == "" && provider == "":
 		return ""
 	case name == "":
-		return fill(whoHTML, texts{"as": l.signedInWith, "name": provider}, nil)
+		return fill(whoHTML, text("as", l.signedInWith), text("name", provider))
 	case provider == "":
-		return fill(whoHTML, texts{"as": l.signedInAs, "name": name}, nil)
+		return fill(whoHTML, text("as", l.signedInAs), text("name", name))
 	}
-	with := fill(whoWithHTML, texts{"with": l.with, "provider": provider}, nil)
-	return fill(whoHTML, texts{"as": l.signedInAs, "name": name}, parts{"with": with})
+	with := fill(whoWithHTML, text("with", l.with), text("provider", provider))
+	return fill(whoHTML, text("as", l.signedInAs), text("name", name), part("with", with))
 }
 
 func (l *language) missingList(needs []Need) markup {
@@ -79,7 +82,7 @@ func (l *language) missingList(needs []Need) markup {
 		return ""
 	}
 	lacks, more := shown(needs)
-	return fill(missingHTML, texts{"heading": l.missing}, parts{"needs": l.needs(lacks, more)})
+	return fill(missingHTML, text("heading", l.missing), part("needs", l.needs(lacks, more)))
 }
 
 func (l *language) needs(lacks []lack, more int) (list markup) {
@@ -92,17 +95,17 @@ func (l *language) needs(lacks []lack, more int) (list markup) {
 func (l *language) need(n *lack) markup {
 	var claim, which, inner markup
 	if n.Claim != "" {
-		claim = fill(claimHTML, texts{"claim": n.Claim}, nil)
+		claim = fill(claimHTML, text("claim", n.Claim))
 	}
 	if s := l.which(n); s != "" {
-		which = fill(whichHTML, texts{"which": s}, nil)
+		which = fill(whichHTML, text("which", s))
 	}
 	if len(n.Any) > 0 {
-		inner = fill(nestedHTML, nil, parts{"needs": l.needs(n.Any, n.More)})
+		inner = fill(nestedHTML, part("needs", l.needs(n.Any, n.More)))
 	} else if values := l.values(n); values != "" {
-		inner = fill(valuesHTML, nil, parts{"values": values})
+		inner = fill(valuesHTML, part("values", values))
 	}
-	return fill(needHTML, texts{"what": l.what(n)}, parts{"claim": claim, "which": which, "inner": inner})
+	return fill(needHTML, text("what", l.what(n)), part("claim", claim), part("which", which), part("inner", inner))
 }
 
 // what is missing, in one word or a few.
@@ -110,7 +113,7 @@ func (l *language) what(n *lack) string {
 	if n.reason == "login_too_old" && n.MaxAge > 0 {
 		return strings.Replace(l.maxAge, "{age}", l.duration(n.MaxAge), 1)
 	}
-	if what, ok := l.byNeed[n.reason]; ok {
+	if what, ok := l.byNeed.of(n.reason); ok {
 		return what
 	}
 	return n.Requirement
@@ -134,10 +137,10 @@ func (l *language) which(n *lack) string {
 
 func (l *language) values(n *lack) (list markup) {
 	for _, v := range n.Values {
-		list += fill(valueHTML, texts{"value": v}, nil)
+		list += fill(valueHTML, text("value", v))
 	}
 	for _, v := range n.Prefixes {
-		list += fill(prefixHTML, texts{"beginning": l.beginning, "value": v}, nil)
+		list += fill(prefixHTML, text("beginning", l.beginning), text("value", v))
 	}
 	return list + l.more(n.More)
 }
@@ -147,7 +150,7 @@ func (l *language) more(n int) markup {
 	if n == 0 {
 		return ""
 	}
-	return fill(moreHTML, texts{"more": strings.Replace(l.andMore, "{n}", strconv.Itoa(n), 1)}, nil)
+	return fill(moreHTML, text("more", strings.Replace(l.andMore, "{n}", strconv.Itoa(n), 1)))
 }
 
 // way is where a person can go on.
@@ -158,12 +161,12 @@ func (l *language) ways(all ...way) (list markup) {
 	class := "button"
 	for _, w := range all {
 		if w.url != "" {
-			list += fill(furtherHTML, texts{"class": class, "url": link(w.url), "name": w.name}, nil)
+			list += fill(furtherHTML, text("class", class), text("url", link(w.url)), text("name", w.name))
 			class = "button second"
 		}
 	}
 	if list == "" {
 		return ""
 	}
-	return fill(actionsHTML, nil, parts{"actions": list})
+	return fill(actionsHTML, part("actions", list))
 }

@@ -79,18 +79,16 @@ func TestANeedIsSaidInWords(t *testing.T) {
 }
 
 func TestEveryRequirementHasAWord(t *testing.T) {
-	for reason := range requirements {
-		if english.byNeed[reason] == "" {
-			t.Errorf("%s: nothing to say", reason)
+	for _, r := range requirements {
+		if _, ok := english.byNeed.of(r.key); !ok {
+			t.Errorf("%s: nothing to say", r.key)
 		}
-		if _, ok := english.byReason[reason]; !ok {
-			t.Errorf("%s: no explanation", reason)
+		if _, ok := english.find(r.key); !ok {
+			t.Errorf("%s: no explanation", r.key)
 		}
 	}
-	for reason := range english.byNeed {
-		if requirements[reason] == "" {
-			t.Errorf("%s: no requirement", reason)
-		}
+	if len(english.byNeed) != len(requirements) {
+		t.Errorf("%d words for %d requirements", len(english.byNeed), len(requirements))
 	}
 }
 

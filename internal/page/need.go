@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,22 +42,22 @@ type lack struct {
 }
 
 // requirements is how the settings call what a reason says is missing.
-var requirements = map[string]string{
-	"group_missing":            "groups",
-	"role_missing":             "roles",
-	"scope_missing":            "scopes",
-	"email_not_allowed":        "emails",
-	"email_domain_not_allowed": "email_domains",
-	"email_not_verified":       "email_verified",
-	"client_not_allowed":       "client_ids",
-	"claim_missing":            "claims",
-	"acr_insufficient":         "acr",
-	"login_too_old":            "max_age",
-	"amr_missing":              "amr",
-	"provider_not_allowed":     "provider",
-	"none_met":                 "any",
-	"excluded":                 "not",
-	"claims_outdated":          "current_claims",
+var requirements = terms{
+	{"group_missing", "groups"},
+	{"role_missing", "roles"},
+	{"scope_missing", "scopes"},
+	{"email_not_allowed", "emails"},
+	{"email_domain_not_allowed", "email_domains"},
+	{"email_not_verified", "email_verified"},
+	{"client_not_allowed", "client_ids"},
+	{"claim_missing", "claims"},
+	{"acr_insufficient", "acr"},
+	{"login_too_old", "max_age"},
+	{"amr_missing", "amr"},
+	{"provider_not_allowed", "provider"},
+	{"none_met", "any"},
+	{"excluded", "not"},
+	{"claims_outdated", "current_claims"},
 }
 
 // shown picks what is shown of needs, and counts how many are not.
@@ -79,10 +80,11 @@ func (s *selection) list(needs []Need, depth int) (lacks []lack, more int) {
 }
 
 func (s *selection) need(n *Need, depth int) lack {
-	l := lack{Requirement: requirements[n.Reason], reason: n.Reason, silent: untold(n)}
-	if l.Requirement == "" {
-		l.Requirement = plain(n.Reason, maxValue)
+	requirement, known := requirements.of(n.Reason)
+	if !known {
+		requirement = plain(n.Reason, maxValue)
 	}
+	l := lack{Requirement: requirement, reason: n.Reason, silent: untold(n)}
 	switch n.Reason {
 	case "none_met":
 		l.Any, l.More = s.list(n.Any, depth+1)
@@ -136,7 +138,7 @@ func untold(n *Need) bool {
 	case "email_not_allowed", "excluded":
 		return true
 	case "claim_missing":
-		return personal[n.Claim[strings.LastIndexByte(n.Claim, '.')+1:]]
+		return slices.Contains(personal, n.Claim[strings.LastIndexByte(n.Claim, '.')+1:])
 	}
 	return false
 }
@@ -144,9 +146,8 @@ func untold(n *Need) bool {
 // personal are claims whose values stand for one person each: those of OpenID
 // Connect Core, section 5.1, what some providers call the same, and how the
 // settings call it. Of a path it is the last name that counts.
-var personal = map[string]bool{
-	"sub": true, "user": true, "preferred_username": true, "nickname": true, "email": true,
-	"phone_number": true, "upn": true, "unique_name": true, "oid": true,
+var personal = []string{
+	"sub", "user", "preferred_username", "nickname", "email", "phone_number", "upn", "unique_name", "oid",
 }
 
 // plain is a text from outside as it may be shown: cut, and without characters

@@ -87,13 +87,13 @@ func SignIn(p SignInPage) (body []byte, header httpmsg.Fields) {
 		if i > 0 {
 			class = "button second"
 		}
-		choices += fill(choiceHTML, texts{"class": class, "url": link(c.URL), "with": t.continueWith, "name": c.Name}, nil)
+		choices += fill(choiceHTML, text("class", class), text("url", link(c.URL)), text("with", t.continueWith), text("name", c.Name))
 	}
 	var destination markup
 	if p.Destination != "" {
-		destination = fill(destinationHTML, texts{"to": t.continueTo, "host": p.Destination}, nil)
+		destination = fill(destinationHTML, text("to", t.continueTo), text("host", p.Destination))
 	}
-	content := fill(signInHTML, texts{"lead": lead}, parts{"choices": choices, "destination": destination})
+	content := fill(signInHTML, text("lead", lead), part("choices", choices), part("destination", destination))
 	return document(frame{t: t, heading: t.signIn, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers()
 }
 
@@ -103,10 +103,9 @@ func SignOut(p SignOutPage) (body []byte, header httpmsg.Fields) {
 	if p.Cancel == "" {
 		p.Cancel = "/"
 	}
-	content := fill(signOutHTML, texts{
-		"lead": t.signOutLead, "action": link(p.Action), "yes": t.signOut,
-		"cancel": link(p.Cancel), "no": t.staySignedIn,
-	}, nil)
+	content := fill(signOutHTML, text("lead", t.signOutLead),
+		text("action", link(p.Action)), text("yes", t.signOut),
+		text("cancel", link(p.Cancel)), text("no", t.staySignedIn))
 	return document(frame{t: t, heading: t.signOutAsk, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers()
 }
 
@@ -117,14 +116,14 @@ func SignedOut(p SignedOutPage) (body []byte, header httpmsg.Fields) {
 	if p.AtProvider {
 		lead = t.signedOutAtProvider
 	}
-	content := fill(messageHTML, texts{"lead": lead}, parts{"action": action(p.SignIn, t.signInAgain)})
+	content := fill(messageHTML, text("lead", lead), part("action", action(p.SignIn, t.signInAgain)))
 	return document(frame{t: t, heading: t.signedOut, site: p.Title, logo: p.Logo, mark: doneMark}, content), headers()
 }
 
 // Onward writes a page that a browser leaves at once.
 func Onward(p OnwardPage) (body []byte, header httpmsg.Fields) {
 	t := &english
-	content := fill(messageHTML, texts{"lead": t.onwardLead}, parts{"action": action(p.URL, t.onwardNow)})
+	content := fill(messageHTML, text("lead", t.onwardLead), part("action", action(p.URL, t.onwardNow)))
 	body = document(frame{t: t, heading: t.onward, site: p.Title, logo: p.Logo, mark: doorMark}, content)
 	return body, append(headers(), httpmsg.Field{Name: "refresh", Value: "0;url=" + link(p.URL)})
 }
@@ -143,7 +142,7 @@ func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
 		name = t.signIn
 	}
 	retry := action(p.Retry, name)
-	content := fill(errorHTML, texts{"lead": e.detail, "advice": e.advice}, parts{"retry": retry, "details": details(labels...)})
+	content := fill(errorHTML, text("lead", e.detail), text("advice", e.advice), part("retry", retry), part("details", details(labels...)))
 	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: stopMark}, content), headers()
 }
 
@@ -154,13 +153,13 @@ type label struct{ name, value string }
 func details(labels ...label) (list markup) {
 	for _, d := range labels {
 		if d.value != "" {
-			list += fill(detailHTML, texts{"label": d.name, "value": d.value}, nil)
+			list += fill(detailHTML, text("label", d.name), text("value", d.value))
 		}
 	}
 	if list == "" {
 		return ""
 	}
-	return fill(detailsHTML, nil, parts{"details": list})
+	return fill(detailsHTML, part("details", list))
 }
 
 // maxRequestID bounds what is shown of a request id: a client may choose one.
@@ -179,7 +178,7 @@ func action(url, name string) markup {
 	if url == "" {
 		return ""
 	}
-	return fill(actionHTML, texts{"url": link(url), "name": name}, nil)
+	return fill(actionHTML, text("url", link(url)), text("name", name))
 }
 
 // frame is what is around the content of every page.
@@ -193,16 +192,15 @@ type frame struct {
 func document(f frame, content markup) []byte {
 	mark, title := f.mark, f.heading
 	if src := image(f.logo); src != "" {
-		mark = fill(logoHTML, texts{"src": src}, nil)
+		mark = fill(logoHTML, text("src", src))
 	}
 	var site markup
 	if f.site != "" {
 		title += " \u00b7 " + f.site
-		site = fill(siteHTML, texts{"name": f.site}, nil)
+		site = fill(siteHTML, text("name", f.site))
 	}
-	return []byte(fill(documentHTML, texts{
-		"lang": f.t.tag, "dir": f.t.dir, "title": title, "heading": f.heading,
-	}, parts{"style": markup(style), "mark": mark, "site": site, "content": content}))
+	return []byte(fill(documentHTML, text("lang", f.t.tag), text("dir", f.t.dir), part("style", markup(style)),
+		text("title", title), text("heading", f.heading), part("mark", mark), part("site", site), part("content", content)))
 }
 
 //go:embed html/style.css

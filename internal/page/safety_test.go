@@ -301,15 +301,17 @@ func TestEveryExplanationIsComplete(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
-	for name, e := range english.byReason {
+	for name, e := range english.words {
 		check(name, e)
 	}
-	for name, e := range english.byPrefix {
-		check(name, e)
+	for _, list := range english.alike {
+		for i, name := range list {
+			if _, ok := english.words[name]; ok != (i == 0) {
+				t.Errorf("%s: words of its own: %t, at place %d of %v", name, ok, i, list)
+			}
+		}
 	}
-	for status, e := range english.byStatus {
-		check(strconv.Itoa(status), e)
-	}
+	check("tried", english.tried)
 	check("other", english.other)
 }
 

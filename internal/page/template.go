@@ -10,10 +10,14 @@ import (
 // are; a value from outside never becomes markup by conversion.
 type markup string
 
-type (
-	texts map[string]string // slots that are filled escaped
-	parts map[string]markup // slots that are filled as they are
-)
+// slot is what goes into a slot of a template.
+type slot struct {
+	name, value string
+	escaped     bool // the value is markup and stays as it is
+}
+
+func text(name, value string) slot        { return slot{name: name, value: value} }
+func part(name string, value markup) slot { return slot{name, string(value), true} }
 
 var (
 	//go:embed html/document.html
@@ -44,10 +48,11 @@ const (
 	logoHTML        markup = "<img class=\"logo\" src=\"{src}\" alt=\"\">\n"
 )
 
-// fill puts texts and parts into the slots of a template, which are names in
-// braces. Texts are escaped for element content and quoted attributes alike;
-// what was put in is not looked at again. A slot without a value stays empty.
-func fill(template markup, t texts, p parts) markup {
+// fill puts values into the slots of a template, which are names in braces.
+// Texts are escaped for element content and quoted attributes alike; what was
+// put in is not looked at again. A slot without a value stays empty. Slots are a
+// list, not a map: the code that makes maps is most of what this package weighs.
+func fill(template markup, slots ...slot) markup {
 	var b strings.Builder
 	rest := string(template)
 	for {
@@ -57,10 +62,12 @@ func fill(template markup, t texts, p parts) markup {
 			return markup(b.String())
 		}
 		name, tail, _ := strings.Cut(after, "}")
-		if part, ok := p[name]; ok {
-			b.WriteString(string(part))
-		} else {
-			escape(&b, t[name])
+		for _, s := range slots {
+			if s.name == name && s.escaped {
+				b.WriteString(s.value)
+			} else if s.name == name {
+				escape(&b, s.value)
+			}
 		}
 		rest = tail
 	}
