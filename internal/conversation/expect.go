@@ -206,9 +206,9 @@ func (p *player) checkOwn(o *Outcome) error {
 	return p.secrets.in("the answer", o.Body)
 }
 
-// storable are the answers that need not forbid it: one is Envoy's own, and one
-// is for everybody.
-var storable = map[string]bool{"denied": true, "resource_metadata": true}
+// storable are the answers that need not forbid it: one is Envoy's own, and the
+// others are for everybody.
+var storable = map[string]bool{"denied": true, "resource_metadata": true, "jwks": true}
 
 // withoutHint is an address without the ID token by which the provider is told
 // who signs out (RP-Initiated Logout 1.0, section 2): that is the one place
