@@ -22,6 +22,7 @@ type Missing struct {
 	Prefix []string  // of ReasonClaim: beginnings of which one would do
 	MaxAge int64     // of ReasonMaxAge: seconds
 	Any    []Missing // of ReasonAny: what is missing in each alternative, the nearest first
+	Beside []Missing // of an alternative: what is missing in it, too
 }
 
 // Reasons for which somebody may not pass. They are stable: logs, metrics,

@@ -1,16 +1,22 @@
-// Package policy compiles the rules of the settings and finds the one that a
-// request falls under: the first that matches, by host, path and method.
+// Package policy compiles the rules of the settings, finds the one that a
+// request falls under (the first that matches, by host, path, method and header
+// fields), and holds whoever asks against what that one requires.
 //
-// It sees the path in its normal form only (RFC 3986, section 6) and never
-// the query. The zero Need is the strictest one: a session.
+// It sees the path in its normal form only (RFC 3986, section 6) and never the
+// query. Where an application may read a request in more than one way, what any
+// of these readings needs is needed. It asks no clock, and nothing of a request
+// or of a person is in an error. The zero Need is the strictest one: a session.
+//
+// What can be required beside a session is of OpenID Connect Core (section 2:
+// acr, amr, auth_time; section 5.1: claims), RFC 6749 (section 3.3: scopes), RFC
+// 8176 (amr) and RFC 9470 (stepping up).
 package policy
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -26,170 +32,127 @@ type Request struct {
 	Header     httpmsg.Fields
 }
 
-// Need is what a request must bring.
-type Need struct {
-	Rule     string // the rule's name, or "" where none matched
-	Anyone   bool   // no session is needed
-	NoSignIn bool   // an anonymous request is answered with 401, never sent to sign in
-	Tokens   bool   // a token does, and where there is one it decides
-	NoCookie bool   // a session does not
-	Pass     bool   // an anonymous request goes on as such
-	Observe  bool   // what is decided is logged, and the request passes
-	Prompt   string // of a login that a requirement leads to
-	Forward  int    // which of the settings' ways to tell the application: 0 is the usual one, n that of rule n-1
-
-	requires []*config.Require // all of them
-}
-
-// Check holds whoever asks against what is required, and returns what is
-// missing, or nil. The leeway is how far the provider's clock may be from ours.
-func (n *Need) Check(s *Subject, now time.Time, leeway time.Duration) *Denial {
-	if len(n.requires) == 0 {
-		return nil
-	}
-	return &Denial{Reason: ReasonNot}
-}
-
-// Need returns what the request needs, however an application may read it: it
-// is refused where a field that a rule looks at came twice.
-func (rs *Rules) Need(r Request) (Need, error) {
-	need := rs.Find(r)
-	if !r.Params {
-		return need, nil
-	}
-	r.Path = httpmsg.WithoutParams(r.Path)
-	return need.And(rs.Find(r)), nil
-}
-
-// ErrRepeated says that a field that a rule looks at came more than once.
+// ErrRepeated says that a field that a rule looks at came more than once, or in
+// another spelling that an application may take for it.
 var ErrRepeated = errors.New("policy: header field repeated")
-
-// Gathered returns what is to be picked of what a provider says: the name under
-// which rules and headers know it, to its gjson path. It is the provider's claims,
-// and every path that a rule or a header names.
-func (rs *Rules) Gathered(p *config.Provider) map[string]string { return p.Claims }
-
-// And returns what satisfies both: of a request that can be read in two ways
-// nothing suffices that would not under either reading.
-func (n Need) And(other Need) Need {
-	switch {
-	case n.Anyone:
-		return other
-	case other.Anyone:
-		return n
-	}
-	n.Tokens = n.Tokens && other.Tokens
-	n.NoCookie = n.NoCookie || other.NoCookie
-	n.NoSignIn = n.NoSignIn || other.NoSignIn
-	return n
-}
 
 // Rules are compiled rules. The zero Rules ask for a session everywhere.
 type Rules struct {
-	rules []rule
-	other Need // of what no rule matches
+	index   index
+	rules   []rule
+	other   Need     // of what no rule matches
+	methods bool     // some rule looks at the method
+	paths   []string // the gjson paths that requirements and headers name
 }
 
 type rule struct {
-	need    Need
-	matcher Matcher
-}
-
-// Matcher finds the requests that a rule is for. The zero Matcher is for all.
-type Matcher struct {
-	hosts   []config.HostPattern
-	exact   []string
-	prefix  []string // each ends in a slash
-	methods []string
+	need     Need
+	matcher  Matcher
+	settings *config.Rule
 }
 
 // Compile compiles the rules of settings that config.Parse has checked. What
 // no rule matches needs a session, or a token where any are accepted.
 func Compile(c *config.Config) *Rules {
-	compiled := &Rules{other: Need{Tokens: len(c.Bearer) > 0}}
-	for i, r := range c.Rules {
-		compiled.rules = append(compiled.rules, rule{need: needOf(&r, i), matcher: NewMatcher(r.Match)})
+	rs := &Rules{other: Need{Tokens: len(c.Bearer) > 0, Observe: c.InsecureObserve}}
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		rs.rules = append(rs.rules, rule{need: needOf(c, i), matcher: NewMatcher(r.Match), settings: r})
+		rs.methods = rs.methods || len(r.Match.Methods) > 0
 	}
-	return compiled
+	rs.index = newIndex(rs.rules)
+	rs.paths = pathsOf(c)
+	return rs
 }
 
-func needOf(r *config.Rule, i int) Need {
-	need := Need{Rule: r.Name, Anyone: r.Allow == "anyone", NoSignIn: r.OnAnonymous == "401"}
+func needOf(c *config.Config, i int) Need {
+	r := &c.Rules[i]
+	need := Need{
+		Rule: r.Name, Anyone: r.Allow == "anyone", NoSignIn: r.OnAnonymous == "401", Pass: r.OnAnonymous == "pass",
+		Observe: r.InsecureObserve || c.InsecureObserve, Prompt: r.StepUp.Prompt,
+	}
 	if need.Rule == "" {
 		need.Rule = strconv.Itoa(i)
 	}
-	if !need.Anyone {
-		need.Tokens = slices.Contains(r.Accept, "bearer")
-		need.NoCookie = !slices.Contains(r.Accept, "session")
+	if f := &r.Forward; f.Headers != nil || f.AccessToken != nil || f.Assertion != nil {
+		need.Forward = i + 1
+	}
+	need.demanded = len(c.Bearer) > 0
+	if need.Anyone {
+		return need
+	}
+	need.Tokens = slices.Contains(r.Accept, "bearer")
+	need.NoCookie = !slices.Contains(r.Accept, "session")
+	if r.Require != nil {
+		need.requires = []*Requirement{NewRequirement(*r.Require)}
 	}
 	return need
 }
 
-// NewMatcher compiles what a rule is for.
-func NewMatcher(m config.Match) Matcher {
-	c := Matcher{hosts: m.Hosts, methods: m.Methods}
-	for _, p := range m.Paths {
-		if prefix, open := strings.CutSuffix(p, "*"); open {
-			c.prefix = append(c.prefix, prefix)
-		} else {
-			c.exact = append(c.exact, p)
-		}
-	}
-	return c
-}
-
-// Find returns what the request needs.
+// Find returns what the request needs as it is written. Where a field that
+// decides came more than once, that is the zero Need.
 func (rs *Rules) Find(r Request) Need {
-	for i := range rs.rules {
-		if rs.rules[i].matcher.Matches(&r) {
-			return rs.rules[i].need
-		}
-	}
-	return rs.other
+	need, _ := rs.find(&r)
+	return need
 }
 
-// Matches reports whether the rule is for a request.
-func (m *Matcher) Matches(r *Request) bool {
-	return m.matchesMethod(r.Method) && m.matchesPath(r.Path) && m.matchesHost(r.Host, r.Port)
+func (rs *Rules) find(r *Request) (Need, error) {
+	i, err := rs.index.find(rs.rules, r)
+	switch {
+	case err != nil:
+		return Need{}, err
+	case i < 0:
+		return rs.other, nil
+	}
+	return rs.rules[i].need, nil
 }
 
-func (m *Matcher) matchesMethod(method string) bool {
-	if len(m.methods) == 0 {
-		return true
+// Gathered returns what is to be picked of what a provider says: the name under
+// which rules and headers know it, to its gjson path. It is the provider's claims,
+// and every path that a rule or a header names; a path that is a claim's name
+// too means that claim.
+func (rs *Rules) Gathered(p *config.Provider) map[string]string {
+	all := make(map[string]string, len(p.Claims)+len(rs.paths))
+	for _, path := range rs.paths {
+		all[path] = path
 	}
-	for _, have := range m.methods {
-		if have == method {
-			return true
-		}
-	}
-	return false
+	maps.Copy(all, p.Claims)
+	return all
 }
 
-func (m *Matcher) matchesPath(path string) bool {
-	if len(m.exact) == 0 && len(m.prefix) == 0 {
-		return true
-	}
-	for _, p := range m.exact {
-		if p == path {
-			return true
+// pathsOf are the gjson paths that requirements and headers name, and the names
+// of claims among them.
+func pathsOf(c *config.Config) (paths []string) {
+	headers := []map[string]config.Header{c.Forward.Headers}
+	for i := range c.Rules {
+		headers = append(headers, c.Rules[i].Forward.Headers)
+		if r := c.Rules[i].Require; r != nil {
+			paths = claimsOf(paths, r)
 		}
 	}
-	for _, p := range m.prefix {
-		if strings.HasPrefix(path, p) {
-			return true
+	for _, some := range headers {
+		for _, h := range some {
+			if h.Path != "" {
+				paths = append(paths, h.Path)
+			}
 		}
 	}
-	return false
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
-func (m *Matcher) matchesHost(host, port string) bool {
-	if len(m.hosts) == 0 {
-		return true
+func claimsOf(paths []string, r *config.Require) []string {
+	for name := range r.Claims {
+		paths = append(paths, name)
 	}
-	for _, h := range m.hosts {
-		if h.Match(host, port, true) || h.Match(host, port, false) {
-			return true
-		}
+	for i := range r.All {
+		paths = claimsOf(paths, &r.All[i])
 	}
-	return false
+	for i := range r.Any {
+		paths = claimsOf(paths, &r.Any[i])
+	}
+	if r.Not != nil {
+		paths = claimsOf(paths, r.Not)
+	}
+	return paths
 }

@@ -1,0 +1,194 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// Check holds whoever asks against the requirement, and returns what is
+// missing, or nil.
+func (r *Requirement) Check(s *Subject, now time.Time, leeway time.Duration) *Denial {
+	return newCheck(s, now, leeway).all([]*Requirement{r}, "")
+}
+
+// all holds whoever asks against several requirements. It costs nothing more
+// where they are met.
+func (c check) all(requires []*Requirement, prompt string) *Denial {
+	for _, r := range requires {
+		if c.of(r) != met {
+			return c.denial(requires, prompt)
+		}
+	}
+	return nil
+}
+
+func (c *check) denial(requires []*Requirement, prompt string) *Denial {
+	var l lack
+	for _, r := range requires {
+		c.lacks(r, &l)
+	}
+	d := &Denial{Missing: l.missing}
+	switch {
+	case l.curable():
+		step := l.cure()
+		if l.steps {
+			step.Prompt = prompt
+		}
+		d.Cure = &step
+	default:
+		d.Tried = !l.terminal
+		// Nothing is gained by telling what cannot be told.
+		d.Missing = slices.DeleteFunc(d.Missing, func(m Missing) bool { return m.Reason == ReasonOutdated })
+	}
+	d.Reason = d.Missing[0].Reason
+	return d
+}
+
+// lack is what is missing in requirements that must all be met, and what a login
+// would have to bring for them.
+type lack struct {
+	missing  []Missing
+	terminal bool // something is missing that no login brings
+	tried    bool // something is missing that a login was asked for in vain
+	outdated bool // something cannot be told
+	steps    bool // something is missing that a login can be asked for
+
+	wish  session.Step // all that a login must bring, be it missing now or not
+	again session.Step // what alternatives were asked for before: it is asked for again, lest they take turns for ever
+}
+
+func (l *lack) curable() bool { return !l.terminal && !l.tried }
+
+// current reports whether current claims may be all that is missing.
+func (l *lack) current() bool { return l.outdated && l.curable() && !l.steps }
+
+// lacks adds what is missing in a requirement, and what a login must not lose of
+// what is there.
+func (c *check) lacks(r *Requirement, l *lack) {
+	for i := range r.tests {
+		switch t := &r.tests[i]; t.kind {
+		case ofAll:
+			for _, part := range t.parts {
+				c.lacks(part, l)
+			}
+		case ofAny:
+			c.lacksAny(t, l)
+		case ofScopes, ofACR, ofMaxAge:
+			c.lacksOfLogin(t, l)
+		default:
+			switch c.ofTest(t) {
+			case unmet:
+				l.terminal = true
+				l.missing = append(l.missing, c.missing(t))
+			case unknown:
+				l.tell()
+			}
+		}
+	}
+}
+
+// tell notes that something cannot be told.
+func (l *lack) tell() {
+	if !l.outdated {
+		l.missing = append(l.missing, Missing{Reason: ReasonOutdated})
+	}
+	l.outdated = true
+}
+
+// lacksOfLogin is about what a login can be asked for.
+func (c *check) lacksOfLogin(t *test, l *lack) {
+	if !l.ask(c.wish(t)) {
+		l.terminal = true // no login brings two levels of authentication
+	}
+	if c.ofTest(t) == met {
+		return
+	}
+	l.steps = true
+	l.tried = l.tried || c.tried(t)
+	l.missing = append(l.missing, c.missing(t))
+}
+
+// wish is what a login has to be asked for to meet a test: of scopes those that
+// are missing, and those that are there because a login asked for them.
+func (c *check) wish(t *test) (s session.Step) {
+	switch t.kind {
+	case ofScopes:
+		for _, scope := range t.words.list {
+			if !slices.Contains(c.subject.Scopes, scope) || slices.Contains(c.subject.Asked.Scopes, scope) {
+				s.Scopes = append(s.Scopes, scope)
+			}
+		}
+	case ofACR:
+		s.ACR = t.words.list
+	case ofMaxAge:
+		s.MaxAge = t.maxAge
+	}
+	return s
+}
+
+// tried reports whether a login asked for what is missing.
+func (c *check) tried(t *test) bool {
+	asked := &c.subject.Asked
+	switch t.kind {
+	case ofScopes:
+		for _, scope := range t.words.list {
+			if !slices.Contains(c.subject.Scopes, scope) && !slices.Contains(asked.Scopes, scope) {
+				return false
+			}
+		}
+		return true
+	case ofACR:
+		return slices.ContainsFunc(asked.ACR, t.words.hasWord)
+	}
+	return asked.MaxAge != 0 && asked.MaxAge <= t.maxAge && c.now-c.subject.Begun <= t.maxAge+c.leeway
+}
+
+// ask adds a wish, and reports whether a login can bring it beside the others.
+func (l *lack) ask(s session.Step) bool {
+	l.wish = l.wish.And(s)
+	return l.wish.ACR == nil || len(l.wish.ACR) > 0
+}
+
+// cure is what a login is to be asked for.
+func (l *lack) cure() session.Step {
+	levels := l.again
+	levels.ACR = nil
+	step := l.wish.And(levels)
+	for _, acr := range l.again.ACR {
+		if !slices.Contains(step.ACR, acr) {
+			step.ACR = append(slices.Clip(step.ACR), acr)
+		}
+	}
+	return step
+}
+
+// missing says what is missing where a test is not met. Who else may come in,
+// and what keeps somebody out, is not told.
+func (c *check) missing(t *test) Missing {
+	m := Missing{Reason: t.reason, Wanted: t.words.list}
+	switch t.kind {
+	case ofScopes:
+		m.Wanted = nil
+		for _, scope := range t.words.list {
+			if !slices.Contains(c.subject.Scopes, scope) {
+				m.Wanted = append(m.Wanted, scope)
+			}
+		}
+	case ofEmail, ofDomain:
+		if c.subject.Unverified && c.address(t) {
+			return Missing{Reason: ReasonUnverified}
+		}
+		if t.kind == ofEmail {
+			m.Wanted = nil
+		}
+	case ofClaim:
+		if t.reason == ReasonClaim {
+			m.Claim, m.Prefix = t.claim, t.prefixes
+		}
+	case ofMaxAge:
+		m.MaxAge = t.maxAge
+	}
+	return m
+}
