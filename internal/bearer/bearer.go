@@ -25,6 +25,7 @@ import (
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/policy"
 	"github.com/postern-auth/postern/internal/session"
 	"github.com/postern-auth/postern/internal/shared"
 )
@@ -33,10 +34,10 @@ import (
 type Caller struct {
 	Provider string // the provider's name in the settings
 	Token    *oidc.AccessToken
-	// Identity is what the application is told, and Claims what it is made of:
-	// both as Config.Identify made them.
+	// Identity is what the application is told, and Subject whom rules see: both
+	// as Config.Identify made them.
 	Identity httpmsg.Fields
-	Claims   map[string]session.Claim
+	Subject  policy.Subject
 	// Notes are what else whoever made them wants to keep with them, and NotesSize
 	// is how many bytes they may come to take.
 	Notes     any
@@ -52,7 +53,7 @@ type Config struct {
 	// Provider returns the provider of a name.
 	Provider func(name string) *oidc.Provider
 	Sealer   shared.Sealer // of what workers share
-	// Identify fills in a caller's Identity and Claims; it is told the token as
+	// Identify fills in a caller's Identity and Subject; it is told the token as
 	// it was sent.
 	Identify func(c *Caller, token string)
 }

@@ -16,6 +16,8 @@ const (
 	InvalidRequest    = "invalid_request"
 	InvalidToken      = "invalid_token"
 	InsufficientScope = "insufficient_scope"
+	// InsufficientAuthentication is of RFC 9470, section 3.
+	InsufficientAuthentication = "insufficient_user_authentication"
 	InvalidProof      = "invalid_dpop_proof"
 	UseNonce          = "use_dpop_nonce"
 )

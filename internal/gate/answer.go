@@ -11,6 +11,7 @@ import (
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/page"
+	"github.com/postern-auth/postern/internal/policy"
 )
 
 // failure is an answer that says no.
@@ -23,7 +24,13 @@ type failure struct {
 
 	code   string // the error code for whoever sent a token (RFC 6750, section 3.1); "" for none
 	scope  string // the scopes that it takes
+	acr    string // the levels of authentication that it takes (RFC 9470, section 3)
+	maxAge int64  // and how old it may be, in seconds; 0 for any
 	signIn bool   // a session would do: pages of scripts are told where one begins
+
+	denial *policy.Denial // what is missing; nil where it is nothing of a rule's
+	rule   string         // that demands it
+	opened *opened        // whose session lacks it
 
 	logged  string        // the reason for the log, where the caller is not told it
 	cause   string        // what the reason comes of, in snake_case; "" where it says all
@@ -48,16 +55,22 @@ func (g *Gate) fail(q *request, f failure) Verdict {
 	switch {
 	case httpmsg.GRPC(q.Request) && !g.forOurs(q):
 		r = g.failGRPC(q, f)
+	case f.denial != nil && httpmsg.Navigation(q.Request):
+		r.Body, r.Header = g.deniedPage(q, &f)
 	case httpmsg.Navigation(q.Request):
 		r.Body, r.Header = page.Error(page.ErrorPage{
 			Title: g.settings.SignIn.Title, Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry,
 			Cause: f.cause, Figures: f.figures,
 		})
 	default:
-		r.Body, r.Header = page.Problem(page.ProblemDetails{
+		p := page.ProblemDetails{
 			Status: f.status, Reason: f.reason, RequestID: q.ID(), Cause: f.cause, Figures: f.figures,
-			Extra: g.signInExtra(q, &f),
-		})
+			Rule: f.rule, Extra: g.signInExtra(q, &f),
+		}
+		if f.denial != nil {
+			p.Missing = needsOf(f.denial.Missing)
+		}
+		r.Body, r.Header = page.Problem(p)
 	}
 	if f.status == 401 || f.code != "" {
 		// RFC 9110, section 15.5.2: a 401 names a way to authenticate; RFC
@@ -146,16 +159,16 @@ func (g *Gate) Busy(r *httpmsg.Request) Verdict {
 	return g.fail(&request{Request: r}, failure{status: 503, reason: "too_many_flows", retryAfter: retryAfter})
 }
 
-// unavailable answers a request whose session cannot be renewed or looked up
-// now, and may be soon: it is kept.
+// unavailable answers a request for an endpoint of ours whose session cannot be
+// renewed or looked up now, and may be soon: it is kept.
 func (g *Gate) unavailable(q *request, o *outage) Verdict {
+	g.tell(q.Request, EventRequestRefused, o.reason())
+	return g.outageFailure(q, o)
+}
+
+func (g *Gate) outageFailure(q *request, o *outage) Verdict {
 	wait := int((o.again.Sub(g.now()) + time.Second - 1) / time.Second)
-	reason := "renewal_unavailable"
-	if errors.Is(o, errStore) {
-		reason = "store_unavailable"
-	}
-	g.tell(q.Request, EventRequestRefused, reason)
-	f := failure{status: 503, reason: reason, retryAfter: max(1, wait)}
+	f := failure{status: 503, reason: o.reason(), retryAfter: max(1, wait)}
 	if !strings.HasPrefix(q.target.Path, g.settings.PathPrefix+"/") { // a callback is for one use
 		f.retry = q.wanted()
 	}

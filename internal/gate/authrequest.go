@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/internal/bearer"
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/policy"
 	"github.com/postern-auth/postern/internal/session"
 )
 
@@ -74,64 +76,20 @@ func noScope(s string) bool {
 	return s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' })
 }
 
-// lacks returns why the demands are not met, or "". Where scopes are all that is
-// missing, they are returned too.
-func (d *demands) lacks(claims map[string]session.Claim, granted []string) (reason string, scopes []string) {
-	email := lower(claims["email"].First())
-	switch {
-	case d.groups != nil && !anyOf(d.groups, claims["groups"].Values):
-		return "group_missing", nil
-	case d.emails != nil && !slices.ContainsFunc(d.emails, func(e string) bool { return email != "" && lower(e) == email }):
-		return "email_not_allowed", nil
-	case d.domains != nil && !inDomain(d.domains, email):
-		return "email_domain_not_allowed", nil
-	}
+// requirement is what the demands come to.
+func (d *demands) requirement() config.Require {
+	r := config.Require{Groups: d.groups, Emails: d.emails, EmailDomains: d.domains}
 	for _, roles := range d.roles {
-		if !anyOf(roles, claims["roles"].Values) {
-			return "role_missing", nil
-		}
+		r.All = append(r.All, config.Require{Roles: roles})
 	}
-	for _, some := range d.scopes {
-		if !anyOf(some, granted) {
-			scopes = append(scopes, some[0])
+	for _, scopes := range d.scopes {
+		one := config.Require{}
+		for _, scope := range scopes {
+			one.Any = append(one.Any, config.Require{Scopes: []string{scope}})
 		}
+		r.All = append(r.All, one)
 	}
-	if scopes != nil {
-		return "scope_missing", scopes
-	}
-	return "", nil
-}
-
-func anyOf(wanted, have []string) bool {
-	return slices.ContainsFunc(wanted, func(w string) bool { return w != "" && slices.Contains(have, w) })
-}
-
-// lower returns a text with the letters of ASCII in lower case, and leaves all
-// others: a Kelvin sign in lower case would be a k.
-func lower(s string) string {
-	return strings.Map(func(c rune) rune {
-		if 'A' <= c && c <= 'Z' {
-			return c + ('a' - 'A')
-		}
-		return c
-	}, s)
-}
-
-// inDomain reports whether an address, in lower case, is in one of the domains;
-// ".example.com" and "*.example.com" stand for those below it. An address with
-// several at signs is in none: readers differ about where its domain begins.
-func inDomain(domains []string, email string) bool {
-	local, domain, ok := strings.Cut(email, "@")
-	if !ok || local == "" || domain == "" || strings.Contains(domain, "@") {
-		return false
-	}
-	return slices.ContainsFunc(domains, func(d string) bool {
-		d = lower(strings.TrimPrefix(d, "*"))
-		if strings.HasPrefix(d, ".") {
-			return strings.HasSuffix(domain, d) && len(domain) > len(d)
-		}
-		return d == "" || domain == d // "" was "*"
-	})
+	return r
 }
 
 // serveAuth answers another proxy's subrequest: by a status, without a redirect.
@@ -139,77 +97,118 @@ func inDomain(domains []string, email string) bool {
 // is the application's.
 func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
 	g.trusted(q) // now that it can be told: a flow may want to know
-	var d demands
+	need, reason := g.needBehind(q)
+	if reason != "" {
+		g.tell(q.Request, EventRequestRefused, reason)
+		return g.fail(q, failure{status: 403, reason: reason}), nil
+	}
 	if q.target.Path == g.paths.auth {
-		var reason string
-		if d, reason = readDemands(q.target.Query); reason != "" {
+		d, reason := readDemands(q.target.Query)
+		if reason != "" {
 			g.tell(q.Request, EventRequestRefused, reason)
 			return g.fail(q, failure{status: 400, reason: reason}), nil
 		}
+		need = need.Demand(d.requirement())
 	}
-	if g.tokens != nil {
+	if need.Anyone {
+		return g.authorized(nil, nil), nil
+	}
+	if need.Tokens {
 		cred, err := bearer.Read(q.Header, "")
 		if err != nil {
-			return g.refuseToken(q, err), nil
+			return g.authToken(q, &need, nil, err)
 		}
 		if cred.Token != "" {
-			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) {
-				return g.answerForToken(q, &d, t, err), nil
-			})
+			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) { return g.authToken(q, &need, t, err) })
 		}
+	}
+	if need.NoCookie {
+		return g.authSession(q, &need, nil, nil)
 	}
 	o, err := g.open(q)
 	several := o != nil && q.cookies.session.Sent(1)
 	switch {
 	case several && !g.waits(o, err, true):
-		return g.answerForSession(q, &d, o, err), nil
+		return g.authSession(q, &need, o, err)
 	case several && o.due(g.now()):
-		return g.curable(q, "renewal_needed", session.Need{Renew: true}), nil
+		return g.curable(q, failure{status: 401, reason: "renewal_needed"}, session.Need{Renew: true}), nil
 	case !g.waits(o, err, false):
-		return g.answerForSession(q, &d, o, err), nil
+		return g.authSession(q, &need, o, err)
 	}
 	return Verdict{}, g.afterWait(q, o, err, false, func(o *opened, err error) (Verdict, Flow) {
-		return g.answerForSession(q, &d, o, err), nil
+		return g.authSession(q, &need, o, err)
 	})
 }
 
-// answerForToken answers a subrequest that brings a token.
-func (g *Gate) answerForToken(q *request, d *demands, t *bearer.Caller, err error) Verdict {
+// needBehind finds what the request must bring that another proxy asks about,
+// or says why that cannot be told.
+func (g *Gate) needBehind(q *request) (need policy.Need, reason string) {
+	if !g.settings.AuthRequest.Rules {
+		return policy.Need{Tokens: g.tokens != nil}, ""
+	}
+	if !g.trusted(q) {
+		return need, "peer_not_trusted"
+	}
+	method, address := g.asked(q)
+	if methodFlaw(method) || method == "CONNECT" {
+		return need, "method_ambiguous"
+	}
+	r := policy.Request{Host: q.host, Port: q.port, Method: method, Header: q.Header}
+	if scheme, rest, absolute := strings.Cut(address, "://"); absolute {
+		host, path, _ := strings.Cut(rest, "/")
+		var err error
+		if r.Host, r.Port, err = httpmsg.ParseAuthority(host); err != nil {
+			return need, "original_address_" + reasonOf(err)
+		}
+		if !g.allowsReturn(scheme, r.Host, r.Port) {
+			return need, "original_host_not_allowed"
+		}
+		address = "/" + path
+	}
+	target, err := httpmsg.ParseTarget(address)
 	if err != nil {
-		return g.refuseToken(q, err)
+		return need, "original_target_" + reasonOf(err)
 	}
-	reason, scopes := d.lacks(t.Claims, t.Token.Scopes)
-	switch {
-	case scopes != nil:
-		g.tell(q.Request, EventRequestRefused, reason)
-		return g.fail(q, failure{status: 403, reason: reason, code: bearer.InsufficientScope, scope: strings.Join(scopes, " ")})
-	case reason != "":
-		return g.forbidden(q, reason)
+	r.Path, r.Params = target.Path, target.Params
+	if need, err = g.rules.Need(r); err != nil {
+		return need, "header_repeated"
 	}
-	var spent []string
-	if !g.forwardsToken {
-		spent = []string{"authorization", "dpop"}
-	}
-	return g.authorized(t.Identity, nil, spent...) // the caller has the token already
+	return need, ""
 }
 
-// answerForSession answers a subrequest that brings a session or nothing.
-func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Verdict {
-	if out := outageOf(err); out != nil {
-		return g.unavailable(q, out)
+// authToken answers a subrequest that brings a token.
+func (g *Gate) authToken(q *request, need *policy.Need, t *bearer.Caller, err error) (Verdict, Flow) {
+	if err != nil {
+		return g.noBehind(q, need, who{}, EventTokenRefused, tokenReason(err), func() Verdict { return g.tokenFailure(q, err) })
 	}
-	if o == nil {
-		return g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL(g.wantedOf(q)), signIn: true})
+	w := who{caller: t}
+	if d := need.Check(&t.Subject, g.now(), g.providers[t.Provider].Leeway()); d != nil {
+		return g.noBehind(q, need, w, EventAccessDenied, d.Reason, func() Verdict { return g.fail(q, tokenLacks(need.Rule, d)) })
 	}
-	reason, scopes := d.lacks(o.session.Claims, g.granted(o.session))
-	switch {
-	case scopes != nil && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(o.session.Asked.Scopes, s) }):
-		return g.curable(q, reason, session.Need{Step: session.Step{Scopes: scopes}})
-	case reason != "":
-		return g.forbidden(q, reason)
-	case len(q.renewed) > 1:
+	return g.yesBehind(q, need, w, nil), nil
+}
+
+// authSession answers a subrequest that brings a session or nothing.
+func (g *Gate) authSession(q *request, need *policy.Need, o *opened, err error) (Verdict, Flow) {
+	w := who{opened: o}
+	switch out := outageOf(err); {
+	case out != nil:
+		return g.noBehind(q, need, w, EventRequestRefused, out.reason(), func() Verdict { return g.outageFailure(q, out) })
+	case o == nil && need.Pass:
+		return g.yesBehind(q, need, w, nil), nil
+	case o == nil:
+		f := g.anonymous(need)
+		if f.signIn {
+			f.retry = g.startURL(g.wantedOf(q))
+		}
+		return g.noBehind(q, need, w, EventAccessDenied, f.reason, func() Verdict { return g.fail(q, f) })
+	}
+	if d := need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
+		return g.noBehind(q, need, w, EventAccessDenied, d.Reason, func() Verdict { return g.lacksBehind(q, need, o, d) })
+	}
+	if len(q.renewed) > 1 {
 		// The proxy in front hands on one cookie of an answer.
-		return g.curable(q, "renewal_needed", session.Need{Renew: true})
+		return g.curable(q, failure{status: 401, reason: "renewal_needed"}, session.Need{Renew: true}), nil
 	}
 	var cookies httpmsg.Fields
 	if !q.cookies.session.Sent(1) {
@@ -218,7 +217,46 @@ func (g *Gate) answerForSession(q *request, d *demands, o *opened, err error) Ve
 	if len(cookies) > 1 {
 		cookies = nil
 	}
-	return g.authorized(g.presentable(q, o.identity), cookies)
+	return g.yesBehind(q, need, w, cookies), nil
+}
+
+// lacksBehind answers a subrequest whose session is good, and not good enough.
+// The proxy in front sends to sign in on 401 only.
+func (g *Gate) lacksBehind(q *request, need *policy.Need, o *opened, d *policy.Denial) Verdict {
+	if d.Cure != nil && !need.NoSignIn {
+		return g.curable(q, failure{status: 401, reason: d.Reason}, session.Need{Step: *d.Cure})
+	}
+	return g.fail(q, failure{status: 403, reason: d.Reason, denial: d, opened: o, rule: need.Rule})
+}
+
+// yesBehind answers that a request may pass, and who sent it.
+func (g *Gate) yesBehind(q *request, need *policy.Need, w who, cookies httpmsg.Fields) Verdict {
+	if g.settings.Log.Decisions == "all" {
+		g.decided(q, EventAccessAllowed, "", need, w)
+	}
+	switch {
+	case w.caller != nil:
+		var spent []string
+		if !g.forwardsToken {
+			spent = []string{"authorization", "dpop"}
+		}
+		return g.authorized(g.callerIdentity(w.caller, need.Forward, q), nil, spent...) // the caller has the token already
+	case w.opened != nil:
+		return g.authorized(g.presentable(q, g.identityFor(w.opened, need.Forward, q)), cookies)
+	case need.Pass:
+		return g.authorized(anonymousFields, nil)
+	}
+	return g.authorized(nil, nil)
+}
+
+// noBehind is no, for a request that another proxy asks about.
+func (g *Gate) noBehind(q *request, need *policy.Need, w who, event, reason string, answer func() Verdict) (Verdict, Flow) {
+	if need.Observe {
+		g.decided(q, EventAccessObserved, reason, need, w)
+		return g.yesBehind(q, need, w, nil), nil
+	}
+	g.decided(q, event, reason, need, w)
+	return answer(), nil
 }
 
 // authorized lets a request pass that another proxy asks about. Envoy's
@@ -258,21 +296,19 @@ func (g *Gate) presentable(q *request, identity httpmsg.Fields) (shown httpmsg.F
 	return shown
 }
 
-// forbidden is a no that no login can cure.
-func (g *Gate) forbidden(q *request, reason string) Verdict {
-	g.tell(q.Request, EventRequestRefused, reason)
-	return g.fail(q, failure{status: 403, reason: reason})
-}
-
-// curable is a no that another visit to where logins begin can cure: what it
-// takes is in a cookie, because the proxy in front makes the address.
-func (g *Gate) curable(q *request, reason string, n session.Need) Verdict {
+// curable has an answer that a visit to where logins begin can cure carry what
+// that takes in a cookie: whoever is answered makes the address.
+func (g *Gate) curable(q *request, f failure, n session.Need) Verdict {
 	n.Made = g.now().Unix()
 	sealed, err := g.keys.SealNeed(n)
 	if err != nil {
 		return g.internal(q)
 	}
-	v := g.fail(q, failure{status: 401, reason: reason, retry: g.startURL(g.wantedOf(q)), signIn: true})
+	f.signIn = true
+	if f.retry == "" {
+		f.retry = g.startURL(g.wantedOf(q))
+	}
+	v := g.fail(q, f)
 	v.Respond.Header = append(v.Respond.Header, g.setNeed(sealed, session.NeedLifetime))
 	return v
 }

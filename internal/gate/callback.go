@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/session"
@@ -197,14 +196,13 @@ func (g *Gate) redeem(env flow.Env, q *request, a *arrival) (*session.Session, e
 	if err != nil {
 		return nil, err
 	}
-	claims, err := g.claims(env, id, t.Access)
-	if err != nil {
-		return nil, err
-	}
 	s := &session.Session{
-		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(a.proof.Nonce), Claims: claims,
+		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(a.proof.Nonce),
 		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh, AccessExpires: accessExpires(now, t),
 		Asked: a.app.Step,
+	}
+	if err := g.gather(env, s, id, t.Access); err != nil {
+		return nil, err
 	}
 	g.noteScopes(s, t)
 	return s, g.beginSession(s, now)
@@ -252,26 +250,4 @@ func accessExpires(got time.Time, t oidc.Tokens) int64 {
 		return 0
 	}
 	return got.Add(t.Lifetime).Unix()
-}
-
-// claims gathers the named claims: from the ID token, and from userinfo where
-// the settings ask for it or the ID token lacks one.
-func (g *Gate) claims(env flow.Env, id *oidc.IDToken, accessToken string) (map[string]session.Claim, error) {
-	p := &g.settings.Providers[0]
-	claims, complete := pick(p.Claims, id.Claims)
-	if wantsUserinfo(p, complete) && g.provider.HasUserinfo() {
-		info, err := g.provider.Userinfo(env, accessToken, id.Subject)
-		if err != nil {
-			return nil, err
-		}
-		claims, _ = pick(p.Claims, id.Claims, info)
-	}
-	if claims["user"].First() == "" {
-		claims["user"] = session.Claim{Values: []string{id.Subject}}
-	}
-	return claims, nil
-}
-
-func wantsUserinfo(p *config.Provider, complete bool) bool {
-	return p.Userinfo == "always" || p.Userinfo == "auto" && !complete
 }

@@ -13,14 +13,14 @@ import (
 
 // paths are the gate's own addresses.
 type paths struct {
-	prefix, signIn, start, callback, ticket, signOut, signedOut, auth, userinfo, frontchannel, backchannel string
+	prefix, signIn, start, callback, ticket, signOut, signedOut, auth, userinfo, jwks, frontchannel, backchannel string
 }
 
 func newPaths(prefix string) paths {
 	return paths{
 		prefix: prefix, signIn: prefix + "/sign_in", start: prefix + "/start",
 		callback: prefix + "/callback", ticket: prefix + "/ticket",
-		signOut: prefix + "/sign_out", signedOut: prefix + "/signed_out", auth: prefix + "/auth", userinfo: prefix + "/userinfo",
+		signOut: prefix + "/sign_out", signedOut: prefix + "/signed_out", auth: prefix + "/auth", userinfo: prefix + "/userinfo", jwks: prefix + "/jwks",
 		frontchannel: prefix + "/frontchannel_logout", backchannel: prefix + "/backchannel_logout",
 	}
 }
@@ -74,6 +74,8 @@ func (g *Gate) endpoint(path string) (methods string, answer func(*request) (Ver
 		return read, g.serveSignIn
 	case g.paths.userinfo:
 		return read, g.serveUserinfo
+	case g.paths.jwks:
+		return read, g.serveJWKS
 	case g.paths.signOut:
 		return read + ", POST", g.serveSignOut
 	case g.paths.signedOut:

@@ -8,7 +8,7 @@ import (
 
 // Event is something an operator may want to know: one line of JSON in the
 // log. It holds codes and names only, nothing that a caller or a provider
-// worded freely, and no secret.
+// worded freely but the subject, and no secret.
 type Event struct {
 	Event     string   `json:"event"`
 	Reason    string   `json:"reason,omitempty"`
@@ -18,6 +18,11 @@ type Event struct {
 	Dropped   []string `json:"dropped,omitempty"`
 	Bytes     int      `json:"bytes,omitempty"`
 	RequestID string   `json:"request_id,omitempty"`
+
+	// Rule is the rule that decided, by its name or its number, and Subject whom
+	// the decision is about, as their provider names them.
+	Rule    string `json:"rule,omitempty"`
+	Subject string `json:"subject,omitempty"`
 }
 
 // The names of events.
@@ -27,6 +32,10 @@ const (
 	EventLoginRefused    = "login_refused"
 	EventLoginRestarted  = "login_restarted"
 	EventRequestRefused  = "request_refused"
+	EventAccessDenied    = "access_denied"   // a rule did not let a request pass
+	EventAccessObserved  = "access_observed" // a rule would not have let it pass, and it did
+	EventAccessAllowed   = "access_allowed"
+	EventSignInNeeded    = "sign_in_needed" // a browser was sent to sign in, or to do so anew
 	EventSessionRefused  = "session_refused"
 	EventTokenRefused    = "token_refused"
 	EventOutboundRefused = "outbound_refused" // a request of the application's could not be given a token
@@ -46,20 +55,21 @@ const (
 	EventEndingUnshared  = "ending_unshared"  // other workers do not learn of an ending
 )
 
-// maxRequestID bounds a request id in the log: a client may choose its own.
-const maxRequestID = 128
+// maxLogged bounds a request id and a subject in the log: a client may choose
+// its own of the one, and a provider of the other.
+const maxLogged = 128
 
 // JSON returns the event as one line.
 func (e Event) JSON() string {
-	if len(e.RequestID) > maxRequestID {
-		e.RequestID = e.RequestID[:maxRequestID]
-	}
+	e.RequestID, e.Subject = shortened(e.RequestID), shortened(e.Subject)
 	line, err := json.Marshal(e)
 	if err != nil {
 		return `{"event":"` + e.Event + `"}`
 	}
 	return string(line)
 }
+
+func shortened(s string) string { return s[:min(len(s), maxLogged)] }
 
 func (g *Gate) tell(r *httpmsg.Request, event, reason string) {
 	g.log(Event{Event: event, Reason: reason, RequestID: r.ID()})
@@ -69,7 +79,7 @@ func (g *Gate) tell(r *httpmsg.Request, event, reason string) {
 // look at.
 func (e Event) Routine() bool {
 	switch e.Event {
-	case EventSignedIn, EventSignedOut, EventSessionRenewed, EventSessionGrace, EventSessionEnded:
+	case EventSignedIn, EventSignedOut, EventSessionRenewed, EventSessionGrace, EventSessionEnded, EventAccessAllowed, EventSignInNeeded:
 		return true
 	}
 	return false

@@ -13,7 +13,6 @@
 package gate
 
 import (
-	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/postern-auth/postern/internal/bearer"
 	"github.com/postern-auth/postern/internal/config"
-	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/policy"
@@ -60,11 +58,14 @@ type Gate struct {
 	renewing map[renewalOf]*renewal // in this worker
 	rules    *policy.Rules
 	paths    paths
+	tellings *tellings
 	tells    []string // names of header fields
 	strip    httpmsg.NameSet
-	callback string // the origin that receives the provider's answers, or ""
+	signer   *signer // of assertions; nil before the first
+	callback string  // the origin that receives the provider's answers, or ""
 
 	providers     map[string]*oidc.Provider // by name
+	wanted        map[string]wanted         // likewise
 	tokens        *bearer.Verifier          // nil where no tokens are accepted
 	forwardsToken bool                      // the application is given a token in its Authorization field
 	relay         *relay                    // nil where the settings have no outbound
@@ -96,11 +97,13 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		renewing: map[renewalOf]*renewal{},
 		rules:    policy.Compile(c),
 		paths:    newPaths(c.PathPrefix),
+		tellings: newTellings(c),
 		tells:    tellNames(c),
 		strip:    httpmsg.NewNameSet(tellNames(c), []string{"x-auth-request-"}),
 		callback: c.PublicURL,
 
 		providers:     map[string]*oidc.Provider{},
+		wanted:        map[string]wanted{},
 		forwardsToken: slices.Contains(c.Forward.AccessToken, "authorization"),
 		connection:    d.Connection,
 	}
@@ -108,6 +111,7 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		p := oidc.NewProvider(&c.Providers[i], d.Random)
 		p.OnFailure = func(err error) { g.failureOf(p, "", err) }
 		g.providers[p.Name()] = p
+		g.wanted[p.Name()] = newWanted(g.rules, &c.Providers[i])
 	}
 	g.provider = g.providers[c.Providers[0].Name]
 	p := &c.Providers[0]
@@ -136,13 +140,13 @@ func keyringOf(c *config.Config) (*session.Keyring, error) {
 	return session.NewKeyring(keys)
 }
 
-// tellNames are the names of the header fields that are ours to set.
+// tellNames are the names of the header fields that are ours to set, on any
+// route.
 func tellNames(c *config.Config) []string {
 	names := append([]string(nil), alwaysStripped...)
-	for name := range c.Forward.Headers {
-		names = append(names, name)
+	for _, t := range newTellings(c).byForward {
+		names = append(names, t.names()...)
 	}
-	names = append(names, c.Forward.AccessToken...)
 	for i := range c.Bearer {
 		if name := c.Bearer[i].ClientIDHeader; name != "" {
 			names = append(names, name) // of a client that no token proves, it would be anybody's word
@@ -175,6 +179,7 @@ type request struct {
 	began   time.Time
 	renewed []string // the session's new cookies, for the browser
 	trusted *bool    // see Gate.trusted; nil until it is asked
+	spoofed []string // names of fields that the application is not to see
 }
 
 // authority is an authority that was understood. Most requests come with the
@@ -221,14 +226,16 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	}
 	q, reason := g.read(r)
 	if reason != "" {
-		g.tell(r, EventRequestRefused, reason)
-		return g.fail(&q, failure{status: 400, reason: reason, retry: "/"}), nil
+		return g.malformed(&q, reason), nil
 	}
 	describes := g.describes(q.target.Path)
 	own := describes || g.paths.own(q.target.Path)
 	need := policy.Need{}
 	if !own {
-		need, _ = g.need(&q)
+		need, reason = g.need(&q)
+	}
+	if reason != "" {
+		return g.malformed(&q, reason), nil
 	}
 	if !need.Anyone && !q.authority.ours {
 		g.tell(r, EventRequestRefused, "host_not_allowed")
@@ -239,68 +246,38 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 		return g.serveResource(&q), nil
 	case own:
 		return g.serve(&q)
-	case need.Tokens && !need.Anyone:
+	}
+	return g.judge(&q, &need)
+}
+
+// malformed answers a request that could be read in two ways.
+func (g *Gate) malformed(q *request, reason string) Verdict {
+	g.tell(q.Request, EventRequestRefused, reason)
+	return g.fail(q, failure{status: 400, reason: reason, retry: "/"})
+}
+
+// judge decides a request for the application by what it brings.
+func (g *Gate) judge(q *request, need *policy.Need) (Verdict, Flow) {
+	if need.Tokens && !need.Anyone {
 		cred, err := bearer.Read(q.Header, q.target.Query)
 		if err != nil {
-			return g.refuseToken(&q, err), nil
+			return g.tokenRefused(q, need, err)
 		}
 		if cred.Token != "" {
-			return g.withToken(&q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) {
-				return g.decideToken(&q, t, err), nil
-			})
+			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) { return g.decideToken(q, need, t, err) })
 		}
 	}
 	if need.NoCookie {
-		return g.decide(&q, need, nil, nil)
+		return g.decide(q, need, nil, nil)
 	}
-	o, err := g.open(&q)
-	if !g.waits(o, err, need.Anyone) {
-		return g.decide(&q, need, o, err)
+	optional := need.Anyone || need.Pass
+	o, err := g.open(q)
+	if !g.waits(o, err, optional) {
+		return g.decide(q, need, o, err)
 	}
-	return Verdict{}, g.afterWait(&q, o, err, need.Anyone, func(o *opened, err error) (Verdict, Flow) {
-		return g.decide(&q, need, o, err)
+	return Verdict{}, g.afterWait(q, o, err, optional, func(o *opened, err error) (Verdict, Flow) {
+		return g.decide(q, need, o, err)
 	})
-}
-
-// decide decides a request for the application, with the session that it
-// brings or without one.
-func (g *Gate) decide(q *request, need policy.Need, o *opened, err error) (Verdict, Flow) {
-	if o != nil || need.Anyone {
-		return g.forward(q, o), nil
-	}
-	out := outageOf(err)
-	switch {
-	case out != nil:
-		return g.unavailable(q, out), nil
-	case g.passesPreflight(q):
-		return g.forward(q, nil), nil
-	case need.NoSignIn || !httpmsg.Navigation(q.Request):
-		return g.withClearedCookies(q, g.anonymous(q, need), err), nil
-	}
-	if !g.reaches(q.target.Path) {
-		g.tell(q.Request, EventRequestRefused, "outside_cookie_path")
-		return g.fail(q, failure{status: 403, reason: "outside_cookie_path"}), nil
-	}
-	v, rest := g.signIn(q)
-	if !errors.Is(err, session.ErrTossed) && !errors.Is(err, errEnded) && !errors.Is(err, errUnrenewable) {
-		return v, rest // a login overwrites whatever else is wrong with them
-	}
-	if rest == nil {
-		return g.withClearedCookies(q, v, err), nil
-	}
-	return v, func(env flow.Env) Verdict { return g.withClearedCookies(q, rest(env), err) }
-}
-
-// anonymous answers a request that brings nothing by which somebody could be
-// known, and whose sender opens no page.
-func (g *Gate) anonymous(q *request, need policy.Need) Verdict {
-	switch {
-	case need.Tokens && bearer.InQuery(q.target.Query):
-		return g.refuseToken(q, &bearer.Refusal{Code: bearer.InvalidRequest, Reason: "token_in_query"})
-	case need.NoCookie:
-		return g.fail(q, failure{status: 401, reason: "no_token"})
-	}
-	return g.fail(q, failure{status: 401, reason: "no_session", signIn: true})
 }
 
 // reaches reports whether browsers send the session's cookie to a path (RFC
@@ -310,13 +287,6 @@ func (g *Gate) reaches(path string) bool {
 	return strings.HasPrefix(path, base) && (len(path) == len(base) || path[len(base)] == '/')
 }
 
-// need finds what a request must bring.
-func (g *Gate) need(q *request) (policy.Need, error) {
-	return g.rules.Need(policy.Request{
-		Host: q.host, Port: q.port, Path: q.target.Path, Params: q.target.Params, Method: q.Method, Header: q.Header,
-	})
-}
-
 // Strips reports whether a field of the given name is ours to set: no client's
 // reaches the application, be it among the headers or among the trailers.
 func (g *Gate) Strips(name string) bool { return g.strip.Has(name) }
@@ -324,8 +294,11 @@ func (g *Gate) Strips(name string) bool { return g.strip.Has(name) }
 // read understands a request, or says why not.
 func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {
 	q.Request, q.began, q.cookies = r, g.now(), g.readCookies(r.Header)
-	if r.Method == "CONNECT" {
+	switch {
+	case r.Method == "CONNECT":
 		return q, "connect"
+	case methodFlaw(r.Method):
+		return q, "method_ambiguous"
 	}
 	var err error
 	if q.target, err = httpmsg.ParseTarget(r.Target); err != nil {
@@ -340,6 +313,7 @@ func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {
 		g.authority = authority{text, strings.Clone(host), strings.Clone(port), g.settings.AllowsHost(host, port)}
 	}
 	q.authority = g.authority
+	q.spoofed = g.spoofed(&q)
 	return q, ""
 }
 
@@ -379,26 +353,41 @@ func (g *Gate) allowsReturn(scheme, host, port string) bool {
 }
 
 // forward lets a request go on: without what a client may have claimed to be,
-// without our cookies, and with what the session says, where there is one.
-func (g *Gate) forward(q *request, o *opened) Verdict {
-	f := &Forward{}
-	for i := range q.Header {
-		if g.strip.Has(q.Header[i].Name) {
-			f.Remove = append(f.Remove, q.Header[i].Name)
-		}
-	}
+// without our cookies, and with what is known of whoever sent it.
+func (g *Gate) forward(q *request, need *policy.Need, w who) Verdict {
+	f := &Forward{Remove: q.spoofed}
 	if q.cookies.ours {
 		f.Cookie = &q.cookies.rest
 	}
-	if o == nil {
-		return Verdict{Forward: f}
-	}
-	f.Set = o.identity
-	if q.renewed != nil || o.reissuable(g.now()) {
-		f.Response = func() httpmsg.Fields { return g.freshCookies(q, o) }
-	}
-	if g.settings.Session.CloseStreams {
-		f.Watch = &o.watch
+	switch {
+	case w.caller != nil:
+		f.Set = g.callerIdentity(w.caller, need.Forward, q)
+		g.spend(q, f)
+	case w.opened != nil:
+		f.Set = g.identityFor(w.opened, need.Forward, q)
+		if q.renewed != nil || w.opened.reissuable(g.now()) {
+			f.Response = func() httpmsg.Fields { return g.freshCookies(q, w.opened) }
+		}
+		if g.settings.Session.CloseStreams {
+			f.Watch = &w.opened.watch
+		}
+	case need.Pass:
+		f.Set = anonymousFields
 	}
 	return Verdict{Forward: f}
+}
+
+// anonymousFields tell the application that nobody is signed in.
+var anonymousFields = httpmsg.Fields{{Name: "x-auth-request-anonymous", Value: "true"}}
+
+// spoofed are the names of the fields of a request that the application is not
+// to see, because it might believe them.
+func (g *Gate) spoofed(q *request) (names []string) {
+	for i := range q.Header {
+		name := q.Header[i].Name
+		if g.strip.Has(name) || rewrites.Has(name) && !g.trusted(q) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

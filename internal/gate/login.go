@@ -12,12 +12,12 @@ import (
 
 // signIn answers a navigation without a session: by the page that lets the
 // person choose, or by a login at once.
-func (g *Gate) signIn(q *request) (Verdict, Flow) {
+func (g *Gate) signIn(q *request, step session.Step) (Verdict, Flow) {
 	rd := q.wanted()
 	if g.settings.SignIn.Page == "always" {
 		return redirect(g.paths.signIn+"?"+url.Values{"rd": {rd}}.Encode(), "sign_in", nil), nil
 	}
-	return g.begin(q, session.Login{Return: rd})
+	return g.begin(q, session.Login{Return: rd, Step: step})
 }
 
 // wanted is the address of what was asked for, to come back to.
@@ -42,9 +42,12 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 		case start.App != nil:
 			return g.beginFor(q, start)
 		}
-		return g.begin(q, session.Login{Return: g.returnTo(q, start.Return)})
+		return g.begin(q, session.Login{Return: g.returnTo(q, start.Return), Step: start.Step})
 	}
 	rd, _ := g.returnParameter(q)
+	if values.Has("switch") {
+		return g.begin(q, session.Login{Return: rd, Step: session.Step{Prompt: "login"}})
+	}
 	need, clear := g.takeNeed(q)
 	begin := func() (Verdict, Flow) {
 		return withFields(clear)(g.begin(q, session.Login{Return: rd, Step: need.Step}))
@@ -124,7 +127,7 @@ func (g *Gate) sealedBinding(b *session.Binding) (httpmsg.Field, error) {
 // only this gate can have written. Where sessions are of single hosts, it binds
 // the login to this browser at this host first.
 func (g *Gate) beginElsewhere(q *request, l session.Login) Verdict {
-	start, header := session.Start{Return: l.Return, Made: g.now().Unix()}, httpmsg.Fields(nil)
+	start, header := session.Start{Return: l.Return, Step: l.Step, Made: g.now().Unix()}, httpmsg.Fields(nil)
 	var err error
 	if g.tickets() {
 		start.App, header, err = g.beginApplication(q, l)

@@ -30,6 +30,14 @@ type outage struct {
 
 func (o *outage) Error() string { return "gate: renewal: " + o.cause.Error() }
 
+// reason says what is away, in snake_case.
+func (o *outage) reason() string {
+	if errors.Is(o, errStore) {
+		return "store_unavailable"
+	}
+	return "renewal_unavailable"
+}
+
 // Unwrap returns what the outage is of.
 func (o *outage) Unwrap() error { return o.cause }
 
@@ -292,7 +300,7 @@ func (g *Gate) confirm(env flow.Env, s *session.Session) (*session.Session, erro
 	}
 	n := g.successor(s)
 	if info != nil {
-		n.Claims = overlay(s.Claims, g.settings.Providers[0].Claims, info)
+		g.addClaims(n, info)
 	}
 	return n, nil
 }
@@ -346,7 +354,7 @@ func (g *Gate) reclaim(env flow.Env, n *session.Session, t oidc.Tokens) error {
 		}
 		info, err := g.provider.Userinfo(env, t.Access, n.Subject)
 		if err == nil {
-			n.Claims = overlay(n.Claims, p.Claims, info)
+			g.addClaims(n, info)
 		}
 		return err
 	}
@@ -359,9 +367,5 @@ func (g *Gate) reclaim(env flow.Env, n *session.Session, t oidc.Tokens) error {
 	if id.SID != "" {
 		n.SID = id.SID
 	}
-	claims, err := g.claims(env, id, t.Access)
-	if err == nil {
-		n.Claims = claims
-	}
-	return err
+	return g.gather(env, n, id, t.Access)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
+	"github.com/postern-auth/postern/internal/policy"
 	"github.com/postern-auth/postern/internal/session"
 	"github.com/postern-auth/postern/internal/shared"
 )
@@ -15,7 +16,9 @@ import (
 // opened is a session as the cache keeps it.
 type opened struct {
 	session  *session.Session
-	identity httpmsg.Fields // what the application is told
+	subject  policy.Subject // whom rules see
+	identity httpmsg.Fields // what the application is told, usually
+	told     told           // what it was told in other ways
 	ends     time.Time
 	renew    time.Time // when it is due for renewal; zero for never
 	reissue  time.Time // when the browser is to be given it again; zero for never
@@ -112,7 +115,8 @@ func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
 // newOpened reckons what follows from a session.
 func (g *Gate) newOpened(s *session.Session) *opened {
 	set := &g.settings.Session
-	o := &opened{session: s, identity: g.identity(s.Claims, "Bearer ", s.AccessToken), renew: g.renewalOf(s), names: endingsOf(s)}
+	o := &opened{session: s, subject: g.subjectOf(s), identity: g.identity(s.Claims, "Bearer ", s.AccessToken), renew: g.renewalOf(s), names: endingsOf(s)}
+	o.told.room = g.room(o.identity)
 	o.watch.opened = o
 	o.ends = s.Begun.Time().Add(set.Lifetime.Std())
 	if s.Until != 0 && s.Until.Time().Before(o.ends) {
@@ -159,6 +163,7 @@ func (o *opened) size() int {
 	for _, f := range o.identity {
 		n += len(f.Name) + len(f.Value)
 	}
+	n += o.told.room
 	for name, claim := range o.session.Claims {
 		n += len(name) + 64
 		for _, v := range claim.Values {

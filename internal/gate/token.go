@@ -2,12 +2,15 @@ package gate
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/bearer"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/policy"
 	"github.com/postern-auth/postern/internal/session"
 )
 
@@ -61,38 +64,62 @@ func (g *Gate) fromSender(q *request, cred bearer.Credential, p *peer, t *bearer
 }
 
 // decideToken decides a request that brings a token.
-func (g *Gate) decideToken(q *request, t *bearer.Caller, err error) Verdict {
+func (g *Gate) decideToken(q *request, need *policy.Need, t *bearer.Caller, err error) (Verdict, Flow) {
 	if err != nil {
-		return g.refuseToken(q, err)
+		return g.tokenRefused(q, need, err)
 	}
-	v := g.forward(q, nil)
-	v.Forward.Set = t.Identity
-	if !g.forwardsToken {
-		v.Forward.Remove = append(v.Forward.Remove, "authorization")
-		if _, sent := q.Header.Get("dpop"); sent {
-			v.Forward.Remove = append(v.Forward.Remove, "dpop")
-		}
+	w := who{caller: t}
+	d := need.Check(&t.Subject, g.now(), g.providers[t.Provider].Leeway())
+	if d == nil {
+		return g.pass(q, need, w), nil
 	}
-	return v
+	return g.no(q, need, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) {
+		return g.fail(q, tokenLacks(need.Rule, d)), nil
+	})
+}
+
+// tokenLacks is the answer to a good token that is not good enough.
+func tokenLacks(rule string, d *policy.Denial) failure {
+	f := failure{status: 403, reason: d.Reason, denial: d, rule: rule}
+	if d.Cure != nil {
+		f.wants(d.Cure)
+	}
+	return f
+}
+
+// spend takes a token out of a request whose application is not to have it.
+func (g *Gate) spend(q *request, f *Forward) {
+	if g.forwardsToken {
+		return
+	}
+	f.Remove = append(slices.Clip(f.Remove), "authorization")
+	if _, sent := q.Header.Get("dpop"); sent {
+		f.Remove = append(f.Remove, "dpop")
+	}
 }
 
 // identifyToken fills in what the application is told of a token's caller.
 func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
 	p := g.providers[c.Provider].Settings()
-	c.Claims, _ = pick(p.Claims, c.Token.Claims)
-	if c.Claims["user"].First() == "" {
-		c.Claims["user"] = session.Claim{Values: []string{firstOf(c.Token.Subject, c.Token.ClientID)}}
+	claims, _ := pick(g.wanted[c.Provider].paths, c.Token.Claims)
+	if claims["user"].First() == "" {
+		claims["user"] = session.Claim{Values: []string{firstOf(c.Token.Subject, c.Token.ClientID)}}
+	}
+	c.Subject = policy.Subject{
+		Provider: c.Provider, ClientID: c.Token.ClientID, Claims: claims, Scopes: c.Token.Scopes,
+		ACR: c.Token.ACR, AMR: c.Token.AMR, AuthTime: c.Token.AuthTime, Unverified: unverified(p, c.Token.Claims),
 	}
 	scheme := "Bearer "
 	if c.Token.JKT != "" {
 		scheme = "DPoP "
 	}
-	c.Identity = g.identity(c.Claims, scheme, raw)
+	c.Identity = g.identity(claims, scheme, raw)
 	if name := c.ClientIDHeader(); name != "" {
 		// It goes on only where the request's own field was the same, letter by
 		// letter.
 		c.Identity = append(c.Identity, httpmsg.Field{Name: name, Value: c.Token.ClientID})
 	}
+	c.Notes, c.NotesSize = &told{}, g.room(c.Identity)
 }
 
 func firstOf(words ...string) string {
@@ -104,18 +131,40 @@ func firstOf(words ...string) string {
 	return ""
 }
 
-// refuseToken answers a request whose token is not accepted.
+// tokenRefused answers a request for the application whose token is not
+// accepted.
+func (g *Gate) tokenRefused(q *request, need *policy.Need, err error) (Verdict, Flow) {
+	return g.no(q, need, who{}, EventTokenRefused, tokenReason(err), func() (Verdict, Flow) { return g.tokenFailure(q, err), nil })
+}
+
+// refuseToken is tokenRefused for an endpoint of ours.
 func (g *Gate) refuseToken(q *request, err error) Verdict {
+	g.tell(q.Request, EventTokenRefused, tokenReason(err))
+	return g.tokenFailure(q, err)
+}
+
+// tokenReason says why a token is not accepted, for the log.
+func tokenReason(err error) string {
+	var r *bearer.Refusal
+	if errors.As(err, &r) {
+		return r.Reason
+	}
+	if oidc.Temporary(err) {
+		return oidc.Reason(err)
+	}
+	return "internal"
+}
+
+// tokenFailure says to whoever brought a token that it is not accepted.
+func (g *Gate) tokenFailure(q *request, err error) Verdict {
 	var r *bearer.Refusal
 	if !errors.As(err, &r) {
 		if !oidc.Temporary(err) {
-			return g.internal(q)
+			return g.fail(q, failure{status: 500, reason: "internal"})
 		}
-		g.tell(q.Request, EventTokenRefused, oidc.Reason(err))
 		return g.fail(q, failure{status: 503, reason: "token_unverifiable", retryAfter: retryAfter})
 	}
-	g.tell(q.Request, EventTokenRefused, r.Reason)
-	f := failure{status: 401, reason: r.Code, logged: r.Reason, code: r.Code, scope: strings.Join(r.Scopes, " ")}
+	f := failure{status: 401, reason: r.Code, code: r.Code, scope: strings.Join(r.Scopes, " ")}
 	switch r.Code {
 	case bearer.InvalidRequest:
 		f.status = 400
@@ -156,6 +205,10 @@ func (g *Gate) challenges(q *request, f *failure) (fields httpmsg.Fields) {
 		scope = strings.Join(g.settings.Resource.Scopes, " ")
 	}
 	add("scope", scope)
+	add("acr_values", f.acr)
+	if f.maxAge > 0 {
+		add("max_age", strconv.FormatInt(f.maxAge, 10))
+	}
 	if q.authority.ours {
 		add("resource_metadata", g.origin(q)+resourcePath+g.resourceOf(q))
 	}

@@ -113,23 +113,31 @@ func (g *Gate) callerCertificate(q *request) string {
 // proven is the method and the address that a proof of possession must be for:
 // those of the request, or of the one that another proxy asks about.
 func (g *Gate) proven(q *request) (method, address string) {
-	path, _, _ := strings.Cut(q.Target, "?")
 	if !g.isAuth(q.target.Path) {
+		path, _, _ := strings.Cut(q.Target, "?")
 		return q.Method, g.origin(q) + path
 	}
+	method, address = g.asked(q)
+	if strings.HasPrefix(address, "/") {
+		address = g.origin(q) + address
+	}
+	return method, address
+}
+
+// asked is the method and the address of the request that another proxy asks
+// about: an absolute address, a path on this host, or "" where it is not told.
+func (g *Gate) asked(q *request) (method, address string) {
+	path, _, _ := strings.Cut(q.Target, "?")
 	if rest, ok := strings.CutPrefix(path, g.paths.auth); ok && rest != "" {
-		return q.Method, g.origin(q) + rest
+		return q.Method, rest
 	}
-	original := g.originalAddress(q)
-	if strings.HasPrefix(original, "/") {
-		original = g.origin(q) + original
-	}
+	address = g.originalAddress(q)
 	for _, name := range []string{"x-original-method", "x-forwarded-method"} {
-		if method, once := q.Header.Only(name); once && original != "" {
-			return method, original
+		if method, once := q.Header.Only(name); once && address != "" {
+			return method, address
 		}
 	}
-	return q.Method, original
+	return q.Method, address
 }
 
 // originalAddress is where a browser wanted to go, as a trusted peer says that

@@ -332,7 +332,7 @@ func (w *world) alice() *session.Session {
 	now := session.MomentOf(w.now)
 	return &session.Session{
 		ID: "session-of-alice", Provider: "main", Issuer: testIssuer, ClientID: "shop", Subject: "alice-id", SID: "sid-1",
-		NonceHash: oidc.NonceHash("nonce-of-alice"), AuthTime: w.now.Unix() - 60,
+		NonceHash: oidc.NonceHash("nonce-of-alice"), AuthTime: w.now.Unix() - 60, Gathered: w.workers[0].wanted["main"].stamp,
 		Begun: now, Confirmed: now, Seen: now,
 		Claims: map[string]session.Claim{
 			"user": {Values: []string{"alice"}}, "email": {Values: []string{"alice@example.com"}},

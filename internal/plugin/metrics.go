@@ -1,24 +1,29 @@
 package plugin
 
 import (
+	"strings"
+
 	"github.com/postern-auth/postern/internal/abi"
 	"github.com/postern-auth/postern/internal/gate"
 )
 
-// maxCounters bounds how many names of events are counted: a host never
-// forgets a metric.
-const maxCounters = 64
+// maxCounters bounds how many counters there are: a host never forgets a metric.
+// The settings' rules and the reasons that the gate knows bound them, too, but
+// not by a small number.
+const maxCounters = 4096
 
 // counters are the counters of events, made known to the host as they are
 // first needed; nil stands for one that the host would not have.
 type counters map[string]*abi.Metric
 
-// count adds one to an event's counter.
-func (c counters) count(event string) {
-	counter, known := c[event]
+// count adds one to an event's counter, or, where a rule decided, to the one of
+// the event, the rule and the reason.
+func (c counters) count(e *gate.Event) {
+	name := counterName(e)
+	counter, known := c[name]
 	if !known && len(c) < maxCounters {
-		counter = define("postern_" + event + "_total")
-		c[event] = counter
+		counter = define(name)
+		c[name] = counter
 	}
 	if counter == nil {
 		return
@@ -26,6 +31,21 @@ func (c counters) count(event string) {
 	if err := counter.Increment(1); err != nil {
 		abi.Log(abi.LevelError, "postern: "+err.Error())
 	}
+}
+
+// counterName is the name of an event's counter. What is behind the first point
+// is for Envoy to take out as tags; a rule's name may hold points, and a tag may
+// not.
+func counterName(e *gate.Event) string {
+	name := "postern_" + e.Event + "_total"
+	if e.Rule == "" {
+		return name
+	}
+	name += ".rule." + strings.ReplaceAll(e.Rule, ".", "_")
+	if e.Reason != "" {
+		name += ".reason." + e.Reason
+	}
+	return name
 }
 
 func define(name string) *abi.Metric {
@@ -44,5 +64,5 @@ func (p *plugin) tell(e gate.Event) {
 		level = abi.LevelInfo
 	}
 	abi.Log(level, "postern: "+e.JSON())
-	p.counters.count(e.Event)
+	p.counters.count(&e)
 }

@@ -75,6 +75,9 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		}
 		return types.OnPluginStartStatusFailed
 	}
+	for _, path := range settings.Insecure() {
+		abi.Log(abi.LevelWarn, "postern: "+path+" is on")
+	}
 	p.exact()
 	p.gate, err = gate.New(settings, gate.Deps{
 		Now: p.clock, Clock: p.exact, Random: rand.Reader, Log: p.tell,

@@ -206,6 +206,7 @@ type Start struct {
 	Return string       `json:"r"`
 	Made   int64        `json:"t"`
 	App    *Application `json:"o,omitempty"` // nil where the callback host makes the session
+	Step   Step         `json:"x"`           // there
 }
 
 const (

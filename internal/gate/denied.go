@@ -1,0 +1,55 @@
+package gate
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/page"
+	"github.com/postern-auth/postern/internal/policy"
+)
+
+// deniedPage tells a person what they lack, as whom they are signed in, and where
+// to be somebody else.
+func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.Fields) {
+	p := page.DeniedPage{
+		Title: g.settings.SignIn.Title, Reason: f.reason, Rule: f.rule, RequestID: q.ID(),
+		Missing: needsOf(f.denial.Missing), Tried: f.denial.Tried, Back: g.backFrom(q),
+	}
+	if f.opened != nil {
+		s := f.opened.session
+		p.SignedInAs = firstOf(s.Claims["user"].First(), s.Claims["email"].First(), s.Subject)
+		p.Provider = displayName(g.provider.Settings().DisplayName, s.Provider)
+		p.Switch = g.switchURL(q.wanted())
+	}
+	return page.Denied(p)
+}
+
+// switchURL is the address that begins a login as somebody else.
+func (g *Gate) switchURL(rd string) string {
+	return g.paths.start + "?" + url.Values{"rd": {rd}, "switch": {"1"}}.Encode()
+}
+
+// backFrom is where a browser came from, if that is another page of this host.
+func (g *Gate) backFrom(q *request) string {
+	from, once := q.Header.Only("referer")
+	if !once {
+		return ""
+	}
+	back, err := g.ownReturn(q, from)
+	if err != nil || back == q.wanted() || back[0] != '/' {
+		return ""
+	}
+	return back
+}
+
+// needsOf are what is missing, as pages and problems tell it.
+func needsOf(missing []policy.Missing) (needs []page.Need) {
+	for _, m := range missing {
+		needs = append(needs, page.Need{
+			Reason: m.Reason, Claim: m.Claim, Values: m.Wanted, Prefixes: m.Prefix,
+			MaxAge: time.Duration(m.MaxAge) * time.Second, Any: needsOf(m.Any),
+		})
+	}
+	return needs
+}

@@ -1,0 +1,97 @@
+package gate
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/policy"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// wanted is what the settings want to know of those whom a provider speaks for.
+type wanted struct {
+	paths map[string]string // name to gjson path
+	stamp string            // of these paths: what was gathered by others says something else
+}
+
+func newWanted(rules *policy.Rules, p *config.Provider) wanted {
+	w := wanted{paths: rules.Gathered(p)}
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(w.paths)) {
+		fmt.Fprintf(hash, "%d %s %d %s ", len(name), name, len(w.paths[name]), w.paths[name])
+	}
+	w.stamp = base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:6])
+	return w
+}
+
+// gather has a session say what the provider says of the person: in the ID
+// token; in a Keycloak's access token, where it has the roles; and at userinfo,
+// where the settings ask for that or something is still wanted.
+func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, accessToken string) error {
+	p, w := g.provider.Settings(), g.wanted[g.provider.Name()]
+	said := [][]byte{id.Claims}
+	if p.Type == "keycloak" {
+		own, err := g.provider.OwnTokenClaims(env, accessToken, id.Subject)
+		if err != nil {
+			return err
+		}
+		if own != nil {
+			said = append(said, own)
+		}
+	}
+	claims, complete := pick(w.paths, said...)
+	if (p.Userinfo == "always" || p.Userinfo == "auto" && !complete) && g.provider.HasUserinfo() {
+		info, err := g.provider.Userinfo(env, accessToken, id.Subject)
+		if err != nil {
+			return err
+		}
+		said = append(said, info)
+		claims, _ = pick(w.paths, said...)
+	}
+	if claims["user"].First() == "" {
+		claims["user"] = session.Claim{Values: []string{id.Subject}}
+	}
+	s.Claims, s.Gathered, s.Unverified = claims, w.stamp, unverified(p, said...)
+	if id.ACR != "" {
+		s.ACR = id.ACR
+	}
+	if id.AMR != nil {
+		s.AMR = id.AMR
+	}
+	return nil
+}
+
+// addClaims has a session say what the provider's userinfo endpoint now says,
+// and otherwise what it said before.
+func (g *Gate) addClaims(s *session.Session, info []byte) {
+	s.Claims = overlay(s.Claims, g.wanted[g.provider.Name()].paths, info)
+	if gjson.GetBytes(info, "email_verified").Exists() {
+		s.Unverified = unverified(g.provider.Settings(), info)
+	}
+}
+
+// unverified reports whether a provider says that an address was not verified
+// (OpenID Connect Core, section 5.1). One that does not say is believed.
+func unverified(p *config.Provider, said ...[]byte) bool {
+	return !p.InsecureUnverifiedEmail && slices.ContainsFunc(said, func(doc []byte) bool {
+		v := gjson.GetBytes(doc, "email_verified")
+		return v.Type == gjson.False || v.Type == gjson.String && v.Str != "true"
+	})
+}
+
+// subjectOf is whom a session is of, as rules see them.
+func (g *Gate) subjectOf(s *session.Session) policy.Subject {
+	return policy.Subject{
+		Provider: s.Provider, ClientID: s.ClientID, Claims: s.Claims, Scopes: g.granted(s),
+		ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime, Unverified: s.Unverified,
+		Outdated: s.Gathered != g.wanted[s.Provider].stamp, Asked: s.Asked, Begun: s.Begun.Time().Unix(),
+	}
+}

@@ -1,0 +1,190 @@
+package gate
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/postern-auth/postern/internal/bearer"
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/policy"
+	"github.com/postern-auth/postern/internal/session"
+)
+
+// need finds what a request must bring, or says why that cannot be told.
+func (g *Gate) need(q *request) (policy.Need, string) {
+	n, err := g.rules.Need(policy.Request{
+		Host: q.host, Port: q.port, Path: q.target.Path, Params: q.target.Params, Method: q.Method, Header: q.Header,
+	})
+	if err != nil {
+		return policy.Need{}, "header_repeated"
+	}
+	return n, ""
+}
+
+// methodFlaw reports whether a method is one of HTTP's own in other letters:
+// rules would not know it, and the application might.
+func methodFlaw(method string) bool {
+	for i := range len(method) {
+		if 'a' <= method[i] && method[i] <= 'z' {
+			switch strings.ToUpper(method) {
+			case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT":
+				return true
+			}
+			return false
+		}
+	}
+	return false
+}
+
+// rewrites are fields by which some frameworks take another target for the
+// request's than the one that rules saw.
+var rewrites = httpmsg.NewNameSet([]string{"x-original-url", "x-rewrite-url"}, nil)
+
+// who is whom a decision is about: one of both, or neither.
+type who struct {
+	opened *opened
+	caller *bearer.Caller
+}
+
+func (w who) subject() (subject, provider string) {
+	switch {
+	case w.opened != nil:
+		return w.opened.session.Subject, w.opened.session.Provider
+	case w.caller != nil:
+		return firstOf(w.caller.Token.Subject, w.caller.Token.ClientID), w.caller.Provider
+	}
+	return "", ""
+}
+
+// pass lets a request go on, and notes that it may, where the settings want
+// that noted.
+func (g *Gate) pass(q *request, need *policy.Need, w who) Verdict {
+	if g.settings.Log.Decisions == "all" {
+		g.decided(q, EventAccessAllowed, "", need, w)
+	}
+	return g.forward(q, need, w)
+}
+
+// no notes why a request may not pass, and answers it; where it is only to be
+// seen what rules would do, it passes all the same.
+func (g *Gate) no(q *request, need *policy.Need, w who, event, reason string, answer func() (Verdict, Flow)) (Verdict, Flow) {
+	if need.Observe {
+		g.decided(q, EventAccessObserved, reason, need, w)
+		return g.forward(q, need, w), nil
+	}
+	g.decided(q, event, reason, need, w)
+	return answer()
+}
+
+// noRule stands for the rule where none matched.
+const noRule = "unmatched"
+
+// decided makes a decision known.
+func (g *Gate) decided(q *request, event, reason string, need *policy.Need, w who) {
+	subject, provider := w.subject()
+	rule := need.Rule
+	if rule == "" {
+		rule = noRule
+	}
+	g.log(Event{Event: event, Reason: reason, Rule: rule, Subject: subject, Provider: provider, RequestID: q.ID()})
+}
+
+// decide decides a request for the application, with the session that it
+// brings or without one.
+func (g *Gate) decide(q *request, need *policy.Need, o *opened, err error) (Verdict, Flow) {
+	w := who{opened: o}
+	if need.Anyone {
+		return g.pass(q, need, w), nil
+	}
+	if o != nil {
+		if d := need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
+			return g.lacks(q, need, o, d)
+		}
+		return g.pass(q, need, w), nil
+	}
+	if out := outageOf(err); out != nil && !need.Pass {
+		return g.no(q, need, w, EventRequestRefused, out.reason(), func() (Verdict, Flow) { return g.outageFailure(q, out), nil })
+	}
+	switch {
+	case g.passesPreflight(q), need.Pass:
+		return g.pass(q, need, w), nil
+	case need.NoSignIn || !httpmsg.Navigation(q.Request):
+		f := g.anonymous(need)
+		if need.Tokens && bearer.InQuery(q.target.Query) {
+			return g.tokenRefused(q, need, &bearer.Refusal{Code: bearer.InvalidRequest, Reason: "token_in_query"})
+		}
+		return g.no(q, need, w, EventAccessDenied, f.reason, func() (Verdict, Flow) {
+			return g.withClearedCookies(q, g.fail(q, f), err), nil
+		})
+	case !g.reaches(q.target.Path):
+		return g.no(q, need, w, EventRequestRefused, "outside_cookie_path", func() (Verdict, Flow) {
+			return g.fail(q, failure{status: 403, reason: "outside_cookie_path"}), nil
+		})
+	}
+	return g.no(q, need, w, EventSignInNeeded, "no_session", func() (Verdict, Flow) {
+		return g.signInAnew(q, need.Step(), err)
+	})
+}
+
+// lacks answers a request whose session is good, and not good enough.
+func (g *Gate) lacks(q *request, need *policy.Need, o *opened, d *policy.Denial) (Verdict, Flow) {
+	w, fresh := who{opened: o}, withFields(g.fresh(q, o))
+	f := failure{status: 403, reason: d.Reason, denial: d, opened: o, rule: need.Rule}
+	switch {
+	case d.Cure == nil:
+		return g.no(q, need, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) { return fresh(g.fail(q, f), nil) })
+	case !need.NoSignIn && httpmsg.Navigation(q.Request) && g.reaches(q.target.Path):
+		return g.no(q, need, w, EventSignInNeeded, d.Reason, func() (Verdict, Flow) {
+			return fresh(g.begin(q, session.Login{Return: q.wanted(), Step: *d.Cure}))
+		})
+	}
+	return g.no(q, need, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) {
+		f.wants(d.Cure)
+		return fresh(g.curable(q, f, session.Need{Step: *d.Cure}), nil)
+	})
+}
+
+// wants has an answer say to a program what another login, or another token,
+// has to bring (RFC 6750, section 3.1; RFC 9470, section 3).
+func (f *failure) wants(cure *session.Step) {
+	f.scope, f.acr, f.maxAge = strings.Join(cure.Scopes, " "), strings.Join(cure.ACR, " "), cure.MaxAge
+	switch {
+	case f.acr != "" || f.maxAge != 0:
+		f.status, f.code = 401, bearer.InsufficientAuthentication
+	case f.scope != "":
+		f.status, f.code = 403, bearer.InsufficientScope
+	default:
+		f.status = 401
+	}
+}
+
+// fresh are the cookies that a session's browser is due, for an answer of ours.
+func (g *Gate) fresh(q *request, o *opened) httpmsg.Fields {
+	if q.renewed != nil || o.reissuable(g.now()) {
+		return g.freshCookies(q, o)
+	}
+	return nil
+}
+
+// signInAnew sends somebody to sign in who brings no session, or one that did
+// not do.
+func (g *Gate) signInAnew(q *request, step session.Step, err error) (Verdict, Flow) {
+	v, rest := g.signIn(q, step)
+	if !errors.Is(err, session.ErrTossed) && !errors.Is(err, errEnded) && !errors.Is(err, errUnrenewable) {
+		return v, rest // a login overwrites whatever else is wrong with them
+	}
+	if rest == nil {
+		return g.withClearedCookies(q, v, err), nil
+	}
+	return v, func(env flow.Env) Verdict { return g.withClearedCookies(q, rest(env), err) }
+}
+
+// anonymous is the answer to a request that brings nothing by which somebody
+// could be known, and whose sender opens no page.
+func (g *Gate) anonymous(need *policy.Need) failure {
+	if need.NoCookie {
+		return failure{status: 401, reason: "no_token"}
+	}
+	return failure{status: 401, reason: "no_session", signIn: true}
+}
