@@ -72,6 +72,7 @@ type lab struct {
 	issuer string
 	tokens *tokens
 	key    []byte
+	own    credential // a session at Postern
 	now    time.Time
 }
 
@@ -93,6 +94,9 @@ func run(o options) error {
 		return err
 	}
 	if err := l.starting(); err != nil {
+		return err
+	}
+	if err := l.signIn(); err != nil {
 		return err
 	}
 	if err := l.serving(); err != nil {
@@ -254,15 +258,10 @@ func (l *lab) gates() ([]gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	cookie, err := posternCookie(l.tokens, l.key, l.issuer, l.now)
-	if err != nil {
-		return nil, err
-	}
-	own := cookies(cookie)
-	gates := []gate{{name: "Postern", credential: own, filters: cached}}
+	gates := []gate{{name: "Postern", credential: l.own, filters: cached}}
 	if l.against != "" {
 		other, err := l.postern(l.against, posternSettings(l.issuer, true))
-		return append(gates, gate{name: "the other module", credential: own, filters: other}), err
+		return append(gates, gate{name: "the other module", credential: l.own, filters: other}), err
 	}
 	if l.native {
 		native := cookies(nativeCookie(l.tokens, l.now))
@@ -274,7 +273,7 @@ func (l *lab) gates() ([]gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	gates = append(gates, gate{name: "Postern, sessions not in the cache", credential: own, filters: opened})
+	gates = append(gates, gate{name: "Postern, sessions not in the cache", credential: l.own, filters: opened})
 	if !l.bearer {
 		return gates, nil
 	}
@@ -296,9 +295,18 @@ func guards(e *envoy, c credential) error {
 
 // status is what a browser with a credential is answered.
 func status(e *envoy, c credential, path string) (int, error) {
-	r, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d%s", e.port, path), nil)
+	answer, err := ask(e, c, path)
 	if err != nil {
 		return 0, err
+	}
+	return answer.StatusCode, nil
+}
+
+// ask has a browser with a credential open a page.
+func ask(e *envoy, c credential, path string) (*http.Response, error) {
+	r, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d%s", e.port, path), nil)
+	if err != nil {
+		return nil, err
 	}
 	r.Host = host
 	if c.value != "" {
@@ -307,10 +315,9 @@ func status(e *envoy, c credential, path string) (int, error) {
 	r.Header.Set("sec-fetch-mode", "navigate")
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	answer.Body.Close()
-	return answer.StatusCode, nil
+	return answer, answer.Body.Close()
 }
 
 func (l *lab) report(peers []*peer) {

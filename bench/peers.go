@@ -90,7 +90,7 @@ func jwtFilter(issuer, jwks string, cache int) object {
 }
 
 // provider answers discovery, keys and introspection, which is all that a gate
-// asks for when everybody is signed in.
+// asks for when everybody is signed in; and logins, whose code is their nonce.
 func provider(t func() *tokens) *httptest.Server {
 	var s *httptest.Server
 	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -98,6 +98,13 @@ func provider(t func() *tokens) *httptest.Server {
 		switch r.URL.Path {
 		case "/keys":
 			_, _ = w.Write([]byte(t().jwks))
+		case "/token":
+			id, err := t().idToken(r.FormValue("code"))
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(object{"access_token": t().access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": t().refresh, "id_token": id})
 		case "/introspect":
 			answer := maps.Clone(t().claims)
 			answer["active"] = true

@@ -11,26 +11,21 @@ import (
 // request where there are none. The two Envoys run side by side and take turns:
 // what a worker's memory holds is part of what rules cost.
 func (l *lab) rulesToNone() error {
-	cookie, err := posternCookie(l.tokens, l.key, l.issuer, l.now)
-	if err != nil {
-		return err
-	}
-	own := cookies(cookie)
 	var pair [2]*envoy
 	for i, n := range []int{l.rules, 0} {
 		filters, err := l.postern(l.module, rulesSettings(l.issuer, n))
 		if err != nil {
 			return err
 		}
-		if pair[i], err = l.startGate(gate{name: fmt.Sprintf("%d rules", n), credential: own, filters: filters}); err != nil {
+		if pair[i], err = l.startGate(gate{name: fmt.Sprintf("%d rules", n), credential: l.own, filters: filters}); err != nil {
 			return err
 		}
 		defer pair[i].stop()
 	}
-	if err := decides(pair[0], own); err != nil {
+	if err := decides(pair[0], l.own); err != nil {
 		return err
 	}
-	cpu, err := l.alternate(func(which int) (result, error) { return l.load(pair[which], own) })
+	cpu, err := l.alternate(func(which int) (result, error) { return l.load(pair[which], l.own) })
 	if err != nil {
 		return err
 	}

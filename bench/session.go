@@ -9,13 +9,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-
-	"github.com/postern-auth/postern/internal/session"
 )
 
 const (
@@ -31,6 +32,14 @@ type tokens struct {
 	jwks                string
 	signer              jose.Signer
 	claims              map[string]any // of the access token
+	idClaims            map[string]any
+}
+
+// idToken is the one that a login with the nonce gives.
+func (t *tokens) idToken(nonce string) (string, error) {
+	hash := sha256.Sum256([]byte(t.access))
+	t.idClaims["nonce"], t.idClaims["at_hash"] = nonce, base64.RawURLEncoding.EncodeToString(hash[:16])
+	return sign(t.signer, t.idClaims)
 }
 
 // another is an access token that nobody has seen before.
@@ -77,13 +86,13 @@ func mintTokens(issuer string, now time.Time) (*tokens, error) {
 	for name, value := range person {
 		forAccess[name], forID[name] = value, value
 	}
-	t := &tokens{signer: signer, claims: claims("Bearer", forAccess)}
+	t := &tokens{signer: signer, claims: claims("Bearer", forAccess), idClaims: claims("ID", forID)}
 	for _, token := range []struct {
 		to     *string
 		claims map[string]any
 	}{
 		{&t.access, t.claims},
-		{&t.id, claims("ID", forID)},
+		{&t.id, t.idClaims},
 		{&t.refresh, claims("Refresh", map[string]any{"aud": issuer, "scope": "openid profile email"})},
 	} {
 		if *token.to, err = sign(signer, token.claims); err != nil {
@@ -109,37 +118,47 @@ func sign(signer jose.Signer, claims map[string]any) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// posternCookie is what Postern would set after this sign-in.
-func posternCookie(t *tokens, key []byte, issuer string, now time.Time) (string, error) {
-	ring, err := session.NewKeyring([]session.Key{{ID: "k1", Secret: key}})
+// signIn signs in at a Postern, and remembers the session: one that a gate itself
+// made, as all of them would.
+func (l *lab) signIn() error {
+	filters, err := l.postern(l.module, posternSettings(l.issuer, true))
 	if err != nil {
-		return "", err
+		return err
 	}
-	single := func(v string) session.Claim { return session.Claim{Values: []string{v}} }
-	sealed, dropped, err := ring.SealSession(&session.Session{
-		ID: random(16), Provider: "keycloak", Issuer: issuer, ClientID: clientID,
-		Subject: uuid(), SID: uuid(), Begun: session.MomentOf(now), Confirmed: session.MomentOf(now), Seen: session.MomentOf(now),
-		Claims: map[string]session.Claim{
-			"user": single("alice"), "email": single("alice@example.com"), "preferred_username": single("alice"),
-			"groups": {List: true, Values: []string{"staff", "admins"}},
-		},
-		AccessToken: t.access, AccessExpires: now.Add(time.Hour).Unix(), IDToken: t.id, RefreshToken: t.refresh,
-	}, 16<<10)
+	e, err := startEnvoy(l.envoy, l.dir, "sign-in", filters, l.idp)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if len(dropped) > 0 {
-		return "", fmt.Errorf("the session was sealed without %v", dropped)
-	}
-	jar := session.NewJar(cookieName)
-	parts, err := jar.Split(sealed)
+	defer e.stop()
+	begun, err := ask(e, cookies(""), "/")
 	if err != nil {
-		return "", err
+		return err
 	}
-	for i, part := range parts {
-		parts[i] = jar.Name(i) + "=" + part
+	to, err := begun.Location()
+	if err != nil {
+		return fmt.Errorf("no login begins: status %d", begun.StatusCode)
 	}
-	return strings.Join(parts, "; "), nil
+	query := url.Values{"code": to.Query()["nonce"], "state": to.Query()["state"]}
+	done, err := ask(e, cookies(jar(begun, cookieName+"-login")), "/oauth2/callback?"+query.Encode())
+	if err != nil {
+		return err
+	}
+	l.own = cookies(jar(done, cookieName, cookieName+"-1"))
+	if done.StatusCode != http.StatusSeeOther || l.own.value == "" {
+		return fmt.Errorf("the login ends with status %d", done.StatusCode)
+	}
+	return nil
+}
+
+// jar are those of the named cookies that an answer sets.
+func jar(answer *http.Response, names ...string) string {
+	var pairs []string
+	for _, c := range answer.Cookies() {
+		if slices.Contains(names, c.Name) {
+			pairs = append(pairs, c.Name+"="+c.Value)
+		}
+	}
+	return strings.Join(pairs, "; ")
 }
 
 // nativeCookie is what Envoy's own oauth2 filter would set, its tokens in the

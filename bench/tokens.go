@@ -52,11 +52,7 @@ func (l *lab) bearerToSession() error {
 	if err != nil {
 		return err
 	}
-	cookie, err := posternCookie(l.tokens, l.key, l.issuer, l.now)
-	if err != nil {
-		return err
-	}
-	credentials := [2]credential{cookies(cookie), bearer(l.tokens.access)}
+	credentials := [2]credential{l.own, bearer(l.tokens.access)}
 	e, err := l.startGate(gate{name: "both", credential: credentials[0], filters: filters})
 	if err != nil {
 		return err
