@@ -18,7 +18,7 @@ func TestKeygenPrintsAKeyThatTheSettingsTake(t *testing.T) {
 	}
 	t.Setenv("TEST_SECRET", "hush-hush")
 	t.Setenv("TEST_KEY", key)
-	if code, out, errOut := run(t, goodSettings, "validate"); code != 0 {
+	if code, out, errOut := run(t, goodSettings, "check"); code != 0 {
 		t.Errorf("the key is refused: %s%s", out, errOut)
 	}
 }
@@ -34,7 +34,7 @@ func TestKeygenPrintsAnEntryThatTheSettingsTake(t *testing.T) {
 	}
 	t.Setenv("TEST_SECRET", "hush-hush")
 	settings := strings.Replace(goodSettings, "{id: a, env: TEST_KEY}", strings.TrimSpace(out), 1)
-	if code, out, errOut := run(t, settings, "validate"); code != 0 {
+	if code, out, errOut := run(t, settings, "check"); code != 0 {
 		t.Errorf("the entry is refused: %s%s", out, errOut)
 	}
 }

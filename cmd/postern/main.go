@@ -1,5 +1,6 @@
 // Command postern is what one needs beside postern.wasm: it runs the demo,
-// makes keys, checks settings before a proxy loads them, and says its version.
+// makes keys, checks settings before a proxy loads them, shows what becomes of a
+// request under them, and says its version.
 //
 // It exits with 0 when all is well, with 1 when what it looked at is not, and
 // with 2 when it was called wrongly.
@@ -60,7 +61,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "postern",
 		Short:         "OpenID Connect sign-in inside Envoy",
-		Long:          "Postern signs people in, keeps their session and tells the application who is\ncalling, all inside Envoy, as one WebAssembly file. This command helps to try\nit and to check its settings.",
+		Long:          "Postern signs people in, keeps their session and tells the application who is\ncalling, all inside Envoy, as one WebAssembly file. This command helps to try\nit, to check its settings, and to see what they do.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
@@ -69,7 +70,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDemo(), newEnvoy(), newKeygen(), newValidate(), newVersion())
+	root.AddCommand(newCheck(), newDemo(), newEnvoy(), newExplain(), newKeygen(), newVersion())
 	return root
 }
 

@@ -41,8 +41,8 @@ func TestExitCodes(t *testing.T) {
 		"an argument of keygen":              {[]string{"keygen", "x"}, 2, "unknown command"},
 		"an unknown host":                    {[]string{"demo", "--host", "nginx"}, 2, "is none of"},
 		"a demo without a module":            {[]string{"demo", "--host", "wazero", "--module", "/nonexistent.wasm"}, 1, "make build"},
-		"no settings":                        {[]string{"validate"}, 2, "no settings"},
-		"settings that cannot be read":       {[]string{"validate", "-c", "/nonexistent.yaml"}, 2, "no such file"},
+		"no settings":                        {[]string{"check"}, 2, "no settings"},
+		"settings that cannot be read":       {[]string{"check", "-c", "/nonexistent.yaml"}, 2, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errOut := run(t, "", test.args...)
@@ -64,7 +64,7 @@ session:
   keys: [{id: a, env: TEST_KEY}]
 `
 
-func TestValidate(t *testing.T) {
+func TestCheck(t *testing.T) {
 	t.Setenv("TEST_SECRET", "hush-hush")
 	t.Setenv("TEST_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	asJSON, err := toJSON([]byte(goodSettings))
@@ -75,18 +75,23 @@ func TestValidate(t *testing.T) {
 		settings string
 		code     int
 		want     string
+		flags    []string
 	}{
-		"good settings in YAML":      {goodSettings, 0, "valid"},
-		"good settings in JSON":      {string(asJSON), 0, "valid"},
-		"an unknown key":             {goodSettings + "hots: [a]\n", 1, "hots"},
-		"a key given twice in YAML":  {goodSettings + "hosts: [a.example.com]\n", 1, "hosts"},
-		"a key given twice in JSON":  {strings.Replace(string(asJSON), "{", `{"hosts":["a.example.com"],`, 1), 1, "hosts"},
-		"a variable that is missing": {strings.ReplaceAll(goodSettings, "TEST_KEY", "TEST_NO_KEY"), 1, "TEST_NO_KEY"},
-		"no YAML at all":             {"a: [", 1, "yaml"},
-		"a very long file":           {strings.Repeat("# long\n", 200_000), 2, "longer"},
+		"good settings in YAML":       {goodSettings, 0, "valid", nil},
+		"good settings in JSON":       {string(asJSON), 0, "valid", nil},
+		"an unknown key":              {goodSettings + "hots: [a]\n", 1, "hots", nil},
+		"a key given twice in YAML":   {goodSettings + "hosts: [a.example.com]\n", 1, "hosts", nil},
+		"a key given twice in JSON":   {strings.Replace(string(asJSON), "{", `{"hosts":["a.example.com"],`, 1), 1, "hosts", nil},
+		"a variable that is missing":  {strings.ReplaceAll(goodSettings, "TEST_KEY", "TEST_NO_KEY"), 0, "TEST_NO_KEY", nil},
+		"a variable that must be set": {strings.ReplaceAll(goodSettings, "TEST_KEY", "TEST_NO_KEY"), 1, "TEST_NO_KEY", []string{"--require-variables"}},
+		"a warning":                   {goodSettings + "insecure_observe: true\n", 0, "! insecure_observe", nil},
+		"a warning, strictly":         {goodSettings + "insecure_observe: true\n", 1, "! insecure_observe", []string{"--strict"}},
+		"no warning, strictly":        {goodSettings, 0, "valid", []string{"--strict"}},
+		"no YAML at all":              {"a: [", 1, "yaml", nil},
+		"a very long file":            {strings.Repeat("# long\n", 200_000), 2, "longer", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, out, errOut := run(t, test.settings, "validate")
+			code, out, errOut := run(t, test.settings, append([]string{"check"}, test.flags...)...)
 			if code != test.code || !strings.Contains(out+errOut, test.want) {
 				t.Errorf("exit %d, want %d with %q:\n%s%s", code, test.code, test.want, out, errOut)
 			}
@@ -96,16 +101,16 @@ func TestValidate(t *testing.T) {
 		})
 	}
 	t.Run("all problems at once", func(t *testing.T) {
-		_, _, errOut := run(t, goodSettings+"hots: [a]\npath_prefix: x\n", "validate")
+		_, _, errOut := run(t, goodSettings+"hots: [a]\npath_prefix: x\n", "check")
 		if !strings.Contains(errOut, "hots") || !strings.Contains(errOut, "path_prefix") {
 			t.Errorf("got:\n%s", errOut)
 		}
 	})
 }
 
-func TestValidateReadsStandardInput(t *testing.T) {
+func TestCheckReadsStandardInput(t *testing.T) {
 	root := newRoot()
-	root.SetArgs([]string{"validate", "-c", "-"})
+	root.SetArgs([]string{"check", "-c", "-"})
 	root.SetIn(strings.NewReader("{}"))
 	var errOut strings.Builder
 	root.SetErr(&errOut)

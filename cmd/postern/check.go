@@ -1,0 +1,163 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/cmd/postern/internal/tryout"
+	"github.com/postern-auth/postern/internal/config"
+)
+
+// checking is what check was asked.
+type checking struct {
+	settings, output      string
+	tables                []string
+	strict, needVariables bool
+}
+
+func newCheck() *cobra.Command {
+	var k checking
+	cmd := &cobra.Command{
+		Use:   "check -c FILE [-t TABLE]...",
+		Short: "Check settings, and hold them to a table of expectations",
+		Long: `Check reads settings in YAML or JSON, as the module would, and prints every
+problem with its place and what would be right. It warns about insecure_…
+settings in force, about rules that can never match, about paths that are open to
+anyone, and about protected paths beside which there is a weaker rule.
+
+With -t it holds the settings to a table: a YAML list of requests, who makes them,
+and what is to become of them. Each is put to the real gate, as postern explain
+does:
+
+  - name: editors may edit                     # optional, as all but request and expect
+    request: PUT https://app.example.com/pages/1
+    claims: {sub: "1", groups: [editors]}      # or the name of a file; without: nobody
+    as: token                                  # or session, which is usual
+    headers: {x-tenant: red}                   # of the request
+    expect: pass                               # pass, login, step_up, own (an address of
+                                               # Postern's), or a status such as 403
+    rule: edit                                 # that decides, or unmatched
+    reason: group_missing                      # as in the log
+    application: {x-auth-request-user: "1"}    # what the application is to be given,
+                                               # and null for what it is not
+
+Variables that the settings name need not be set: something is thrown in for
+those that are not, unless --require-variables is given.
+
+It exits with 0 if all is well; with 1 if the settings or a table are not valid,
+if an expectation is not met, or, with --strict, if there is a warning; and with 2
+if a file cannot be read or it was called wrongly.`,
+		Example: `  postern check -c settings.yaml
+  postern check -c - < settings.json
+  postern check -c settings.yaml -t expectations.yaml --strict`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return k.run(cmd) },
+	}
+	settingsFlag(cmd, &k.settings)
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&k.tables, "table", "t", nil, "a table of expectations; may be given again")
+	flags.BoolVar(&k.strict, "strict", false, "fail where there is a warning")
+	flags.BoolVar(&k.needVariables, "require-variables", false, "fail where a variable that the settings name is not set")
+	outputFlag(cmd, &k.output)
+	_ = cmd.MarkFlagFilename("table", "yaml", "yml", "json")
+	return cmd
+}
+
+// checked is what check found.
+type checked struct {
+	Valid     bool             `json:"valid"`
+	Problems  []config.Problem `json:"problems,omitempty"`
+	Insecure  []string         `json:"insecure,omitempty"`
+	Warnings  []warning        `json:"warnings,omitempty"`
+	StandIns  []string         `json:"variables_not_set,omitempty"`
+	Cases     []result         `json:"expectations,omitempty"`
+	NotMet    int              `json:"not_met"`
+	WithTable bool             `json:"-"`
+}
+
+// result is what became of an expectation.
+type result struct {
+	Table   string          `json:"table"`
+	Line    int             `json:"line"`
+	Name    string          `json:"name"`
+	Met     bool            `json:"met"`
+	Differs []string        `json:"differs,omitempty"`
+	Got     *tryout.Outcome `json:"got"`
+}
+
+func (k *checking) run(cmd *cobra.Command) error {
+	if err := checkOutput(k.output); err != nil {
+		return err
+	}
+	now := clock()
+	s, err := readSettings(cmd, k.settings, k.needVariables)
+	if err != nil {
+		return k.invalid(cmd, err)
+	}
+	found := checked{
+		Valid: true, Insecure: insecureIn(s.text), Warnings: warningsOf(s.Config),
+		StandIns: s.standIns, WithTable: len(k.tables) > 0,
+	}
+	if err := k.hold(&found, s.Config, now); err != nil {
+		return unreadable(cmd, err)
+	}
+	if k.output == "json" {
+		if err := writeJSON(cmd, found); err != nil {
+			return err
+		}
+	} else {
+		writeChecked(newPaper(cmd.OutOrStdout()), &found)
+	}
+	if found.NotMet > 0 || k.strict && len(found.Insecure)+len(found.Warnings) > 0 {
+		return errFailed
+	}
+	return nil
+}
+
+// invalid tells what is wrong with the settings.
+func (k *checking) invalid(cmd *cobra.Command, err error) error {
+	var problems config.Problems
+	if k.output != "json" || !errors.As(err, &problems) {
+		return unreadable(cmd, err)
+	}
+	if err := writeJSON(cmd, checked{Problems: problems}); err != nil {
+		return err
+	}
+	return errFailed
+}
+
+// hold holds the settings to all tables. What is wrong with any of these is told
+// before anything is tried out.
+func (k *checking) hold(found *checked, c *config.Config, now time.Time) error {
+	var expectations []expectation
+	for _, file := range k.tables {
+		table, err := readTable(file, now)
+		if err != nil {
+			return err
+		}
+		expectations = append(expectations, table...)
+	}
+	if len(expectations) == 0 {
+		return nil
+	}
+	t, err := tryout.New(c, func() time.Time { return now })
+	if err != nil {
+		return err
+	}
+	for i := range expectations {
+		e := &expectations[i]
+		o, err := t.Try(&e.Case)
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", e.file, e.line, err)
+		}
+		r := result{Table: e.file, Line: e.line, Name: e.name, Differs: e.differs(o), Got: o}
+		if r.Met = len(r.Differs) == 0; !r.Met {
+			found.NotMet++
+		}
+		found.Cases = append(found.Cases, r)
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package tryout
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
+)
+
+// provider stands in for one of the settings' providers. It says of whoever
+// signs in what it is told to say, signed with keys of its own.
+type provider struct {
+	settings *config.Provider
+	now      func() time.Time
+	signers  map[string]*signer // by algorithm
+	answers  map[string]func(flow.Call) (any, string, error)
+
+	person  Claims            // who signs in next
+	codes   map[string]login  // given out and not exchanged
+	granted map[string]Claims // what access tokens say
+}
+
+// login is a login that was asked for.
+type login struct {
+	nonce  string
+	person Claims
+}
+
+// newProvider returns the stand-in for a provider, which can sign by all of the
+// algorithms given.
+func newProvider(s *config.Provider, now func() time.Time, algorithms ...string) (*provider, error) {
+	p := &provider{settings: s, now: now, signers: map[string]*signer{}, codes: map[string]login{}, granted: map[string]Claims{}}
+	for _, a := range algorithms {
+		if p.signers[a] != nil {
+			continue
+		}
+		signer, err := newSigner(a)
+		if err != nil {
+			return nil, err
+		}
+		p.signers[a] = signer
+	}
+	p.answers = map[string]func(flow.Call) (any, string, error){
+		strings.TrimSuffix(s.Issuer, "/") + "/.well-known/openid-configuration": p.metadata,
+		p.address("keys"):       p.keys,
+		p.address("token"):      p.exchange,
+		p.address("userinfo"):   p.userinfo,
+		p.address("introspect"): p.introspect,
+	}
+	return p, nil
+}
+
+// address is the address of an endpoint: on the issuer's host, to which the
+// settings know the way.
+func (p *provider) address(endpoint string) string {
+	return strings.TrimSuffix(p.settings.Issuer, "/") + "/postern-tryout/" + endpoint
+}
+
+// answer answers a call, if it is one to this provider.
+func (p *provider) answer(c flow.Call) (flow.Response, bool) {
+	answer := p.answers[c.Scheme+"://"+c.Authority+c.Path]
+	if answer == nil {
+		return flow.Response{}, false
+	}
+	doc, media, err := answer(c)
+	if err != nil {
+		return flow.Response{Status: 400}, true
+	}
+	body, signed := doc.(string)
+	if !signed {
+		text, err := json.Marshal(doc)
+		if err != nil {
+			return flow.Response{Status: 500}, true
+		}
+		body = string(text)
+	}
+	return flow.Response{Status: 200, Header: httpmsg.Fields{{Name: "content-type", Value: media}}, Body: []byte(body)}, true
+}
+
+const plainJSON = "application/json"
+
+func (p *provider) metadata(flow.Call) (any, string, error) {
+	return map[string]any{
+		"issuer":                 p.settings.Issuer,
+		"authorization_endpoint": p.address("authorize"), "token_endpoint": p.address("token"),
+		"jwks_uri": p.address("keys"), "userinfo_endpoint": p.address("userinfo"),
+		"introspection_endpoint": p.address("introspect"),
+	}, plainJSON, nil
+}
+
+func (p *provider) keys(flow.Call) (any, string, error) {
+	var set jose.JSONWebKeySet
+	for _, s := range p.signers {
+		set.Keys = append(set.Keys, s.public())
+	}
+	return set, plainJSON, nil
+}
+
+// authorize signs the next person in (OpenID Connect Core, section 3.1.2), and
+// returns where the browser is sent then.
+func (p *provider) authorize(asked url.Values) string {
+	code := fmt.Sprintf("code-%d", len(p.codes))
+	p.codes[code] = login{nonce: asked.Get("nonce"), person: p.person}
+	return asked.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {asked.Get("state")}}.Encode()
+}
+
+// exchange answers the token endpoint (Core, section 3.1.3).
+func (p *provider) exchange(c flow.Call) (any, string, error) {
+	form, err := url.ParseQuery(string(c.Body))
+	l, known := p.codes[form.Get("code")]
+	if err != nil || !known {
+		return nil, "", fmt.Errorf("no such code")
+	}
+	id, err := p.idToken(l)
+	if err != nil {
+		return nil, "", err
+	}
+	access, err := p.accessToken("JWT", quickest(p.settings.Algorithms), l.person.accessToken(p.settings, p.now()))
+	if err != nil {
+		return nil, "", err
+	}
+	answer := map[string]any{
+		"access_token": access, "token_type": "Bearer", "id_token": id, "refresh_token": "refresh", "expires_in": int(tokenLife / time.Second),
+	}
+	if scope, told := l.person.scope(); told {
+		answer["scope"] = scope
+	}
+	return answer, plainJSON, nil
+}
+
+func (p *provider) idToken(l login) (string, error) {
+	return p.signers[quickest(p.settings.Algorithms)].sign("JWT", l.person.idToken(p.settings, l.nonce, p.now()))
+}
+
+// accessToken signs an access token, and remembers what it says.
+func (p *provider) accessToken(typ, algorithm string, claims Claims) (string, error) {
+	token, err := p.signers[algorithm].sign(typ, claims)
+	if err == nil {
+		p.granted[token] = claims
+	}
+	return token, err
+}
+
+// userinfo answers the userinfo endpoint (Core, section 5.3).
+func (p *provider) userinfo(c flow.Call) (any, string, error) {
+	authorization, _ := c.Header.Get("authorization")
+	claims, known := p.granted[strings.TrimPrefix(authorization, "Bearer ")]
+	if !known {
+		return nil, "", fmt.Errorf("no such token")
+	}
+	return claims, plainJSON, nil
+}
+
+// introspect answers the introspection endpoint (RFC 7662; RFC 9701).
+func (p *provider) introspect(c flow.Call) (any, string, error) {
+	form, err := url.ParseQuery(string(c.Body))
+	if err != nil {
+		return nil, "", err
+	}
+	answer := Claims{"active": false}
+	if claims, known := p.granted[form.Get("token")]; known {
+		answer = maps.Clone(claims)
+		answer["active"] = true
+	}
+	const signed = "application/token-introspection+jwt"
+	if accept, _ := c.Header.Get("accept"); accept != signed {
+		return answer, plainJSON, nil
+	}
+	token, err := p.signers[quickest(p.settings.Algorithms)].sign("token-introspection+jwt", Claims{
+		"iss": p.settings.Issuer, "aud": p.settings.ClientID, "iat": p.now().Unix(), "token_introspection": answer,
+	})
+	return token, signed, err
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/postern-auth/postern/internal/config"
+)
+
+// maxSettings bounds what is read, as the module does.
+const maxSettings = 1 << 20
+
+// settings are what a file says.
+type settings struct {
+	*config.Config
+	text     []byte   // in JSON
+	standIns []string // variables in whose place something is thrown in
+}
+
+// settingsFlag adds the flag that names the settings.
+func settingsFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "config", "c", "", "the settings, in YAML or JSON; - is standard input")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml", "json")
+}
+
+// readSettings reads and checks settings. Something is thrown in for variables
+// of theirs that are not set, unless they must be. The error is a usageError
+// where there is nothing to check.
+func readSettings(cmd *cobra.Command, file string, needVariables bool) (*settings, error) {
+	text, err := readBounded(cmd, file)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	s := &settings{}
+	if s.text, err = toJSON(text); err != nil {
+		return nil, err
+	}
+	env := os.LookupEnv
+	in := standInsFor(s.text)
+	if !needVariables {
+		env = in.lookup
+	}
+	if s.Config, err = config.Parse(s.text, env); err != nil {
+		return nil, err
+	}
+	s.standIns = in.used
+	return s, nil
+}
+
+func readBounded(cmd *cobra.Command, file string) ([]byte, error) {
+	if file == "" {
+		return nil, fmt.Errorf("no settings given; see %s --help", cmd.CommandPath())
+	}
+	if file == "-" {
+		return readAll(cmd.InOrStdin(), "the settings")
+	}
+	return readFile(file, "the settings")
+}
+
+func readFile(file, what string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, what)
+}
+
+func readAll(in io.Reader, what string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxSettings+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxSettings {
+		return nil, fmt.Errorf("%s are longer than %d bytes", what, maxSettings)
+	}
+	return text, nil
+}
+
+// toJSON leaves JSON as it is, so that the parser sees what a proxy would hand
+// over, repeated keys included.
+func toJSON(text []byte) ([]byte, error) {
+	if json.Valid(text) {
+		return text, nil
+	}
+	return yaml.YAMLToJSONStrict(text)
+}
