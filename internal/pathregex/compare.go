@@ -56,3 +56,27 @@ func (r *Regex) Example() (string, bool) {
 func (r *Regex) step(state uint16, c byte) uint16 {
 	return r.next[int(state)*r.width+int(r.class[c])]
 }
+
+// Prefix returns what every path begins with that the expression fits, as far as
+// only one character can come next.
+func (r *Regex) Prefix() string {
+	var prefix []byte
+	for at := uint16(1); !r.accepts[at] && len(prefix) < maxPattern; {
+		only, next := byte(0), uint16(0)
+		for c := byte(first); c <= last; c++ {
+			to := r.step(at, c)
+			switch {
+			case to == 0:
+			case next != 0:
+				return string(prefix)
+			default:
+				only, next = c, to
+			}
+		}
+		if next == 0 {
+			break
+		}
+		prefix, at = append(prefix, only), next
+	}
+	return string(prefix)
+}

@@ -1,6 +1,9 @@
 package pathregex
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAnExpressionCoversAnotherThatFitsNothingElse(t *testing.T) {
 	for _, c := range []struct {
@@ -56,5 +59,27 @@ func TestAnExampleFitsAndIsShort(t *testing.T) {
 	}
 	if got, ok := r.Example(); ok {
 		t.Errorf("no path fits, and yet there is %q", got)
+	}
+}
+
+func TestAPrefixIsWhatAllPathsBeginWith(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"/orders/[0-9]+": "/orders/",
+		"/a(b)(c|d)":     "/ab",
+		"/a(b|b)c":       "/abc",
+		"/ab?":           "/a",
+		"/a*":            "/",
+		`/\*\.`:          "/*.",
+		"(/a|/b)":        "/",
+		".*":             "",
+		"a{600}":         strings.Repeat("a", 512),
+	} {
+		r, err := Compile(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Prefix(); got != want {
+			t.Errorf("%s: got %q", pattern, got)
+		}
 	}
 }

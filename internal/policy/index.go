@@ -15,14 +15,14 @@ type index struct {
 
 // shelf holds the rules of one host by their paths.
 type shelf struct {
-	least   int // the smallest number of a rule on it
-	root    node
-	regexes []regexOf
-	all     []int // rules that do not look at the path
+	least int // the smallest number of a rule on it
+	root  node
+	all   []int // rules that do not look at the path
 }
 
 type regexOf struct {
 	rule    int
+	prefix  string // of all paths that it fits
 	pattern *pathPattern
 }
 
@@ -34,6 +34,7 @@ type node struct {
 	below    []int // rules for this path and everything below it
 	children map[string]*node
 	globs    []globNode
+	regexes  []regexOf // of paths that begin with this one's segments
 }
 
 type globNode struct {
@@ -91,11 +92,24 @@ func (s *shelf) add(rule int, m *Matcher) {
 	}
 	for i := range m.paths {
 		if p := &m.paths[i]; p.regex != nil {
-			s.regexes = append(s.regexes, regexOf{rule, p})
+			s.root.addRegex(rule, p)
 		} else {
 			s.root.add(rule, p)
 		}
 	}
+}
+
+// addRegex puts an expression where all the paths that it fits come by.
+func (n *node) addRegex(rule int, p *pathPattern) {
+	prefix := p.regex.Prefix()
+	n.least = min(n.least, rule)
+	for rest := prefix[:max(0, strings.LastIndexByte(prefix, '/'))]; rest != ""; {
+		var segment string
+		segment, rest = cutSegment(rest)
+		n = n.child(segment)
+		n.least = min(n.least, rule)
+	}
+	n.regexes = append(n.regexes, regexOf{rule, prefix, p})
 }
 
 func (n *node) add(rule int, p *pathPattern) {
@@ -180,18 +194,6 @@ func (s *search) shelf(shelf *shelf) {
 	if strings.HasPrefix(s.request.Path, "/") {
 		s.walk(&shelf.root, s.request.Path)
 	}
-	for i := range shelf.regexes {
-		r := &shelf.regexes[i]
-		if r.rule >= s.best {
-			return
-		}
-		if d := s.rules[r.rule].matcher.differsBesidePath(s.request); d == same || d == repeated {
-			if r.pattern.match(s.request.Path) {
-				s.best, s.repeated = r.rule, d == repeated
-				return
-			}
-		}
-	}
 }
 
 // walk follows the rest of a path. What a tree of rules holds is looked at no
@@ -201,6 +203,7 @@ func (s *search) walk(n *node, rest string) {
 		return
 	}
 	s.consider(n.below)
+	s.regexes(n.regexes)
 	if rest == "" {
 		s.consider(n.exact)
 		return
@@ -225,6 +228,22 @@ func (s *search) consider(rules []int) {
 		}
 		if d := s.rules[i].matcher.differsBesidePath(s.request); d == same || d == repeated {
 			s.best, s.repeated = i, d == repeated
+			return
+		}
+	}
+}
+
+func (s *search) regexes(all []regexOf) {
+	for i := range all {
+		r := &all[i]
+		if r.rule >= s.best {
+			return
+		}
+		if !strings.HasPrefix(s.request.Path, r.prefix) || !r.pattern.match(s.request.Path) {
+			continue
+		}
+		if d := s.rules[r.rule].matcher.differsBesidePath(s.request); d == same || d == repeated {
+			s.best, s.repeated = r.rule, d == repeated
 			return
 		}
 	}
