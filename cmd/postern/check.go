@@ -9,6 +9,7 @@ import (
 
 	"github.com/postern-auth/postern/cmd/postern/internal/tryout"
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/policy"
 )
 
 // checking is what check was asked.
@@ -24,9 +25,9 @@ func newCheck() *cobra.Command {
 		Use:   "check -c FILE [-t TABLE]...",
 		Short: "Check settings, and hold them to a table of expectations",
 		Long: `Check reads settings in YAML or JSON, as the module would, and prints every
-problem with its place and what would be right. It warns about insecure_…
-settings in force, about rules that can never match, about paths that are open to
-anyone, and about protected paths beside which there is a weaker rule.
+problem with its place and what would be right. It lists what is open to anyone,
+and warns about insecure_… settings in force, about rules that can never match,
+and about what is protected while something weaker holds right beside it.
 
 With -t it holds the settings to a table: a YAML list of requests, who makes them,
 and what is to become of them. Each is put to the real gate, as postern explain
@@ -71,11 +72,23 @@ type checked struct {
 	Valid     bool             `json:"valid"`
 	Problems  []config.Problem `json:"problems,omitempty"`
 	Insecure  []string         `json:"insecure,omitempty"`
-	Warnings  []warning        `json:"warnings,omitempty"`
+	Warnings  []policy.Warning `json:"warnings,omitempty"`
+	Open      []policy.Warning `json:"open,omitempty"` // what is open to anyone: to be looked at, and often meant
 	StandIns  []string         `json:"variables_not_set,omitempty"`
 	Cases     []result         `json:"expectations,omitempty"`
 	NotMet    int              `json:"not_met"`
 	WithTable bool             `json:"-"`
+}
+
+// warn takes warnings up.
+func (found *checked) warn(all []policy.Warning) {
+	for _, w := range all {
+		if w.Kind == policy.WarnsOpen {
+			found.Open = append(found.Open, w)
+		} else {
+			found.Warnings = append(found.Warnings, w)
+		}
+	}
 }
 
 // result is what became of an expectation.
@@ -97,10 +110,8 @@ func (k *checking) run(cmd *cobra.Command) error {
 	if err != nil {
 		return k.invalid(cmd, err)
 	}
-	found := checked{
-		Valid: true, Insecure: insecureIn(s.text), Warnings: warningsOf(s.Config),
-		StandIns: s.standIns, WithTable: len(k.tables) > 0,
-	}
+	found := checked{Valid: true, Insecure: insecureIn(s.text), StandIns: s.standIns, WithTable: len(k.tables) > 0}
+	found.warn(policy.Compile(s.Config).Warnings())
 	if err := k.hold(&found, s.Config, now); err != nil {
 		return unreadable(cmd, err)
 	}

@@ -158,6 +158,3 @@ func writeJSON(cmd *cobra.Command, v any) error {
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
 }
-
-// explanation is what explain writes in JSON.
-func explanation(_ *tryout.Case, o *tryout.Outcome) any { return o }

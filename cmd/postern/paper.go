@@ -45,20 +45,25 @@ func (p *paper) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n
 
 func (p *paper) heading(text string) { p.line("\n%s", p.in(bold, text)) }
 
-// shown is a text of somebody else's on one line: settings, claims and addresses
-// may hold what a terminal would obey.
+// mostShown is how much of a text of somebody else's is printed, in characters.
+const mostShown = 200
+
+// shown is a text of somebody else's, at a length that can be read.
 func shown(text string) string {
-	const most = 200
-	var b strings.Builder
-	for i, r := range text {
-		switch {
-		case i >= most:
-			return b.String() + "…"
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0xfffd:
-			b.WriteRune('\ufffd')
-		default:
-			b.WriteRune(r)
-		}
+	if runes := []rune(text); len(runes) > mostShown {
+		text = string(runes[:mostShown]) + "…"
 	}
-	return b.String()
+	return printable(text)
+}
+
+// printable is a text on one line: settings, claims and addresses may hold what a
+// terminal would obey, or what turns the rest of the line around.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x2028, r == 0x2029, r == 0x61c:
+			return 0xfffd
+		}
+		return r
+	}, text)
 }

@@ -13,7 +13,7 @@ func writeOutcome(p *paper, s *config.Config, c *tryout.Case, o *tryout.Outcome)
 	p.line("%s", p.in(bold, shown(c.Method+" "+c.URL.String())))
 	p.line("%s", who(c, o))
 	if !o.SigningIn {
-		writeSeen(p, o)
+		writeSeen(p, s, &o.Seen)
 	}
 	p.heading("Outcome")
 	p.line("  %s", p.in(colourOf(o), sentence(s, o)))
@@ -21,6 +21,11 @@ func writeOutcome(p *paper, s *config.Config, c *tryout.Case, o *tryout.Outcome)
 		p.line("  %s", line)
 	}
 	writeGiven(p, o)
+	if o.Again != nil {
+		p.line("")
+		p.line("  %s", "If the provider then says the same again:")
+		p.line("  %s", p.in(colourOf(o.Again), sentence(s, o.Again)))
+	}
 	if o.Observed {
 		p.line("")
 		p.line("  %s", p.in(yellow, "It passes because of insecure_observe alone. Without:"))

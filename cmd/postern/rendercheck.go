@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/postern-auth/postern/internal/policy"
 )
 
 // writeChecked prints what check found.
@@ -24,7 +26,13 @@ func writeWarnings(p *paper, found *checked) {
 	if len(found.Warnings) > 0 {
 		p.heading("Warnings")
 		for _, w := range found.Warnings {
-			p.line("  %s %s", p.in(yellow, "!"), shown(warningText(w)))
+			p.line("  %s %s", p.in(yellow, "!"), about(w))
+		}
+	}
+	if len(found.Open) > 0 {
+		p.heading("Open")
+		for _, w := range found.Open {
+			p.line("  %s", about(w))
 		}
 	}
 	if len(found.StandIns) > 0 {
@@ -33,6 +41,11 @@ func writeWarnings(p *paper, found *checked) {
 			p.line("  %s", shown(name))
 		}
 	}
+}
+
+// about is a warning as a sentence about its rule.
+func about(w policy.Warning) string {
+	return named(policy.Looked{Rule: w.Rule, Place: w.Place}) + " " + printable(w.Text)
 }
 
 func writeCases(p *paper, found *checked) {

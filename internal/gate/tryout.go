@@ -3,6 +3,8 @@
 package gate
 
 import (
+	"time"
+
 	"github.com/postern-auth/postern/internal/bearer"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/policy"
@@ -11,14 +13,15 @@ import (
 // Explanation is what a gate sees in a request before it decides: for the
 // command line, and not in the module.
 type Explanation struct {
-	Own     bool   // the request is for an endpoint of ours
 	Refused string // why the request cannot be understood; "" where it can
-	Known   bool   // whoever asks is known
+	Own     bool   // it is for an address of ours, of which no rule says anything
+	Known   bool   // whoever asks brings a session or a token that is good
+	policy.Explanation
 }
 
-// Explain says how the settings' rules see a request of whoever it is that a
-// session or a token which was accepted before makes known. It decides nothing
-// and logs nothing.
+// Explain says how the settings' rules see a request. Whoever asks is known by a
+// session, or by a token that was accepted before. It decides nothing and logs
+// nothing.
 func (g *Gate) Explain(r *httpmsg.Request) (e Explanation) {
 	log := g.log
 	g.log = func(Event) {}
@@ -28,22 +31,36 @@ func (g *Gate) Explain(r *httpmsg.Request) (e Explanation) {
 		e.Refused = reason
 		return e
 	}
-	e.Own = g.describes(q.target.Path) || g.paths.own(q.target.Path)
+	if e.Own = g.describes(q.target.Path) || g.paths.own(q.target.Path); e.Own {
+		return e
+	}
+	asks := policy.Request{
+		Host: q.host, Port: q.port, Path: q.target.Path, Params: q.target.Params, Method: q.Method, Header: q.Header,
+	}
+	need, _ := g.rules.Need(asks)
+	subject, leeway := g.subjectBehind(&q, &need)
+	e.Known = subject != nil
+	e.Explanation = g.rules.Explain(asks, subject, g.now(), leeway)
 	return e
 }
 
-// subjectBy is whom a request is of, as rules see them; nil where nobody is known.
-func (g *Gate) subjectBy(q *request) *policy.Subject {
-	if g.tokens != nil {
-		if cred, err := bearer.Read(q.Header, q.target.Query); err == nil && cred.Token != "" {
-			if t := g.tokens.Known(cred.Token, g.now()); t != nil {
-				return &t.Subject
+// subjectBehind is whom a request is of, as rules see them, and how far their
+// provider's clock may be from ours; nil where nobody is known.
+func (g *Gate) subjectBehind(q *request, need *policy.Need) (*policy.Subject, time.Duration) {
+	if need.Tokens && !need.Anyone {
+		if cred, err := bearer.Read(q.Header, q.target.Query); err != nil || cred.Token != "" {
+			t := g.tokens.Known(cred.Token, g.now())
+			if t == nil {
+				return nil, 0
 			}
-			return nil
+			return &t.Subject, g.providers[t.Provider].Leeway()
 		}
 	}
-	if o, err := g.open(q); err == nil && o != nil {
-		return &o.subject
+	if need.NoCookie {
+		return nil, 0
 	}
-	return nil
+	if o, err := g.open(q); err == nil && o != nil {
+		return &o.subject, g.provider.Leeway()
+	}
+	return nil, 0
 }

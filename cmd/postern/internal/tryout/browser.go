@@ -88,26 +88,27 @@ const maxHops = 10
 // provider was asked, if it was.
 func (w *world) open(b *browser, address *url.URL, signIn bool) (last gate.Verdict, asked url.Values, err error) {
 	for range maxHops {
+		if w.isProvider(address) {
+			asked = address.Query()
+			if !signIn {
+				return last, asked, nil
+			}
+			if address, err = url.Parse(w.person.authorize(asked)); err != nil {
+				return last, asked, err
+			}
+		}
 		last, err = w.handle(w.visit(b, address))
 		if err != nil || last.Respond == nil {
 			return last, asked, err
 		}
 		b.take(address.Hostname(), last.Respond.Header)
 		location, _ := last.Respond.Header.Get("location")
-		next, err := address.Parse(location)
-		if location == "" || err != nil || last.Respond.Reason == "signed_in" {
+		if location == "" || last.Respond.Reason == "signed_in" {
+			return last, asked, nil
+		}
+		if address, err = address.Parse(location); err != nil {
 			return last, asked, err
 		}
-		if w.isProvider(next) {
-			asked = next.Query()
-			if !signIn {
-				return last, asked, nil
-			}
-			if next, err = url.Parse(w.person.authorize(asked)); err != nil {
-				return last, asked, err
-			}
-		}
-		address = next
 	}
 	return last, asked, nil
 }
@@ -119,6 +120,15 @@ func (w *world) visit(b *browser, address *url.URL) *httpmsg.Request {
 		Header: httpmsg.Fields{{Name: "accept", Value: "text/html"}},
 	}
 	if cookies := b.send(address.Hostname(), address.EscapedPath()); cookies != "" {
+		r.Header = append(r.Header, httpmsg.Field{Name: "cookie", Value: cookies})
+	}
+	return r
+}
+
+// dress returns the case's request with the browser's cookies.
+func (b *browser) dress(c *Case) *httpmsg.Request {
+	r := c.request()
+	if cookies := b.send(c.URL.Host(), c.URL.Path()); cookies != "" {
 		r.Header = append(r.Header, httpmsg.Field{Name: "cookie", Value: cookies})
 	}
 	return r

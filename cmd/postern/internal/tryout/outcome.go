@@ -31,6 +31,7 @@ type Outcome struct {
 	SigningIn bool `json:"signing_in,omitempty"` // nobody got as far as the request: this is what became of the login
 
 	Asked     *Asked   `json:"asked,omitempty"`     // of the provider, of Login and StepUp
+	Again     *Outcome `json:"again,omitempty"`     // of StepUp: what becomes of it if the provider then says the same
 	Challenge []string `json:"challenge,omitempty"` // www-authenticate
 	GRPC      int      `json:"grpc_status,omitempty"`
 
@@ -142,17 +143,26 @@ func (w *world) carriesAssertion(name string) bool {
 
 // examine adds what the gate sees in a request before it decides.
 func (w *world) examine(o *Outcome, r *httpmsg.Request) {
+	if slices.ContainsFunc(w.events, func(e gate.Event) bool { return e.Event == gate.EventTokenRefused }) {
+		r = withoutToken(r) // it makes nobody known
+	}
 	o.Seen = w.gate.Explain(r)
 	if o.Seen.Own {
 		o.Kind, o.Rule = Own, ""
 	}
 }
 
+func withoutToken(r *httpmsg.Request) *httpmsg.Request {
+	without := *r
+	without.Header = slices.DeleteFunc(slices.Clone(r.Header), func(f httpmsg.Field) bool { return f.Name == "authorization" })
+	return &without
+}
+
 // noSession is the reason of whoever has to sign in because nobody is known.
 const noSession = "no_session"
 
 // follow goes where a browser is sent, up to the provider, to see what that is
-// asked for.
+// asked for; and, where it is a step up, past it and back.
 func (w *world) follow(o *Outcome, c *Case, b *browser, v gate.Verdict) error {
 	o.Kind, o.Status = StepUp, 0
 	if o.Reason == noSession {
@@ -165,14 +175,35 @@ func (w *world) follow(o *Outcome, c *Case, b *browser, v gate.Verdict) error {
 	if err != nil {
 		return err
 	}
-	asked := to.Query()
-	if !w.isProvider(to) {
-		if _, asked, err = w.open(b, to, false); err != nil {
-			return err
-		}
+	last, asked, err := w.open(b, to, o.Kind == StepUp)
+	if err != nil {
+		return err
 	}
 	o.Asked = w.asked(asked)
-	return nil
+	if o.Kind == Login || asked == nil {
+		return nil
+	}
+	if last.Respond != nil && last.Respond.Status >= 400 {
+		o.Again = w.outcomeOf(last)
+		o.Again.SigningIn = true
+		return nil
+	}
+	o.Again, err = w.ask(c, b)
+	return err
+}
+
+// ask puts a request to the gate again.
+func (w *world) ask(c *Case, b *browser) (*Outcome, error) {
+	w.events = nil
+	v, err := w.handle(b.dress(c))
+	if err != nil {
+		return nil, err
+	}
+	o := w.outcomeOf(v)
+	if o.Status == 303 {
+		o.Kind, o.Status = StepUp, 0
+	}
+	return o, nil
 }
 
 // asked reads an authentication request (OpenID Connect Core, section 3.1.2.1).

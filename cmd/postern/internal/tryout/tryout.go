@@ -213,21 +213,17 @@ func (t *Tryout) Try(c *Case) (*Outcome, error) {
 
 func (w *world) try(c *Case) (*Outcome, error) {
 	w.connection = connection{}
-	r := c.request()
 	b := &browser{}
 	switch {
 	case c.Claims == nil:
 	case c.Token:
-		return w.tryToken(c, r)
+		return w.tryToken(c, c.request())
 	default:
 		if failed, err := w.signIn(b, c); failed != nil || err != nil {
 			return failed, err
 		}
-		if cookies := b.send(c.URL.Host(), c.URL.Path()); cookies != "" {
-			r.Header = append(r.Header, httpmsg.Field{Name: "cookie", Value: cookies})
-		}
 	}
-	return w.decide(c, r, b)
+	return w.decide(c, b.dress(c), b)
 }
 
 // signIn signs somebody in at the request's host. The outcome is nil where that
