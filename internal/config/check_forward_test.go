@@ -49,6 +49,11 @@ func TestHeadersThatAreRefused(t *testing.T) {
 			`forward.headers["x-b"].path: "` + strings.Repeat("b", 80) + `"… is not a claim or path of up to 256 bytes, without control characters`}},
 		{"headers without end", top(t, `"forward": {"access_token": `+many(257, "x-%d")+`}`), []string{
 			`forward.access_token: holds 257 entries; at most 256`}},
+		{"claims in headers without end", headers(members(257, `"x-%d": "user"`)), []string{
+			`forward.headers: holds 257 entries; at most 256`}},
+		{"claims in an assertion without end", with(t, `"client_id": "c"`, `"client_id": "c", "claims": {`+members(257, `"c%d": "c"`)+`}`,
+			`"hosts":`, `"forward": {"assertion": {"claims": `+many(257, "c%d")+`}}, "hosts":`), []string{
+			`forward.assertion.claims: holds 257 entries; at most 256`}},
 		{"an assertion that cannot be", top(t, `"forward": {"assertion": {"header": "Authorization", "audience": "the shop", "lifetime": "9s", "claims": ["team", "sub", "user", "user"]}}`), []string{
 			`forward.assertion.header: carries the access token, if anything: list it under forward.access_token`,
 			`forward.assertion.audience: "the shop" is not up to 256 visible ASCII characters`,
@@ -104,6 +109,9 @@ func TestWhatIsForwarded(t *testing.T) {
 		{"a rule's header names in lower case", rule(`"headers": {"X-User": "user"}, "access_token": ["Authorization"], "assertion": {"audience": "a", "claims": []}`),
 			ofRule, RuleForward{Headers: map[string]Header{"x-user": {Claim: "user"}}, AccessToken: []string{"authorization"},
 				Assertion: &Assertion{Header: "x-auth-request-assertion", Audience: "a", Lifetime: Duration(120e9), Claims: []string{}}}},
+		{"a rule may use for a claim what is elsewhere the token's header or the assertion's", top(`"forward": {"access_token": ["x-a"], "assertion": {"header": "x-b"}},
+			"rules": [{"match": {"paths": ["/a"]}, "forward": {"headers": {"x-a": "user", "x-b": "email"}, "access_token": [], "assertion": {"header": "x-c", "claims": []}}}]`),
+			func(c *Config) any { return len(c.Rules[0].Forward.Headers) }, 2},
 		{"a rule may use for the token what is elsewhere a claim's header", rule(`"headers": {}, "access_token": ["x-auth-request-user"]`),
 			ofRule, RuleForward{Headers: map[string]Header{}, AccessToken: []string{"x-auth-request-user"}}},
 	}

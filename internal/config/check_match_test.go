@@ -45,6 +45,12 @@ func TestMatchesThatAreRefused(t *testing.T) {
 			`rules[0].match.hosts: holds 257 entries; at most 256`,
 			`rules[0].match.paths: holds 257 entries; at most 256`,
 			`rules[0].match.methods: holds 257 entries; at most 256`}},
+		{"a host twice", match(`"hosts": ["a.example.com", "A.example.com"]`), []string{
+			`rules[0].match.hosts[1]: "a.example.com" is given twice`}},
+		{"a path that never ends", paths(`"/` + strings.Repeat("a", 1024) + `"`), []string{
+			`rules[0].match.paths[0]: "/` + strings.Repeat("a", 79) + `"… is longer than 1024 bytes`}},
+		{"fields without end", match(`"headers": {` + members(257, `"x-%d": []`) + `}`), []string{
+			`rules[0].match.headers: holds 257 entries; at most 256`}},
 		{"expressions with marks for begin and end", regexes(`"^/a", "/a$"`), []string{
 			`rules[0].match.path_regexes[0]: "^/a" begins with "^"; leave it out: the whole path is compared anyway`,
 			`rules[0].match.path_regexes[1]: "/a$" ends with "$"; leave it out: the whole path is compared anyway`}},

@@ -112,6 +112,11 @@ func TestRequirementsThatAreRefused(t *testing.T) {
 			`rules[0].require.roles: needs to know where provider "b" has roles: add it to providers[1].claims, such as {"roles": "realm_access.roles"}`}},
 		{"nine levels", require(within(8, `{"groups": ["a"]}`)), []string{
 			`rules[0].require` + strings.Repeat(".all[0]", 8) + `: is nested more than 8 deep`}},
+		{"an empty list of roles", strings.Replace(require(`{"roles": []}`), `"client_id"`, `"type": "keycloak", "client_id"`, 1), []string{
+			`rules[0].require.roles: ` + empty}},
+		{"alternatives without end", require(`{"any": [` + strings.Repeat(`{"groups": ["a"]},`, 256) + `{"groups": ["a"]}]}`), []string{
+			`rules[0].require.any: holds 257 entries; at most 256`,
+			`rules[0].require: holds 258 requirements; at most 256`}},
 		{"257 requirements", require(`{"any": [` + strings.Repeat(`{"groups": ["a"]},`, 255) + `{"claims": {"a": []}}]}`), []string{
 			`rules[0].require: holds 257 requirements; at most 256`}},
 	}

@@ -7,11 +7,17 @@ import "slices"
 const (
 	maxRules = 10_000
 	maxList  = 256 // entries of one list
+	// Each expression is made into a table of its own.
+	maxRegexes = 1000
 )
 
 func (r *reader) rules(path string, c *Config) {
 	if len(c.Rules) > maxRules {
 		r.problem(path, "holds %d rules; at most %d", len(c.Rules), maxRules)
+		return
+	}
+	if n := countRegexes(c.Rules); n > maxRegexes {
+		r.problem(path, "hold %d path_regexes; at most %d in all", n, maxRegexes)
 		return
 	}
 	told := r.ruleForwards(path, c)
@@ -21,6 +27,13 @@ func (r *reader) rules(path string, c *Config) {
 		r.rule(here, &c.Rules[i], c, told)
 		r.ruleName(at(here, "name"), c.Rules[i].Name, here, names)
 	}
+}
+
+func countRegexes(rules []Rule) (n int) {
+	for i := range rules {
+		n += len(rules[i].Match.PathRegexes)
+	}
+	return n
 }
 
 func (r *reader) rule(path string, rule *Rule, c *Config, told map[string]bool) {

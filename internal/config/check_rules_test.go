@@ -18,13 +18,18 @@ func tokens(t *testing.T, more string) string {
 	return top(t, `"bearer": [{"provider": "a", "audiences": ["x"]}], "rules": [{"match": {"paths": ["/a"]}, `+more+`}]`)
 }
 
-// many returns a list of n strings.
-func many(n int, form string) string {
+// members returns n members of an object.
+func members(n int, form string) string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = fmt.Sprintf(`"`+form+`"`, i)
+		all[i] = fmt.Sprintf(form, i)
 	}
-	return "[" + strings.Join(all, ", ") + "]"
+	return strings.Join(all, ", ")
+}
+
+// many returns a list of n strings.
+func many(n int, form string) string {
+	return "[" + members(n, `"`+form+`"`) + "]"
 }
 
 func TestRulesThatAreRefused(t *testing.T) {
@@ -82,6 +87,8 @@ func TestRulesThatAreRefused(t *testing.T) {
 			`rules[0].step_up.prompt: is about a login, which leads to a session, which is not accepted here`}},
 		{"more rules than are compiled while Envoy waits", top(t, `"rules": [`+strings.Repeat(`{"match": {"paths": ["/a"]}},`, 10_000)+`{"match": {"paths": ["/a"]}}]`), []string{
 			`rules: holds 10001 rules; at most 10000`}},
+		{"more expressions than there is room for", top(t, `"rules": [`+strings.Repeat(`{"match": {"path_regexes": `+many(200, "/%d")+`}},`, 5)+`{"match": {"path_regexes": ["/a"]}}]`), []string{
+			`rules: hold 1001 path_regexes; at most 1000 in all`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { refused(t, tt.settings, tt.want...) })
@@ -106,6 +113,8 @@ func TestRulesThatAreAccepted(t *testing.T) {
 			func(c *Config) any { return c.Rules[0].OnAnonymous }, "pass"},
 		{"a prompt where something within any can be cured", rule(t, `"require": {"any": [{"groups": ["a"]}, {"max_age": "10m"}]}, "step_up": {"prompt": "login"}`),
 			func(c *Config) any { return c.Rules[0].StepUp.Prompt }, "login"},
+		{"as many expressions as there is room for", top(t, `"rules": [`+strings.Repeat(`{"match": {"path_regexes": `+many(200, "/%d")+`}},`, 4)+`{"match": {"path_regexes": `+many(200, "/%d")+`}}]`),
+			func(c *Config) any { return len(c.Rules) }, 5},
 		{"a name that begins with a digit", rule(t, `"name": "2nd"`),
 			func(c *Config) any { return c.Rules[0].Name }, "2nd"},
 	}

@@ -123,7 +123,7 @@ type Config struct {
 
 	// Rules say which requests need what. The first rule that matches decides;
 	// a request that no rule matches needs a session, or a token where `bearer`
-	// accepts any.
+	// accepts any. At most 10000.
 	//
 	// Default: []
 	// Example: [{"match": {"paths": ["/healthz", "/public/*"]}, "allow": "anyone"}]

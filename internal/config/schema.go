@@ -127,7 +127,9 @@ type Provider struct {
 	// and `_`. Where `user` finds nothing, the subject (`sub`) is taken. Only
 	// `sub` is certain never to be given to another person (OpenID Connect
 	// Core, section 5.7): where people may choose their own
-	// preferred_username, set `user` to `sub`.
+	// preferred_username, set `user` to `sub`. With the type `keycloak` there are
+	// also `roles`, at `realm_access.roles`, and `client_roles`, at
+	// `resource_access.<client_id>.roles`.
 	//
 	// Default: {"user": "preferred_username", "email": "email", "groups": "groups", "preferred_username": "preferred_username"}
 	// Example: {"user": "sub", "roles": "realm_access.roles"}

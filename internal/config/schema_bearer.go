@@ -195,7 +195,8 @@ type AuthRequest struct {
 	// Rules holds requests that a trusted peer asks about against `rules`, by the
 	// method, host and path that it names (`X-Original-Method`, `X-Original-URL`,
 	// or `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`; or the path behind
-	// that of the endpoint). A request whose address is not told is refused.
+	// that of the endpoint). A request whose address is not told is refused. It
+	// takes `trusted_peers`: nobody else is believed.
 	//
 	// Default: false
 	Rules bool `json:"rules"`

@@ -8,9 +8,10 @@ import "time"
 type Forward struct {
 	// Headers are the request headers that carry claims: header to claim name, or
 	// to an object with `claim`, a claim name, or `path`, a gjson path into what
-	// the provider said; and with `list`, `join` (the default: values with commas
-	// between them) or `repeat` (a field for each); and with `encoding`, as below.
-	// If given, it replaces the default as a whole.
+	// the provider said, as in a rule's `require.claims`; and with `list`, `join`
+	// (the default: values with commas between them) or `repeat` (a field for
+	// each); and with `encoding`, as below. If given, it replaces the default as a
+	// whole.
 	//
 	// Default: {"x-auth-request-user": "user", "x-auth-request-email": "email", "x-auth-request-groups": "groups", "x-auth-request-preferred-username": "preferred_username"}
 	// Example: {"x-user": "user", "x-department": {"path": "org.department", "encoding": "percent"}, "x-role": {"claim": "groups", "list": "repeat"}}
@@ -87,7 +88,7 @@ type Assertion struct {
 	// Default: "x-auth-request-assertion"
 	Header string `json:"header"`
 
-	// Audience is whom it is for (`aud`).
+	// Audience is whom it is for (`aud`): up to 256 visible ASCII characters.
 	//
 	// Default: the request's scheme and host, such as "https://app.example.com"
 	// Example: "orders"

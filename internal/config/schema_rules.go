@@ -4,8 +4,8 @@ package config
 // told about them.
 type Rule struct {
 	// Name is how the rule is called in the log, in metrics and on the page that
-	// says no: up to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`. Without it it goes by
-	// its number, counted from 0.
+	// says no: up to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`, and not digits alone.
+	// Without it it goes by its number, counted from 0.
 	//
 	// Example: "health"
 	Name string `json:"name"`
@@ -68,9 +68,9 @@ type Rule struct {
 	// Default: false
 	InsecureObserve bool `json:"insecure_observe"`
 
-	// InsecureOpenByHeader lets a rule with `match.headers` open something
-	// (`allow`, or `on_anonymous` with `pass`). Whoever sends the request chooses
-	// its fields.
+	// InsecureOpenByHeader lets a rule with `match.headers` open something: by
+	// `allow`, by `on_anonymous` with `pass`, or by `insecure_observe`. Whoever
+	// sends a request chooses its fields.
 	//
 	// Default: false
 	InsecureOpenByHeader bool `json:"insecure_open_by_header"`
@@ -78,9 +78,12 @@ type Rule struct {
 
 // Match says which requests a rule is for: those that fit one entry of each
 // list given, where `paths` and `path_regexes` count as one list. At least one
-// must be given; `"paths": ["/*"]` is every request.
+// must be given; `"paths": ["/*"]` is every request. A list has at most 256
+// entries.
 type Match struct {
-	// Hosts are hosts, written as in the top level's `hosts`.
+	// Hosts are hosts, written as in the top level's `hosts`. One without a port
+	// is meant at any: whoever sends a request chooses the port that it names. (In
+	// `outbound` it is meant at its scheme's own.)
 	//
 	// Example: ["api.example.com"]
 	Hosts []HostPattern `json:"hosts"`
@@ -90,14 +93,16 @@ type Match struct {
 	// `*` stands for any characters within it, so that `/teams/*/settings` and
 	// `/static/*.css` fit one segment there. They are compared with the path in
 	// its normal form, so they must be in it: no `//`, `.`, `..`, `%`, `?` or `#`.
+	// A path has at most 1024 bytes and 8 stars.
 	//
 	// Example: ["/healthz", "/public/*", "/teams/*/settings"]
 	Paths []string `json:"paths"`
 
 	// PathRegexes are regular expressions for the whole path, as if each began
 	// with `^` and ended with `$`. They know `.`, `[a-z]`, `[^a-z]`, `\d`, `\w`,
-	// `(a|b)`, `*`, `+`, `?` and `{2,3}`, and are compared with the path in its
-	// normal form.
+	// `(a|b)`, `*`, `+`, `?` and `{2,3}`, begin with `/` or `(`, have at most 512
+	// bytes, and are compared with the path in its normal form. At most 1000 in all
+	// rules together.
 	//
 	// Example: ["/orders/[0-9]+(/items)?"]
 	PathRegexes []string `json:"path_regexes"`
@@ -110,7 +115,8 @@ type Match struct {
 	// Headers are request fields: name to the values of which it must have one,
 	// or to an empty list for any. Whoever sends a request chooses its fields,
 	// unless the hop in front sets them. A request that has such a field twice is
-	// refused.
+	// refused. Credentials (`Cookie`, `Authorization`) and the headers that
+	// `forward` sets cannot be named.
 	//
 	// Example: {"x-tenant": ["red", "blue"]}
 	Headers map[string][]string `json:"headers"`
@@ -118,31 +124,36 @@ type Match struct {
 
 // Require says what must be true of whoever asks. All of what is given must be;
 // of each list one value is enough, except of `scopes`, which must all have been
-// granted.
+// granted. A rule has at most 256 requirements, 8 deep, and a list at most 256
+// entries.
 type Require struct {
 	// Groups are groups, as the provider's claim `groups` has them.
 	//
 	// Example: ["admins"]
 	Groups []string `json:"groups"`
 
-	// Roles are roles, as the provider's claim `roles` has them.
+	// Roles are roles, as the provider's claim `roles` has them: `claims` of each
+	// provider whose people or tokens come here must say where that is. A provider
+	// of the type `keycloak` has it already.
 	//
 	// Example: ["editor"]
 	Roles []string `json:"roles"`
 
-	// Scopes are scopes that must all have been granted.
+	// Scopes are scopes that must all have been granted. They are asked for where
+	// they have not. At most 512 bytes in one rule.
 	//
 	// Example: ["orders.read"]
 	Scopes []string `json:"scopes"`
 
-	// Emails are addresses, compared without regard to the case of ASCII letters.
-	// An address that the provider says is not verified is none.
+	// Emails are e-mail addresses, of which the person's must be one. The case of
+	// ASCII letters does not count. An address that the provider says is not
+	// verified is none.
 	//
 	// Example: ["alice@example.com"]
 	Emails []string `json:"emails"`
 
-	// EmailDomains are the domains of such addresses. `*.example.com` is every
-	// domain below example.com.
+	// EmailDomains are the domains of such addresses. `example.com` is that domain
+	// alone, and `*.example.com` every domain below it.
 	//
 	// Example: ["example.com"]
 	EmailDomains []string `json:"email_domains"`
@@ -156,7 +167,9 @@ type Require struct {
 	// Claims are further claims: the name of one of the provider's `claims`, or a
 	// gjson path into what the provider said, to the values of which one must be
 	// there; to an empty list for any; or to an object with `values` and
-	// `prefixes`, of which one must fit.
+	// `prefixes`, of which one must fit. A path has at most 256 bytes, and leads to
+	// what the provider said: of gjson's modifiers it may hold `@flatten`, `@keys`
+	// and `@values`, and no literals.
 	//
 	// Example: {"department": ["it", "hr"], "cost_centre": {"prefixes": ["47"]}}
 	Claims map[string]ClaimTest `json:"claims" doc:"object of lists"`
@@ -178,6 +191,7 @@ type Require struct {
 
 	// ACR are levels of authentication (`acr`, OpenID Connect Core, section 2),
 	// the preferred one first. They are asked for where the person has none of them.
+	// At most 8, and 256 bytes, in one rule.
 	//
 	// Example: ["gold"]
 	ACR []string `json:"acr"`
@@ -211,7 +225,8 @@ type ClaimTest struct {
 type StepUp struct {
 	// Prompt is what the provider is told beside what is missing (`prompt`,
 	// OpenID Connect Core, section 3.1.2.1): `login`, `consent` or
-	// `select_account`.
+	// `select_account`. It has no place where neither scopes nor `acr` nor `max_age`
+	// are required.
 	//
 	// Default: nothing
 	// Example: "login"
