@@ -46,6 +46,9 @@ func (r *reader) ruleForwards(path string, c *Config) (told map[string]bool) {
 	for i := range c.Rules {
 		f, here := &c.Rules[i].Forward, at(index(path, i), "forward")
 		given := telling{f.Headers, f.AccessToken, f.Assertion}
+		if given.headers == nil && given.accessToken == nil && given.assertion == nil {
+			continue
+		}
 		seen := make(map[string]string)
 		usual.without(given).each("forward", func(path, name string) { seen[fold(name)] = path })
 		f.Headers = r.telling(here, given, seen, c.Providers)

@@ -237,6 +237,9 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(minimal))
 	f.Add([]byte(`{"providers": [{"client_secret": {"value": 1}}], "session": {"keys": [{"id": "k", "value": "x", "env": "EMPTY"}]}}`))
 	f.Add([]byte(`{"a": {}, "a": [null], "forward": {"headers": {"X_A": "user", "x-a": "user"}}}`))
+	f.Add([]byte(`{"rules": [{"match": {"path_regexes": ["/a(b|c)*"], "paths": ["/*/b*", "/**"], "headers": {"X_A": [], "x-a": ["b"]}}, "insecure_open_by_header": true,
+		"require": {"emails": ["a@b", ""], "email_domains": ["*.B.c", ""], "claims": {"a.#(b==\"c\")": [], "@dig": {"prefixes": ["x"]}}, "not": {"all": [{"max_age": "0s"}, "x"]}},
+		"forward": {"headers": {}, "access_token": [""], "assertion": {"claims": ["sub", ""]}}, "step_up": {"prompt": "x"}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse(data, environment)
 		again, errAgain := Parse(data, environment)
