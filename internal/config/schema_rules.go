@@ -76,8 +76,8 @@ type Rule struct {
 	InsecureOpenByHeader bool `json:"insecure_open_by_header"`
 }
 
-// Match says which requests a rule is for: those that fit one entry of each
-// list given, where `paths` and `path_regexes` count as one list. At least one
+// Match says which requests this is for: those that fit one entry of each list
+// given, where `paths` and `path_regexes` count as one list. At least one
 // must be given; `"paths": ["/*"]` is every request. A list has at most 256
 // entries.
 type Match struct {
