@@ -12,7 +12,7 @@ import (
 func writeOutcome(p *paper, s *config.Config, c *tryout.Case, o *tryout.Outcome) {
 	p.line("%s", p.in(bold, shown(c.Method+" "+c.URL.String())))
 	p.line("%s", who(c, o))
-	if !o.SigningIn {
+	if !o.SigningIn && o.Kind != strangeHost {
 		writeSeen(p, s, &o.Seen)
 	}
 	p.heading("Outcome")
@@ -32,6 +32,9 @@ func writeOutcome(p *paper, s *config.Config, c *tryout.Case, o *tryout.Outcome)
 		p.line("  %s", p.in(colourOf(o.Without), sentence(s, o.Without)))
 	}
 }
+
+// strangeHost is the status for a host that is not ours, whose rules nobody asks for.
+const strangeHost = "421"
 
 // who says who asks.
 func who(c *tryout.Case, o *tryout.Outcome) string {

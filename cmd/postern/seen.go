@@ -62,7 +62,7 @@ func writeReading(p *paper, c *config.Config, r *policy.Reading, i int) {
 		writeLooked(p, l, &c.Rules[first+i].Match, width)
 	}
 	if r.Rule < 0 && !(len(looked) > 0 && looked[len(looked)-1].Differs == policy.DiffersByRepeated) {
-		p.line("  %s none of them, so what holds elsewhere does", p.in(green, "✓"))
+		p.line("  %s no rule matches: whoever is known may pass", p.in(green, "✓"))
 	}
 }
 

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// table writes a table of expectations.
+func table(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "table.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestTheExamplesExpectationsAreMet(t *testing.T) {
+	code, out, errOut := try(t, "check", "-t", "testdata/expectations.yaml")
+	if code != 0 || errOut != "" {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
+	golden(t, "check.txt", out)
+}
+
+func TestAnExpectationThatIsNotMetFails(t *testing.T) {
+	const public, admin = "request: GET https://app.example.com/public/x", "request: GET https://app.example.com/admin, claims: {sub: a, groups: [admins], acr: gold, auth_time: -1m, preferred_username: bob}"
+	for name, c := range map[string]struct{ entry, want string }{
+		"another outcome":        {"{" + public + ", expect: 403}", "pass, not 403"},
+		"another status":         {"{request: GET https://app.example.com/a//b, expect: 403}", "400 (target_double_slash), not 403"},
+		"another rule":           {"{" + public + ", expect: pass, rule: admin}", "by rule public, not by rule admin"},
+		"a rule where none is":   {"{" + public + ", expect: pass, rule: unmatched}", "by rule public, not by none of the rules"},
+		"another reason":         {"{request: PUT https://app.example.com/, expect: 401, reason: no_token}", "for the reason no_session, not no_token"},
+		"another value":          {"{" + admin + ", expect: pass, application: {X-Auth-Request-User: alice}}", "given x-auth-request-user: bob, not x-auth-request-user: alice"},
+		"a field that is not":    {"{" + public + ", expect: pass, application: {x-auth-request-user: alice}}", "given no x-auth-request-user"},
+		"a field too many":       {"{" + admin + ", expect: pass, application: {x-auth-request-user: null}}", "not no x-auth-request-user"},
+		"no step up":             {"{" + admin + ", expect: step_up}", "pass, not step_up"},
+		"an address of ours":     {"{request: GET https://app.example.com/oauth2/userinfo, expect: pass}", "own 401, not pass"},
+		"a script and a browser": {"{request: GET https://app.example.com/app2, headers: {accept: application/json}, expect: login}", "401 (no_session), not login"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := try(t, "check", "-t", table(t, "- "+c.entry+"\n"))
+			if code != exitFailed || errOut != "" || !strings.Contains(out, "✗") || !strings.Contains(out, c.want) || !strings.Contains(out, "1 of 1 expectations not met.") {
+				t.Errorf("exit %d: %s%s", code, out, errOut)
+			}
+		})
+	}
+}
+
+func TestAnExpectationThatIsMetPasses(t *testing.T) {
+	for name, entry := range map[string]string{
+		"a status by its number":     `{request: "GET https://app.example.com/a//b", expect: 400}`,
+		"a status as a text":         `{request: "GET https://app.example.com/a//b", expect: "400"}`,
+		"an address of ours":         `{request: GET https://app.example.com/oauth2/userinfo, expect: own}`,
+		"and its status":             `{request: GET https://app.example.com/oauth2/userinfo, expect: 401}`,
+		"claims in JSON beside it":   `{request: GET https://app.example.com/admin, claims: claims.json, expect: pass}`,
+		"claims of an alias":         "{request: GET https://app.example.com/, claims: &a {sub: a}, expect: pass}\n- {request: GET https://app.example.com/2, claims: *a, expect: pass}",
+		"no claims, spelled out":     `{request: GET https://app.example.com/, claims: null, expect: login}`,
+		"a field with two values":    `{request: GET https://app.example.com/public/x, headers: {x-a: [b, c]}, expect: pass}`,
+		"what is only observed":      `{request: GET https://app.example.com/next, claims: {}, expect: pass, reason: group_missing, rule: next}`,
+		"a value among those that..": `{request: GET https://app.example.com/, claims: {groups: [a, b]}, expect: pass, application: {x-auth-request-groups: "a,b"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := table(t, "- "+entry+"\n")
+			claims := `{"groups":["admins"],"acr":"gold","auth_time":"-1m"}`
+			if err := os.WriteFile(filepath.Join(filepath.Dir(file), "claims.json"), []byte(claims), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if code, out, errOut := try(t, "check", "-t", file); code != 0 {
+				t.Errorf("exit %d: %s%s", code, out, errOut)
+			}
+		})
+	}
+}
+
+func TestATableIsReadStrictly(t *testing.T) {
+	const request = "request: GET https://app.example.com/"
+	for name, c := range map[string]struct{ table, want string }{
+		"no list":                     {"request: x", ":1: must be a list"},
+		"an entry that is none":       {"- x", ":1: must be an object"},
+		"an unknown key":              {"- {" + request + ", expect: pass}\n- {" + request + ", expects: pass, expect: pass}", `:2: "expects" is not known`},
+		"a key given twice":           {"- " + request + "\n  expect: pass\n  expect: login", `:3: "expect" is given twice`},
+		"a name given twice":          {"- {name: a, " + request + ", expect: pass}\n- {name: a, " + request + ", expect: pass}", `:2: name: "a" is that of the expectation in line 1`},
+		"no request":                  {"- expect: pass", ":1: request: must be given"},
+		"a request without an origin": {"- {request: GET /, expect: pass}", ":1: request: the address must be a whole one"},
+		"no outcome":                  {"- " + request, ":1: expect: must be given"},
+		"an outcome that is none":     {"- {" + request + ", expect: ok}", ":1: expect: must be pass, login, step_up, own, or a status"},
+		"a status that is none":       {"- {" + request + ", expect: 4030}", ":1: expect:"},
+		"a token of nobody":           {"- {" + request + ", as: token, expect: pass}", ":1: as: has no place"},
+		"neither":                     {"- {" + request + ", claims: {}, as: cookie, expect: pass}", ":1: as: must be session or token"},
+		"claims that are none":        {"- {" + request + ", claims: [a], expect: pass}", ":1: claims: must be an object"},
+		"claims given twice":          {"- {" + request + ", claims: {a: 1, a: 2}, expect: pass}", "already defined"},
+		"claims that are not there":   {"- {" + request + ", claims: none.json, expect: pass}", ":1: claims: open"},
+		"a time to come":              {"- {" + request + ", claims: {auth_time: 5m}, expect: pass}", ":1: claims: auth_time"},
+		"a token of one's own":        {"- {" + request + ", headers: {authorization: Bearer s3cr3t}, expect: pass}", ":1: headers: authorization cannot be tried out"},
+		"a field without a name":      {"- {" + request + ", headers: {a b: c}, expect: pass}", ":1: headers:"},
+		"fields of nobody":            {"- {" + request + ", expect: 401, application: {a: b}}", ":1: application: has no place"},
+		"no YAML":                     {"- {", "yaml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := try(t, "check", "-t", table(t, c.table))
+			if code != exitFailed || out != "" || !strings.Contains(errOut, c.want) || strings.Contains(errOut, "s3cr3t") {
+				t.Errorf("exit %d: %s%s", code, out, errOut)
+			}
+		})
+	}
+	t.Run("all at once", func(t *testing.T) {
+		_, _, errOut := try(t, "check", "-t", table(t, "- {"+request+"}\n- {expect: pass}"))
+		if strings.Count(errOut, "\n") != 2 {
+			t.Errorf("%s", errOut)
+		}
+	})
+	t.Run("a file that is not there", func(t *testing.T) {
+		if code, _, _ := try(t, "check", "-t", "testdata/none.yaml"); code != exitUsage {
+			t.Errorf("exit %d", code)
+		}
+	})
+	t.Run("an empty one", func(t *testing.T) {
+		if code, out, errOut := try(t, "check", "-t", table(t, "")); code != exitFailed {
+			t.Errorf("exit %d: %s%s", code, out, errOut)
+		}
+	})
+}
+
+const shadowed = goodSettings + `
+rules:
+- {name: all, match: {paths: [/*]}}
+- {name: admin, match: {paths: [/admin]}, require: {groups: [admins]}}
+- {name: open, match: {hosts: [app.example.com], paths: [/open]}, allow: anyone}
+`
+
+func TestCheckWarns(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings string
+		strict   bool
+		code     int
+		want     []string
+	}{
+		"of rules that never match":    {shadowed, false, 0, []string{"Warnings", "! rules[1] admin never matches", `rules[0] ("all")`}},
+		"strictly":                     {shadowed, true, 1, []string{"never matches"}},
+		"not of what is meant":         {goodSettings + "rules: [{match: {paths: [/public/*]}, allow: anyone}]\n", true, 0, []string{"Open", "rules[0] is open to anyone: /public/*"}},
+		"of what is weaker beside it":  {goodSettings + "rules: [{match: {paths: [/admin]}, require: {groups: [a]}}]\n", true, 1, []string{"rules[0] asks for more at /admin"}},
+		"of insecure settings, loudly": {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: true", 1), false, 0, []string{"INSECURE", "! providers[0].insecure_unverified_email"}},
+		"not of those that are off":    {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: false", 1), true, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"check"}
+			if c.strict {
+				args = append(args, "--strict")
+			}
+			code, out, errOut := run(t, c.settings, args...)
+			if code != c.code || errOut != "" {
+				t.Errorf("exit %d: %s%s", code, out, errOut)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("no %q in:\n%s", want, out)
+				}
+			}
+		})
+	}
+}
+
+func TestCheckWritesJSON(t *testing.T) {
+	var found struct {
+		Valid    bool
+		Problems []struct{ Path, Message string }
+		Insecure []string
+		Warnings []struct{ Kind, Place string }
+		Unset    []string `json:"variables_not_set"`
+		NotMet   int      `json:"not_met"`
+		Cases    []struct {
+			Line    int
+			Met     bool
+			Differs []string
+			Got     struct{ Outcome string }
+		} `json:"expectations"`
+	}
+	read := func(out string) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(out), &found); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	code, out, _ := try(t, "check", "-o", "json", "-t", table(t, "- {request: GET https://app.example.com/, expect: pass}\n"))
+	read(out)
+	if code != exitFailed || !found.Valid || len(found.Insecure) != 1 || len(found.Unset) != 2 || found.NotMet != 1 ||
+		len(found.Cases) != 1 || found.Cases[0].Met || found.Cases[0].Line != 1 || found.Cases[0].Got.Outcome != "login" || len(found.Cases[0].Differs) != 1 {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	code, out, errOut := run(t, goodSettings+"hots: [a]\n", "check", "-o", "json")
+	read(out)
+	if code != exitFailed || found.Valid || len(found.Problems) != 1 || found.Problems[0].Path != "hots" || errOut != "" {
+		t.Errorf("exit %d: %s%s", code, out, errOut)
+	}
+}
+
+func TestSettingsForOutgoingCallsAloneAreChecked(t *testing.T) {
+	const outbound = `
+providers:
+- {name: main, issuer: "https://id.example.com", cluster: idp, client_id: shop, client_key: {env: TEST_UNSET_KEY}, client_key_algorithm: %s}
+session:
+  keys: [{id: a, env: TEST_UNSET}]
+outbound:
+- {match: {hosts: [orders.example.com]}, provider: main}
+`
+	for _, algorithm := range []string{"ES256", "RS256", "PS256", "EdDSA"} {
+		settings := strings.Replace(outbound, "%s", algorithm, 1)
+		code, out, errOut := run(t, settings, "check")
+		if code != 0 || !strings.Contains(out, "TEST_UNSET_KEY") {
+			t.Errorf("%s: exit %d: %s%s", algorithm, code, out, errOut)
+		}
+		if code, _, errOut := run(t, settings, "explain", "GET", "https://app.example.com/"); code != exitFailed || !strings.Contains(errOut, "protect nothing") {
+			t.Errorf("exit %d: %s", code, errOut)
+		}
+	}
+}
