@@ -3,6 +3,7 @@ package pathregex
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 var (
@@ -87,24 +88,44 @@ func (p *program) repeat(n *node, then int) int {
 // classes divides the characters into those that no instruction tells apart, and
 // returns one of each class. Class 0 is that of all that are in no path.
 func (p *program) classes(r *Regex) (samples []byte) {
-	samples = []byte{0}
-	numbers := map[string]uint8{}
-	for c := byte(first); c <= last; c++ {
-		var key []byte
-		for i := range p.insts {
-			if p.insts[i].op == opSet {
-				bit := byte(0)
-				if p.insts[i].set.has(c) {
-					bit = 1
-				}
-				key = append(key, bit)
-			}
+	for c := first; c <= last; c++ {
+		r.class[c] = 1
+	}
+	samples = r.renumber()
+	split := map[set]bool{}
+	for i := range p.insts {
+		s := p.insts[i].set
+		if p.insts[i].op != opSet || split[s] {
+			continue
 		}
-		if _, known := numbers[string(key)]; !known {
-			numbers[string(key)] = uint8(len(samples))
+		split[s] = true
+		number := uint8(len(samples)) // of at most 96; those that are new come to at most as many
+		var inside [256]uint8         // the new number of the part of a class that is in the set
+		for c := byte(first); c <= last; c++ {
+			if !s.has(c) {
+				continue
+			}
+			if inside[r.class[c]] == 0 {
+				number++
+				inside[r.class[c]] = number
+			}
+			r.class[c] = inside[r.class[c]]
+		}
+		samples = r.renumber()
+	}
+	return samples
+}
+
+// renumber gives the classes that are left numbers without gaps.
+func (r *Regex) renumber() (samples []byte) {
+	samples = []byte{0}
+	var numbers [256]uint8
+	for c := byte(first); c <= last; c++ {
+		if numbers[r.class[c]] == 0 {
+			numbers[r.class[c]] = uint8(len(samples))
 			samples = append(samples, c)
 		}
-		r.class[c] = numbers[string(key)]
+		r.class[c] = numbers[r.class[c]]
 	}
 	r.width = len(samples)
 	return samples
@@ -117,6 +138,8 @@ type builder struct {
 	regex   *Regex
 	numbers map[string]uint16
 	sets    [][]int
+	key     []byte
+	to      []int // the set that is being made
 	seen    []int // the number of the set that an instruction was last put into
 	round   int
 	work    int
@@ -131,13 +154,14 @@ func (p *program) automaton(pattern string) (*Regex, error) {
 	for from := 0; from < len(b.sets); from++ {
 		for _, c := range samples {
 			b.round++
-			var to []int
+			to := b.to[:0]
 			for _, at := range b.sets[from] {
 				b.work++
 				if i := &p.insts[at]; i.op == opSet && i.set.has(c) {
 					to = b.follow(to, i.out)
 				}
 			}
+			b.to = to
 			b.regex.next = append(b.regex.next, b.state(to))
 			if len(b.sets) > maxStates || b.work > maxWork {
 				return nil, errStates
@@ -166,17 +190,17 @@ func (b *builder) follow(to []int, at int) []int {
 func (b *builder) state(at []int) uint16 {
 	// Where sets differ in their order alone, the automaton is larger than it has
 	// to be, and as good.
-	key := make([]byte, 0, 2*len(at))
+	b.key = b.key[:0]
 	accepts := false
 	for _, i := range at {
-		key = binary.LittleEndian.AppendUint16(key, uint16(i))
+		b.key = binary.LittleEndian.AppendUint16(b.key, uint16(i))
 		accepts = accepts || b.program.insts[i].op == opMatch
 	}
-	n, known := b.numbers[string(key)]
+	n, known := b.numbers[string(b.key)]
 	if !known {
 		n = uint16(len(b.sets))
-		b.numbers[string(key)] = n
-		b.sets = append(b.sets, at)
+		b.numbers[string(b.key)] = n
+		b.sets = append(b.sets, slices.Clone(at))
 		b.regex.accepts = append(b.regex.accepts, accepts)
 	}
 	return n
