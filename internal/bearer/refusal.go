@@ -18,8 +18,8 @@ const (
 	InsufficientScope = "insufficient_scope"
 	// InsufficientAuthentication is of RFC 9470, section 3.
 	InsufficientAuthentication = "insufficient_user_authentication"
-	InvalidProof      = "invalid_dpop_proof"
-	UseNonce          = "use_dpop_nonce"
+	InvalidProof               = "invalid_dpop_proof"
+	UseNonce                   = "use_dpop_nonce"
 )
 
 func refuse(code, reason string) *Refusal { return &Refusal{Code: code, Reason: reason} }

@@ -40,6 +40,16 @@ func (p HostPattern) Match(host, port string, https bool) bool {
 	return p.scope != itself && under(host, p.host)
 }
 
+// Holds is Match at any port, unless the pattern names one: whoever sends a
+// request chooses the port in its authority, and many applications do not look
+// at it.
+func (p HostPattern) Holds(host, port string) bool {
+	if p.port == "" {
+		port = ""
+	}
+	return p.Match(host, port, true) || p.Match(host, port, false)
+}
+
 func (p HostPattern) matchPort(port string, https bool) bool {
 	usual := "80"
 	if https {
@@ -70,7 +80,7 @@ func (p HostPattern) Name() (host string, own, below bool) {
 // Covers says whether every host of other, at whichever port, is one of p's.
 func (p HostPattern) Covers(other HostPattern) bool {
 	switch {
-	case p.host == "" || other.host == "" || p.port != "*" && p.port != other.port:
+	case p.host == "" || other.host == "" || p.port != "" && p.port != "*" && p.port != other.port:
 		return false
 	case p.host == other.host:
 		return p.scope == other.scope || p.scope == itselfBelow

@@ -82,8 +82,10 @@ type Rule struct {
 // entries.
 type Match struct {
 	// Hosts are hosts, written as in the top level's `hosts`. One without a port
-	// is meant at any: whoever sends a request chooses the port that it names. (In
-	// `outbound` it is meant at its scheme's own.)
+	// is meant at any port where the rule asks for something, because whoever
+	// sends a request chooses the port that it names; and at its scheme's own
+	// where the rule lets anybody pass (`allow`, `on_anonymous` with `pass`,
+	// `insecure_observe`), and in `outbound`.
 	//
 	// Example: ["api.example.com"]
 	Hosts []HostPattern `json:"hosts"`

@@ -67,6 +67,7 @@
 //	take over keys                           the script answers calls for keys
 //	hand back keys                           … and no longer
 //	event login_refused state_missing        one line of the log; other=value may follow
+//	                                         (lines about people who are not known need no mention)
 //	clock +1h                                time passes
 //	browser bob                              another browser, or an earlier one again
 //	jar NAME = value                         puts a cookie into the browser's jar

@@ -83,9 +83,12 @@ func (d *demands) requirement() config.Require {
 		r.All = append(r.All, config.Require{Roles: roles})
 	}
 	for _, scopes := range d.scopes {
-		one := config.Require{}
-		for _, scope := range scopes {
-			one.Any = append(one.Any, config.Require{Scopes: []string{scope}})
+		one := config.Require{Scopes: scopes}
+		if len(scopes) > 1 {
+			one = config.Require{}
+			for _, scope := range scopes {
+				one.Any = append(one.Any, config.Require{Scopes: []string{scope}})
+			}
 		}
 		r.All = append(r.All, one)
 	}
@@ -169,7 +172,7 @@ func (g *Gate) needBehind(q *request) (need policy.Need, reason string) {
 	if err != nil {
 		return need, "original_target_" + reasonOf(err)
 	}
-	r.Path, r.Params = target.Path, target.Params
+	r.Path = target.Path
 	if need, err = g.rules.Need(r); err != nil {
 		return need, "header_repeated"
 	}

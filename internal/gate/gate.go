@@ -362,7 +362,9 @@ func (g *Gate) forward(q *request, need *policy.Need, w who) Verdict {
 	switch {
 	case w.caller != nil:
 		f.Set = g.callerIdentity(w.caller, need.Forward, q)
-		g.spend(q, f)
+		if !g.forwardsToken {
+			g.spend(q, f)
+		}
 	case w.opened != nil:
 		f.Set = g.identityFor(w.opened, need.Forward, q)
 		if q.renewed != nil || w.opened.reissuable(g.now()) {

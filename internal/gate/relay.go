@@ -60,7 +60,7 @@ func newRelay(g *Gate, sealer shared.Sealer) *relay {
 	for i := range g.settings.Outbound {
 		o := &g.settings.Outbound[i]
 		e := &errand{
-			settings: o, matcher: policy.NewMatcher(o.Match), provider: g.providers[o.Provider],
+			settings: o, matcher: policy.NewMatcher(o.Match).AtPorts(), provider: g.providers[o.Provider],
 			grant: oidc.Grant{Scopes: o.Scopes, Audiences: o.Audiences, Resources: o.Resources},
 		}
 		e.question = e.name()
@@ -139,7 +139,7 @@ func (r *relay) find(m *httpmsg.Request) (e *errand, clear bool) {
 	if err != nil {
 		return nil, false
 	}
-	about := policy.Request{Host: host, Port: port, Path: target.Path, Method: m.Method}
+	about := policy.Request{Host: host, Port: port, Path: target.Path, Method: m.Method, Header: m.Header}
 	for _, e := range r.entries {
 		if e.matcher.Matches(&about) {
 			return e, true

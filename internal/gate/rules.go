@@ -14,7 +14,7 @@ import (
 // need finds what a request must bring, or says why that cannot be told.
 func (g *Gate) need(q *request) (policy.Need, string) {
 	n, err := g.rules.Need(policy.Request{
-		Host: q.host, Port: q.port, Path: q.target.Path, Params: q.target.Params, Method: q.Method, Header: q.Header,
+		Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header,
 	})
 	if err != nil {
 		return policy.Need{}, "header_repeated"
@@ -71,7 +71,11 @@ func (g *Gate) pass(q *request, need *policy.Need, w who) Verdict {
 func (g *Gate) no(q *request, need *policy.Need, w who, event, reason string, answer func() (Verdict, Flow)) (Verdict, Flow) {
 	if need.Observe {
 		g.decided(q, EventAccessObserved, reason, need, w)
-		return g.forward(q, need, w), nil
+		v := g.forward(q, need, w)
+		if event == EventTokenRefused {
+			g.spend(q, v.Forward) // nobody is to believe it
+		}
+		return v, nil
 	}
 	g.decided(q, event, reason, need, w)
 	return answer()

@@ -89,9 +89,6 @@ func tokenLacks(rule string, d *policy.Denial) failure {
 
 // spend takes a token out of a request whose application is not to have it.
 func (g *Gate) spend(q *request, f *Forward) {
-	if g.forwardsToken {
-		return
-	}
 	f.Remove = append(slices.Clip(f.Remove), "authorization")
 	if _, sent := q.Header.Get("dpop"); sent {
 		f.Remove = append(f.Remove, "dpop")
@@ -187,9 +184,6 @@ func (g *Gate) tokenFailure(q *request, err error) Verdict {
 // challenges are the ways to authenticate that an answer names (RFC 6750,
 // section 3; RFC 9449, section 7.1; RFC 9728, section 5.1).
 func (g *Gate) challenges(q *request, f *failure) (fields httpmsg.Fields) {
-	if g.tokens == nil {
-		return httpmsg.Fields{{Name: "www-authenticate", Value: "Bearer"}}
-	}
 	var params []string
 	add := func(name, value string) {
 		if value != "" {
@@ -201,7 +195,7 @@ func (g *Gate) challenges(q *request, f *failure) (fields httpmsg.Fields) {
 		add("error_description", "The token has expired.")
 	}
 	scope := f.scope
-	if scope == "" && f.code == "" {
+	if scope == "" && f.code == "" && g.tokens != nil {
 		scope = strings.Join(g.settings.Resource.Scopes, " ")
 	}
 	add("scope", scope)
@@ -209,10 +203,10 @@ func (g *Gate) challenges(q *request, f *failure) (fields httpmsg.Fields) {
 	if f.maxAge > 0 {
 		add("max_age", strconv.FormatInt(f.maxAge, 10))
 	}
-	if q.authority.ours {
+	if q.authority.ours && g.tokens != nil {
 		add("resource_metadata", g.origin(q)+resourcePath+g.resourceOf(q))
 	}
-	proof := f.code == bearer.InvalidProof || f.code == bearer.UseNonce || g.tokens.OnlyDPoP()
+	proof := f.code == bearer.InvalidProof || f.code == bearer.UseNonce || g.tokens != nil && g.tokens.OnlyDPoP()
 	if !proof {
 		return httpmsg.Fields{{Name: "www-authenticate", Value: strings.TrimSpace("Bearer " + strings.Join(params, ", "))}}
 	}

@@ -35,7 +35,7 @@ func (g *Gate) Explain(r *httpmsg.Request) (e Explanation) {
 		return e
 	}
 	asks := policy.Request{
-		Host: q.host, Port: q.port, Path: q.target.Path, Params: q.target.Params, Method: q.Method, Header: q.Header,
+		Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header,
 	}
 	need, _ := g.rules.Need(asks)
 	subject, leeway := g.subjectBehind(&q, &need)

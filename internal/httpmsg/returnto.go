@@ -110,7 +110,7 @@ func safePath(path string) bool {
 		if !safeLayer(path) {
 			return false
 		}
-		decoded := decodeOnce(path)
+		decoded := DecodeOnce(path)
 		if decoded == path {
 			return true
 		}

@@ -61,11 +61,6 @@ type Target struct {
 	Raw   string // as sent
 	Path  string // the normal form, for rules; see NormalPath
 	Query string // as sent, without the question mark; no rule looks at it
-
-	// Params is set where the path holds a semicolon. Some servers cut a
-	// segment off there, so that /admin;x is /admin to them: a rule may want
-	// to refuse such a path.
-	Params bool
 }
 
 // ParseTarget reads a request target in origin-form and refuses, with a
@@ -86,12 +81,7 @@ func ParseTarget(raw string) (Target, error) {
 	if err := checkQuery(query); err != nil {
 		return Target{}, err
 	}
-	return Target{
-		Raw:    raw,
-		Path:   normal,
-		Query:  query,
-		Params: strings.IndexByte(normal, ';') >= 0,
-	}, nil
+	return Target{Raw: raw, Path: normal, Query: query}, nil
 }
 
 // NormalPath returns the one spelling by which rules know a path. Escapes of
@@ -241,7 +231,7 @@ func checkEscaped(c byte) error {
 func checkLayers(path string) error {
 	layer := path
 	for range maxLayers {
-		layer = decodeOnce(layer)
+		layer = DecodeOnce(layer)
 		deeper := false
 		for i := 0; i < len(layer); i++ {
 			c, ok := escapeAt(layer, i)
@@ -260,8 +250,8 @@ func checkLayers(path string) error {
 	return errDoubleEncoding
 }
 
-// decodeOnce decodes every escape and leaves alone what is none.
-func decodeOnce(s string) string {
+// DecodeOnce decodes every escape and leaves alone what is none.
+func DecodeOnce(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {

@@ -28,8 +28,8 @@ func TestParseTarget(t *testing.T) {
 		"a percent sign stays escaped":                  {"/100%25", Target{Path: "/100%25"}},
 		"a percent sign before harmless digits":         {"/a%25200", Target{Path: "/a%25200"}},
 		"names that begin with dots are no dot segment": {"/.well-known/..a/...", Target{Path: "/.well-known/..a/..."}},
-		"a path parameter is announced":                 {"/a;b=c/d", Target{Path: "/a;b=c/d", Params: true}},
-		"an escaped path parameter is announced":        {"/a%3Bb", Target{Path: "/a;b", Params: true}},
+		"a path parameter stays":                        {"/a;b=c/d", Target{Path: "/a;b=c/d"}},
+		"an escaped path parameter is decoded":          {"/a%3Bb", Target{Path: "/a;b"}},
 		"latin-1 is not overlong":                       {"/%E9t%E9", Target{Path: "/%E9t%E9"}},
 		"the longest target":                            {"/" + strings.Repeat("a", MaxTarget-1), Target{Path: "/" + strings.Repeat("a", MaxTarget-1)}},
 	} {

@@ -26,18 +26,19 @@ var forbidden = []string{
 
 // allowed are the rooms of ours that each pure room may import.
 var allowed = map[string][]string{
-	"config":  {"httpmsg", "jws"},
-	"httpmsg": {},
-	"jws":     {},
-	"flow":    {"httpmsg"},
-	"page":    {"httpmsg"},
-	"policy":  {"config"},
-	"session": {"httpmsg"},
-	"shared":  {"flow", "session"},
-	"oidc":    {"config", "flow", "httpmsg", "jws", "session"},
-	"webdis":  {"config", "flow", "httpmsg"},
-	"bearer":  {"config", "flow", "httpmsg", "jws", "oidc", "session", "shared"},
-	"gate":    {"bearer", "config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"},
+	"config":    {"httpmsg", "jws", "pathregex"},
+	"httpmsg":   {},
+	"jws":       {},
+	"flow":      {"httpmsg"},
+	"page":      {"httpmsg"},
+	"pathregex": {},
+	"policy":    {"config", "httpmsg", "pathregex", "session"},
+	"session":   {"httpmsg"},
+	"shared":    {"flow", "session"},
+	"oidc":      {"config", "flow", "httpmsg", "jws", "session"},
+	"webdis":    {"config", "flow", "httpmsg"},
+	"bearer":    {"config", "flow", "httpmsg", "jws", "oidc", "policy", "session", "shared"},
+	"gate":      {"bearer", "config", "flow", "httpmsg", "oidc", "page", "policy", "session", "shared", "webdis"},
 }
 
 func imports(t *testing.T) map[string][]string {

@@ -2,10 +2,9 @@ package oidc
 
 import (
 	"errors"
-	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4/json"
+	"github.com/tidwall/gjson"
 
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
@@ -26,7 +25,7 @@ type Authentication struct {
 type authentication struct {
 	AuthTime *seconds `json:"auth_time"`
 	ACR      level    `json:"acr"`
-	AMR      words    `json:"amr"`
+	AMR      ways     `json:"amr"`
 }
 
 func (a *authentication) told() Authentication {
@@ -37,25 +36,34 @@ func (a *authentication) told() Authentication {
 	return t
 }
 
-// level is an acr, which some providers write as a number.
+// level is an acr, which some providers write as a number. Anything else tells
+// nothing: it is no reason to keep somebody out who needs no level.
 type level string
 
 // UnmarshalJSON reads a string or a number.
 func (l *level) UnmarshalJSON(b []byte) error {
-	var s string
-	switch {
-	case len(b) == 0 || string(b) == "null":
-		return nil
-	case b[0] == '"':
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-	case strings.IndexByte("-0123456789", b[0]) >= 0:
-		s = string(b)
-	default:
-		return errors.New("oidc: acr is neither a string nor a number")
+	*l = ""
+	if found := appendScalar(nil, gjson.ParseBytes(b)); len(found) == 1 {
+		*l = level(found[0])
 	}
-	*l = level(s)
+	return nil
+}
+
+// ways are an amr: a list of strings, or a single one. Anything else tells
+// nothing.
+type ways []string
+
+// UnmarshalJSON reads a string or an array of strings.
+func (w *ways) UnmarshalJSON(b []byte) error {
+	*w = nil
+	v := gjson.ParseBytes(b)
+	if !v.IsArray() {
+		*w = appendScalar(nil, v)
+		return nil
+	}
+	for _, item := range v.Array() {
+		*w = appendScalar(*w, item)
+	}
 	return nil
 }
 

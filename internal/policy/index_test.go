@@ -57,7 +57,7 @@ func naiveHost(hosts []config.HostPattern, r Request) bool {
 	for _, h := range hosts {
 		p := h.String()
 		p, port, _ := strings.Cut(p, ":")
-		if port != "*" && port != r.Port && !(port == "" && (r.Port == "443" || r.Port == "80")) && !(r.Port == "" && (port == "443" || port == "80")) {
+		if port != "*" && port != "" && port != r.Port && !(r.Port == "" && (port == "443" || port == "80")) {
 			continue
 		}
 		switch {

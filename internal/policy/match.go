@@ -15,6 +15,7 @@ type Matcher struct {
 	paths   []pathPattern
 	methods []string
 	headers []headerTest
+	ports   bool // hosts at their own ports only
 }
 
 // headerTest is a field that a request must have.
@@ -39,6 +40,13 @@ func NewMatcher(m config.Match) Matcher {
 		c.headers = append(c.headers, headerTest{strings.ToLower(name), m.Headers[name]})
 	}
 	return c
+}
+
+// AtPorts returns a matcher for which a host without a port is one at its
+// scheme's own.
+func (m Matcher) AtPorts() Matcher {
+	m.ports = true
+	return m
 }
 
 // Matches reports whether the rule is for a request. One that has a field twice
@@ -87,7 +95,7 @@ func (m *Matcher) matchesHost(host, port string) bool {
 		return true
 	}
 	for _, h := range m.hosts {
-		if h.Match(host, port, true) || h.Match(host, port, false) {
+		if h.Holds(host, port) && (!m.ports || h.Match(host, port, true) || h.Match(host, port, false)) {
 			return true
 		}
 	}

@@ -27,7 +27,6 @@ import (
 type Request struct {
 	Host, Port string
 	Path       string
-	Params     bool // the path holds path parameters (RFC 3986, section 3.3)
 	Method     string
 	Header     httpmsg.Fields
 }
@@ -57,7 +56,11 @@ func Compile(c *config.Config) *Rules {
 	rs := &Rules{other: Need{Tokens: len(c.Bearer) > 0, Observe: c.InsecureObserve}}
 	for i := range c.Rules {
 		r := &c.Rules[i]
-		rs.rules = append(rs.rules, rule{need: needOf(c, i), matcher: NewMatcher(r.Match), settings: r})
+		need, matcher := needOf(c, i), NewMatcher(r.Match)
+		if need.Anyone || need.Pass || need.Observe {
+			matcher = matcher.AtPorts() // what opens something opens no more than it names
+		}
+		rs.rules = append(rs.rules, rule{need: need, matcher: matcher, settings: r})
 		rs.methods = rs.methods || len(r.Match.Methods) > 0
 	}
 	rs.index = newIndex(rs.rules)

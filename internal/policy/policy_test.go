@@ -38,6 +38,9 @@ func TestARuleIsForWhatItNamesAndNothingElse(t *testing.T) {
 		"a host": {`{"hosts":["api.example.com"]}`,
 			[]Request{{Host: "api.example.com"}, {Host: "api.example.com", Port: "443"}},
 			[]Request{{Host: "app.example.com"}, {Host: "api.example.com", Port: "8443"}, {Host: "x.api.example.com"}, {}}},
+		"a host at a port": {`{"hosts":["api.example.com:8443"]}`,
+			[]Request{{Host: "api.example.com", Port: "8443"}},
+			[]Request{{Host: "api.example.com"}, {Host: "api.example.com", Port: "9443"}}},
 		"hosts below one": {`{"hosts":["*.example.com"]}`,
 			[]Request{{Host: "a.example.com"}},
 			[]Request{{Host: "example.com"}, {Host: "badexample.com"}}},
@@ -90,6 +93,16 @@ func TestOfTwoNeedsNothingSufficesThatIsNotEnoughForEither(t *testing.T) {
 	} {
 		if got := c.n.And(c.other); !cmp.Equal(got, c.want, cmp.AllowUnexported(Need{})) {
 			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+func TestAHostThatIsProtectedIsSoAtEveryPort(t *testing.T) {
+	rules := compile(t, `[{"name":"closed","match":{"hosts":["app.example.com"]},"require":{"groups":["x"]}},
+		{"match":{"paths":["/*"]},"allow":"anyone"}]`)
+	for port, want := range map[string]string{"": "closed", "443": "closed", "8443": "closed"} {
+		if got := rules.Find(Request{Host: "app.example.com", Port: port, Path: "/"}); got.Rule != want {
+			t.Errorf("port %q: %+v", port, got)
 		}
 	}
 }

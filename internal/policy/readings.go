@@ -12,10 +12,17 @@ var overrides = []string{"x-http-method-override", "x-http-method", "x-method-ov
 
 var overriding = httpmsg.NewNameSet(overrides, nil)
 
+// maxLayers is how many more times than once a path is decoded, and maxPaths how
+// many there can be then: httpmsg refuses what is encoded more often.
+const (
+	maxLayers = 3
+	maxPaths  = 3 * (1 + maxLayers)
+)
+
 // readings are the ways in which an application may read a request: each of the
 // paths with each of the methods. The first is the request as it is written.
 type readings struct {
-	paths   [3]string
+	paths   [maxPaths]string
 	methods [4]string
 	np, nm  int
 }
@@ -23,19 +30,32 @@ type readings struct {
 // readings returns how a request may be read. Methods count only where a rule
 // looks at them.
 func (rs *Rules) readings(r *Request) (ways readings, err error) {
-	ways.addPath(r.Path)
-	if r.Params {
-		// Some servers cut path parameters off; some of these then take the slashes
-		// between which nothing is left for one.
-		cut := httpmsg.WithoutParams(r.Path)
-		ways.addPath(cut)
-		ways.addPath(merged(cut))
+	ways.addPaths(r.Path)
+	if strings.Contains(r.Path, "%25") {
+		// Some servers, or those in front of them, decode twice. What has another
+		// structure beneath its escapes never comes here.
+		layer := httpmsg.DecodeOnce(r.Path)
+		for range maxLayers {
+			layer = httpmsg.DecodeOnce(layer)
+			ways.addPaths(layer)
+		}
 	}
 	ways.addMethod(r.Method)
 	if rs.methods {
 		err = ways.addOverrides(r.Header)
 	}
 	return ways, err
+}
+
+// addPaths adds a path with its parameters and without. Some servers cut them
+// off; some of these then take the slashes between which nothing is left for one.
+func (ways *readings) addPaths(path string) {
+	ways.addPath(path)
+	if strings.IndexByte(path, ';') >= 0 {
+		cut := httpmsg.WithoutParams(path)
+		ways.addPath(cut)
+		ways.addPath(merged(cut))
+	}
 }
 
 func (ways *readings) addPath(path string) {

@@ -25,10 +25,10 @@ func TestWhateverWayARequestIsReadItNeedsWhatThatNeeds(t *testing.T) {
 		want string // "" for an error
 	}{
 		"as it is":                             {Request{Path: "/docs/1", Method: "GET"}, "open"},
-		"a parameter":                          {Request{Path: "/admin;x/1", Params: true}, "admin"},
-		"a parameter elsewhere":                {Request{Path: "/docs;x/1", Params: true, Method: "GET"}, "open"},
-		"nothing but a parameter in a segment": {Request{Path: "/;x/admin", Params: true}, "admin"},
-		"a parameter at the end":               {Request{Path: "/admin/;x", Params: true}, "admin"},
+		"a parameter":                          {Request{Path: "/admin;x/1"}, "admin"},
+		"a parameter elsewhere":                {Request{Path: "/docs;x/1", Method: "GET"}, "open"},
+		"nothing but a parameter in a segment": {Request{Path: "/;x/admin"}, "admin"},
+		"a parameter at the end":               {Request{Path: "/admin/;x"}, "admin"},
 		"an override":                          {Request{Path: "/docs/1", Method: "GET", Header: fields("x-http-method-override", "DELETE")}, "writes"},
 		"an override in other letters":         {Request{Path: "/docs/1", Method: "GET", Header: fields("x-http-method-override", " delete ")}, "writes"},
 		"an override in another spelling":      {Request{Path: "/docs/1", Method: "GET", Header: fields("X_HTTP_Method_Override", "DELETE")}, "writes"},
@@ -40,7 +40,7 @@ func TestWhateverWayARequestIsReadItNeedsWhatThatNeeds(t *testing.T) {
 		"two overrides of one name":            {Request{Path: "/docs/1", Method: "GET", Header: fields("x-method-override", "GET", "x-method-override", "POST")}, ""},
 		"two overrides of two spellings":       {Request{Path: "/docs/1", Method: "GET", Header: fields("x-method-override", "GET", "x_method_override", "POST")}, ""},
 		"two overrides in one field":           {Request{Path: "/docs/1", Method: "GET", Header: fields("x-method-override", "GET, POST")}, ""},
-		"a parameter and an override":          {Request{Path: "/docs;x/1", Params: true, Method: "GET", Header: fields("x-method-override", "POST")}, "writes"},
+		"a parameter and an override":          {Request{Path: "/docs;x/1", Method: "GET", Header: fields("x-method-override", "POST")}, "writes"},
 	} {
 		need, err := rules.Need(c.r)
 		if need.Rule != c.want || errors.Is(err, ErrRepeated) != (c.want == "") {
@@ -62,7 +62,7 @@ func TestARepeatedFieldOfAnyReadingIsAnError(t *testing.T) {
 		{Match: config.Match{Paths: []string{"/a"}, Headers: map[string][]string{"x-t": {}}}},
 		{Match: config.Match{Paths: []string{"/*"}}, Allow: "anyone"},
 	}})
-	if need, err := rules.Need(Request{Path: "/a;x", Params: true, Header: fields("x-t", "1", "x-t", "1")}); !errors.Is(err, ErrRepeated) || need.Anyone {
+	if need, err := rules.Need(Request{Path: "/a;x", Header: fields("x-t", "1", "x-t", "1")}); !errors.Is(err, ErrRepeated) || need.Anyone {
 		t.Errorf("got %+v, %v", need, err)
 	}
 }
