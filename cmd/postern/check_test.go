@@ -52,16 +52,17 @@ func TestAnExpectationThatIsNotMetFails(t *testing.T) {
 
 func TestAnExpectationThatIsMetPasses(t *testing.T) {
 	for name, entry := range map[string]string{
-		"a status by its number":     `{request: "GET https://app.example.com/a//b", expect: 400}`,
-		"a status as a text":         `{request: "GET https://app.example.com/a//b", expect: "400"}`,
-		"an address of ours":         `{request: GET https://app.example.com/oauth2/userinfo, expect: own}`,
-		"and its status":             `{request: GET https://app.example.com/oauth2/userinfo, expect: 401}`,
-		"claims in JSON beside it":   `{request: GET https://app.example.com/admin, claims: claims.json, expect: pass}`,
-		"claims of an alias":         "{request: GET https://app.example.com/, claims: &a {sub: a}, expect: pass}\n- {request: GET https://app.example.com/2, claims: *a, expect: pass}",
-		"no claims, spelled out":     `{request: GET https://app.example.com/, claims: null, expect: login}`,
-		"a field with two values":    `{request: GET https://app.example.com/public/x, headers: {x-a: [b, c]}, expect: pass}`,
-		"what is only observed":      `{request: GET https://app.example.com/next, claims: {}, expect: pass, reason: group_missing, rule: next}`,
-		"a value among those that..": `{request: GET https://app.example.com/, claims: {groups: [a, b]}, expect: pass, application: {x-auth-request-groups: "a,b"}}`,
+		"a status by its number":   `{request: "GET https://app.example.com/a//b", expect: 400}`,
+		"a status as a text":       `{request: "GET https://app.example.com/a//b", expect: "400"}`,
+		"an address of ours":       `{request: GET https://app.example.com/oauth2/userinfo, expect: own}`,
+		"and its status":           `{request: GET https://app.example.com/oauth2/userinfo, expect: 401}`,
+		"claims in JSON beside it": `{request: GET https://app.example.com/admin, claims: claims.json, expect: pass}`,
+		"claims of an alias":       "{request: GET https://app.example.com/, claims: &a {sub: a}, expect: pass}\n- {request: GET https://app.example.com/2, claims: *a, expect: pass}",
+		"no claims, spelled out":   `{request: GET https://app.example.com/, claims: null, expect: login}`,
+		"a field with two values":  `{request: GET https://app.example.com/public/x, headers: {x-a: [b, c]}, expect: pass}`,
+		"what is only observed":    `{request: GET https://app.example.com/next, claims: {}, expect: pass, reason: group_missing, rule: next}`,
+		"two without names":        "{request: GET https://app.example.com/, expect: login}\n- {request: GET https://app.example.com/, expect: login}",
+		"a list as one value":      `{request: GET https://app.example.com/, claims: {groups: [a, b]}, expect: pass, application: {x-auth-request-groups: "a,b"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := table(t, "- "+entry+"\n")

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,6 +100,18 @@ func TestExplainRefusesWhatItCannotUnderstand(t *testing.T) {
 				t.Errorf("exit %d: %s%s", code, out, errOut)
 			}
 		})
+	}
+}
+
+func TestOfManyRulesTheLastAreShown(t *testing.T) {
+	var rules strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&rules, "- {name: r%d, match: {paths: [/%d]}}\n", i, i)
+	}
+	code, out, errOut := run(t, goodSettings+"rules:\n"+rules.String(), "explain", "GET", "https://app.example.com/90")
+	if code != 0 || !strings.Contains(out, "70 rules in front of these do not match") || strings.Count(out, "another path than") != mostLooked ||
+		!strings.Contains(out, "rules[70] r70  another path than /70\n") || !strings.Contains(out, "rules[90] r90  matches") {
+		t.Errorf("exit %d: %s%s", code, out, errOut)
 	}
 }
 

@@ -87,10 +87,14 @@ func (r *tableReader) cases(root *yaml.Node) (cases []expectation) {
 	lines := map[string]int{}
 	for _, n := range root.Content {
 		e := r.expectation(n)
-		if first, twice := lines[e.name]; twice && e.name != "" {
+		if first, twice := lines[e.name]; twice {
 			r.at(n, "name: %s is that of the expectation in line %d", quoted(e.name), first)
+		} else if e.name != "" {
+			lines[e.name] = n.Line
 		}
-		lines[e.name] = n.Line
+		if e.name == "" && e.URL != nil {
+			e.name = e.describe()
+		}
 		cases = append(cases, e)
 	}
 	return cases
@@ -110,13 +114,19 @@ func (r *tableReader) expectation(n *yaml.Node) expectation {
 	}
 	r.request(n, keys, &e)
 	r.expected(n, keys, &e)
-	if e.name == "" && e.URL != nil {
-		e.name = e.Method + " " + e.URL.String()
-		if e.Claims == nil {
-			e.name += ", by nobody"
-		}
-	}
 	return e
+}
+
+// describe names an expectation that has no name of its own.
+func (e *expectation) describe() string {
+	name := e.Method + " " + e.URL.String()
+	if e.Claims == nil {
+		return name + ", by nobody"
+	}
+	if subject, ok := e.Claims["sub"].(string); ok {
+		return name + ", by " + subject
+	}
+	return name
 }
 
 // mapping reads the keys of an object, each of which must be known and there

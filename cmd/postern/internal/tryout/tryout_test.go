@@ -158,6 +158,18 @@ func TestNothingIsToldOfTokens(t *testing.T) {
 	}
 }
 
+func TestATokenThatIsRefusedMakesNobodyKnown(t *testing.T) {
+	w := try(t, `,"bearer":[{"provider":"main","audiences":["api"],"client_id_header":"client-id"}],"rules":[{"match":{"paths":["/*"]},"require":{"client_ids":["script"]}}]`)
+	c := asked(t, "GET https://app.example.com/", `{"azp":"script"}`, true)
+	if o := outcome(t, w, c); o.Kind != Pass || !o.Seen.Known {
+		t.Errorf("%s (%s), known: %v", o.Kind, o.Reason, o.Seen.Known)
+	}
+	c.Header = append(c.Header, field("client-id", "other"))
+	if o := outcome(t, w, c); o.Kind != "401" || o.Reason != "client_id_differs" || o.Seen.Known {
+		t.Errorf("%s (%s), known: %v", o.Kind, o.Reason, o.Seen.Known)
+	}
+}
+
 func TestClaimsOfStrangersAreRefused(t *testing.T) {
 	w := try(t, `,"bearer":[{"provider":"main","audiences":["api"]}]`)
 	for _, token := range []bool{false, true} {
