@@ -335,6 +335,20 @@ func TestAnAssertionThatCannotBeMadeIsLeftOutAndSaid(t *testing.T) {
 	}
 }
 
+func TestWhatIsTooLongIsNotSaidAgainWithEachAssertion(t *testing.T) {
+	w := newWorld(t, 1, parts{top: `,"forward":{"headers":{"x-user":"user"},"assertion":{"claims":["email"]}}`})
+	s, k := w.alice(), w.workers[0]
+	s.Claims["user"] = session.Claim{Values: []string{strings.Repeat("a", 16<<10)}}
+	o := k.newOpened(s)
+	for range 3 {
+		k.identityFor(o, 0, w.request(k, "app.example.com"))
+		w.now = w.now.Add(time.Minute)
+	}
+	if n := w.counted(EventIdentityTrimmed, "too_long"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+}
+
 func TestNobodyIsAssertedWhereNobodyIsKnown(t *testing.T) {
 	w := newAssertionWorld(t, ``)
 	v := w.send(w.workers[0], "/open/x", "x-auth-request-assertion", "eyJhbGciOiJub25lIn0.e30.")
