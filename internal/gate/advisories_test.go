@@ -104,17 +104,17 @@ func TestAHostThatLooksLikeAnotherIsNotThatHost(t *testing.T) {
 	w := newGuarded(t)
 	for _, host := range []string{
 		"badstatus.example.com", "status.example.com.evil.example", "xopen.example.com", "open.example.com", "a.open.example.com.", "status.example.com.",
-		"status.example.com@evil.example", "evil.example", "status.example.com:8443", "status.example.com:443:1", "status_example.com", "app.example.com#status.example.com", "[status.example.com]",
+		"status.example.com@evil.example", "evil.example", "status.example.com:443:1", "status_example.com", "app.example.com#status.example.com", "[status.example.com]",
 	} {
 		w.closed("by its host", &httpmsg.Request{Authority: host, Target: "/x"})
 	}
 	for _, host := range []string{"STATUS.Example.COM", "status.example.com:443", "A.open.example.com"} {
 		w.ask(w.workers[0], &httpmsg.Request{Method: "GET", Scheme: "https", Authority: host, Target: "/x"}).want("forwarded")
 	}
-	// And a rule that protects a host protects it in any case.
+	// And a rule that protects a host protects it in any case, and at any port.
 	w = newWorld(t, 1, parts{rules: `[{"match":{"hosts":["APP.example.com"]},"on_anonymous":"401"},{"match":{"paths":["/*"]},"allow":"anyone"},{"match":{"methods":["PUT"]}}]`})
-	for _, host := range []string{"app.example.com", "App.Example.Com", "app.example.com:443", "APP.EXAMPLE.COM:443"} {
-		w.closed("in another case", &httpmsg.Request{Authority: host, Target: "/x"})
+	for _, host := range []string{"app.example.com", "App.Example.Com", "app.example.com:443", "APP.EXAMPLE.COM:443", "app.example.com:8443"} {
+		w.closed("in another case or at another port", &httpmsg.Request{Authority: host, Target: "/x"})
 	}
 }
 
