@@ -75,8 +75,14 @@ func coversMethods(wide, narrow []string) bool {
 	return len(wide) == 0 || len(narrow) > 0 && !slices.ContainsFunc(narrow, func(m string) bool { return !slices.Contains(wide, m) })
 }
 
+// everyPath is what a rule without paths is for.
+var everyPath = newPathPattern("/*")
+
 func coversPaths(wide, narrow []set) bool {
-	return len(wide) == 0 || len(narrow) > 0 && !slices.ContainsFunc(narrow, func(n set) bool {
+	if len(wide) > 0 && len(narrow) == 0 {
+		narrow = []set{{everyPath.text, everyPath.automaton(), everyPath.example()}}
+	}
+	return len(wide) == 0 || !slices.ContainsFunc(narrow, func(n set) bool {
 		return !slices.ContainsFunc(wide, func(w set) bool { return w.covers(n) })
 	})
 }
