@@ -100,8 +100,7 @@ func (d *demands) requirement() config.Require {
 // is the application's.
 func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
 	g.trusted(q) // now that it can be told: a flow may want to know
-	need, reason := g.needBehind(q)
-	if reason != "" {
+	if reason := g.findNeedBehind(q); reason != "" {
 		g.tell(q.Request, EventRequestRefused, reason)
 		return g.fail(q, failure{status: 403, reason: reason}), nil
 	}
@@ -111,103 +110,101 @@ func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
 			g.tell(q.Request, EventRequestRefused, reason)
 			return g.fail(q, failure{status: 400, reason: reason}), nil
 		}
-		need = need.Demand(d.requirement())
+		q.need = q.need.Demand(d.requirement())
 	}
-	if need.Anyone {
-		return g.authorized(nil, nil), nil
-	}
-	if need.Tokens {
+	if q.need.Tokens {
 		cred, err := bearer.Read(q.Header, "")
 		if err != nil {
-			return g.authToken(q, &need, nil, err)
+			return g.authToken(q, nil, err)
 		}
 		if cred.Token != "" {
-			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) { return g.authToken(q, &need, t, err) })
+			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) { return g.authToken(q, t, err) })
 		}
 	}
-	if need.NoCookie {
-		return g.authSession(q, &need, nil, nil)
+	if q.need.NoCookie {
+		return g.authSession(q, nil, nil)
 	}
 	o, err := g.open(q)
 	several := o != nil && q.cookies.session.Sent(1)
 	switch {
 	case several && !g.waits(o, err, true):
-		return g.authSession(q, &need, o, err)
+		return g.authSession(q, o, err)
 	case several && o.due(g.now()):
 		return g.curable(q, failure{status: 401, reason: "renewal_needed"}, session.Need{Renew: true}), nil
-	case !g.waits(o, err, false):
-		return g.authSession(q, &need, o, err)
+	case !g.waits(o, err, q.open()):
+		return g.authSession(q, o, err)
 	}
-	return Verdict{}, g.afterWait(q, o, err, false, func(o *opened, err error) (Verdict, Flow) {
-		return g.authSession(q, &need, o, err)
+	return Verdict{}, g.afterWait(q, o, err, q.open(), func(o *opened, err error) (Verdict, Flow) {
+		return g.authSession(q, o, err)
 	})
 }
 
-// needBehind finds what the request must bring that another proxy asks about,
+// findNeedBehind finds what the request must bring that another proxy asks about,
 // or says why that cannot be told.
-func (g *Gate) needBehind(q *request) (need policy.Need, reason string) {
+func (g *Gate) findNeedBehind(q *request) (reason string) {
 	if !g.settings.AuthRequest.Rules {
-		return policy.Need{Tokens: g.tokens != nil}, ""
+		q.need.Tokens = g.tokens != nil
+		return ""
 	}
 	if !g.trusted(q) {
-		return need, "peer_not_trusted"
+		return "peer_not_trusted"
 	}
 	method, address := g.asked(q)
 	if methodFlaw(method) || method == "CONNECT" {
-		return need, "method_ambiguous"
+		return "method_ambiguous"
 	}
 	r := policy.Request{Host: q.host, Port: q.port, Method: method, Header: q.Header}
-	if scheme, rest, absolute := strings.Cut(address, "://"); absolute {
+	if _, rest, absolute := strings.Cut(address, "://"); absolute {
 		host, path, _ := strings.Cut(rest, "/")
 		var err error
 		if r.Host, r.Port, err = httpmsg.ParseAuthority(host); err != nil {
-			return need, "original_address_" + reasonOf(err)
+			return "original_address_" + reasonOf(err)
 		}
-		if !g.allowsReturn(scheme, r.Host, r.Port) {
-			return need, "original_host_not_allowed"
+		if !g.settings.AllowsHost(r.Host, r.Port) {
+			return "original_host_not_allowed"
 		}
 		address = "/" + path
 	}
 	target, err := httpmsg.ParseTarget(address)
 	if err != nil {
-		return need, "original_target_" + reasonOf(err)
+		return "original_target_" + reasonOf(err)
 	}
 	r.Path = target.Path
-	if need, err = g.rules.Need(r); err != nil {
-		return need, "header_repeated"
+	if q.need, err = g.rules.Need(r); err != nil {
+		return "header_repeated"
 	}
-	return need, ""
+	return ""
 }
 
 // authToken answers a subrequest that brings a token.
-func (g *Gate) authToken(q *request, need *policy.Need, t *bearer.Caller, err error) (Verdict, Flow) {
+func (g *Gate) authToken(q *request, t *bearer.Caller, err error) (Verdict, Flow) {
 	if err != nil {
-		return g.noBehind(q, need, who{}, EventTokenRefused, tokenReason(err), func() Verdict { return g.tokenFailure(q, err) })
+		return g.noBehind(q, who{}, EventTokenRefused, tokenReason(err), func() Verdict { return g.tokenFailure(q, err) })
 	}
 	w := who{caller: t}
-	if d := need.Check(&t.Subject, g.now(), g.providers[t.Provider].Leeway()); d != nil {
-		return g.noBehind(q, need, w, EventAccessDenied, d.Reason, func() Verdict { return g.fail(q, tokenLacks(need.Rule, d)) })
+	if d := q.need.Check(&t.Subject, g.now(), g.providers[t.Provider].Leeway()); d != nil {
+		return g.noBehind(q, w, EventAccessDenied, d.Reason, func() Verdict { return g.fail(q, tokenLacks(q.need.Rule, d)) })
 	}
-	return g.yesBehind(q, need, w, nil), nil
+	return g.yesBehind(q, w, nil), nil
 }
 
 // authSession answers a subrequest that brings a session or nothing.
-func (g *Gate) authSession(q *request, need *policy.Need, o *opened, err error) (Verdict, Flow) {
+func (g *Gate) authSession(q *request, o *opened, err error) (Verdict, Flow) {
 	w := who{opened: o}
 	switch out := outageOf(err); {
+	case o == nil && q.open():
+		return g.yesBehind(q, w, nil), nil
 	case out != nil:
-		return g.noBehind(q, need, w, EventRequestRefused, out.reason(), func() Verdict { return g.outageFailure(q, out) })
-	case o == nil && need.Pass:
-		return g.yesBehind(q, need, w, nil), nil
+		return g.noBehind(q, w, EventRequestRefused, out.reason(), func() Verdict { return g.outageFailure(q, out) })
 	case o == nil:
-		f := g.anonymous(need)
+		f := g.anonymous(q)
 		if f.signIn {
 			f.retry = g.startURL(g.wantedOf(q))
 		}
-		return g.noBehind(q, need, w, EventAccessDenied, f.reason, func() Verdict { return g.fail(q, f) })
+		return g.noBehind(q, w, EventAccessDenied, f.reason, func() Verdict { return g.fail(q, f) })
 	}
-	if d := need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
-		return g.noBehind(q, need, w, EventAccessDenied, d.Reason, func() Verdict { return g.lacksBehind(q, need, o, d) })
+	if d := q.need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
+		return g.noBehind(q, w, EventAccessDenied, d.Reason, func() Verdict { return g.lacksBehind(q, o, d) })
 	}
 	if len(q.renewed) > 1 {
 		// The proxy in front hands on one cookie of an answer.
@@ -220,22 +217,22 @@ func (g *Gate) authSession(q *request, need *policy.Need, o *opened, err error) 
 	if len(cookies) > 1 {
 		cookies = nil
 	}
-	return g.yesBehind(q, need, w, cookies), nil
+	return g.yesBehind(q, w, cookies), nil
 }
 
 // lacksBehind answers a subrequest whose session is good, and not good enough.
 // The proxy in front sends to sign in on 401 only.
-func (g *Gate) lacksBehind(q *request, need *policy.Need, o *opened, d *policy.Denial) Verdict {
-	if d.Cure != nil && !need.NoSignIn {
+func (g *Gate) lacksBehind(q *request, o *opened, d *policy.Denial) Verdict {
+	if d.Cure != nil && !q.need.NoSignIn {
 		return g.curable(q, failure{status: 401, reason: d.Reason}, session.Need{Step: *d.Cure})
 	}
-	return g.fail(q, failure{status: 403, reason: d.Reason, denial: d, opened: o, rule: need.Rule})
+	return g.fail(q, failure{status: 403, reason: d.Reason, denial: d, opened: o, rule: q.need.Rule})
 }
 
 // yesBehind answers that a request may pass, and who sent it.
-func (g *Gate) yesBehind(q *request, need *policy.Need, w who, cookies httpmsg.Fields) Verdict {
+func (g *Gate) yesBehind(q *request, w who, cookies httpmsg.Fields) Verdict {
 	if g.settings.Log.Decisions == "all" {
-		g.decided(q, EventAccessAllowed, "", need, w)
+		g.decided(q, EventAccessAllowed, "", w)
 	}
 	switch {
 	case w.caller != nil:
@@ -243,22 +240,22 @@ func (g *Gate) yesBehind(q *request, need *policy.Need, w who, cookies httpmsg.F
 		if !g.forwardsToken {
 			spent = []string{"authorization", "dpop"}
 		}
-		return g.authorized(g.callerIdentity(w.caller, need.Forward, q), nil, spent...) // the caller has the token already
+		return g.authorized(g.callerIdentity(w.caller, q.need.Forward, q), nil, spent...) // the caller has the token already
 	case w.opened != nil:
-		return g.authorized(g.presentable(q, g.identityFor(w.opened, need.Forward, q)), cookies)
-	case need.Pass:
+		return g.authorized(g.presentable(q, g.identityFor(w.opened, q.need.Forward, q)), cookies)
+	case q.need.Pass:
 		return g.authorized(anonymousFields, nil)
 	}
 	return g.authorized(nil, nil)
 }
 
 // noBehind is no, for a request that another proxy asks about.
-func (g *Gate) noBehind(q *request, need *policy.Need, w who, event, reason string, answer func() Verdict) (Verdict, Flow) {
-	if need.Observe {
-		g.decided(q, EventAccessObserved, reason, need, w)
-		return g.yesBehind(q, need, w, nil), nil
+func (g *Gate) noBehind(q *request, w who, event, reason string, answer func() Verdict) (Verdict, Flow) {
+	if q.need.Observe {
+		g.decided(q, EventAccessObserved, reason, w)
+		return g.yesBehind(q, w, nil), nil
 	}
-	g.decided(q, event, reason, need, w)
+	g.decided(q, event, reason, w)
 	return answer(), nil
 }
 

@@ -180,6 +180,7 @@ type request struct {
 	renewed []string // the session's new cookies, for the browser
 	trusted *bool    // see Gate.trusted; nil until it is asked
 	spoofed []string // names of fields that the application is not to see
+	need    policy.Need
 }
 
 // authority is an authority that was understood. Most requests come with the
@@ -230,14 +231,13 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	}
 	describes := g.describes(q.target.Path)
 	own := describes || g.paths.own(q.target.Path)
-	need := policy.Need{}
 	if !own {
-		need, reason = g.need(&q)
+		reason = g.findNeed(&q)
 	}
 	if reason != "" {
 		return g.malformed(&q, reason), nil
 	}
-	if !need.Anyone && !q.authority.ours {
+	if !q.need.Anyone && !q.authority.ours {
 		g.tell(r, EventRequestRefused, "host_not_allowed")
 		return g.fail(&q, failure{status: 421, reason: "host_not_allowed"}), nil
 	}
@@ -247,7 +247,7 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	case own:
 		return g.serve(&q)
 	}
-	return g.judge(&q, &need)
+	return g.judge(&q)
 }
 
 // malformed answers a request that could be read in two ways.
@@ -257,26 +257,25 @@ func (g *Gate) malformed(q *request, reason string) Verdict {
 }
 
 // judge decides a request for the application by what it brings.
-func (g *Gate) judge(q *request, need *policy.Need) (Verdict, Flow) {
-	if need.Tokens && !need.Anyone {
+func (g *Gate) judge(q *request) (Verdict, Flow) {
+	if q.need.Tokens && !q.need.Anyone {
 		cred, err := bearer.Read(q.Header, q.target.Query)
 		if err != nil {
-			return g.tokenRefused(q, need, err)
+			return g.tokenRefused(q, err)
 		}
 		if cred.Token != "" {
-			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) { return g.decideToken(q, need, t, err) })
+			return g.withToken(q, cred, func(t *bearer.Caller, err error) (Verdict, Flow) { return g.decideToken(q, t, err) })
 		}
 	}
-	if need.NoCookie {
-		return g.decide(q, need, nil, nil)
+	if q.need.NoCookie {
+		return g.decide(q, nil, nil)
 	}
-	optional := need.Anyone || need.Pass
 	o, err := g.open(q)
-	if !g.waits(o, err, optional) {
-		return g.decide(q, need, o, err)
+	if !g.waits(o, err, q.open()) {
+		return g.decide(q, o, err)
 	}
-	return Verdict{}, g.afterWait(q, o, err, optional, func(o *opened, err error) (Verdict, Flow) {
-		return g.decide(q, need, o, err)
+	return Verdict{}, g.afterWait(q, o, err, q.open(), func(o *opened, err error) (Verdict, Flow) {
+		return g.decide(q, o, err)
 	})
 }
 
@@ -354,26 +353,26 @@ func (g *Gate) allowsReturn(scheme, host, port string) bool {
 
 // forward lets a request go on: without what a client may have claimed to be,
 // without our cookies, and with what is known of whoever sent it.
-func (g *Gate) forward(q *request, need *policy.Need, w who) Verdict {
+func (g *Gate) forward(q *request, w who) Verdict {
 	f := &Forward{Remove: q.spoofed}
 	if q.cookies.ours {
 		f.Cookie = &q.cookies.rest
 	}
 	switch {
 	case w.caller != nil:
-		f.Set = g.callerIdentity(w.caller, need.Forward, q)
+		f.Set = g.callerIdentity(w.caller, q.need.Forward, q)
 		if !g.forwardsToken {
 			g.spend(q, f)
 		}
 	case w.opened != nil:
-		f.Set = g.identityFor(w.opened, need.Forward, q)
+		f.Set = g.identityFor(w.opened, q.need.Forward, q)
 		if q.renewed != nil || w.opened.reissuable(g.now()) {
 			f.Response = func() httpmsg.Fields { return g.freshCookies(q, w.opened) }
 		}
 		if g.settings.Session.CloseStreams {
 			f.Watch = &w.opened.watch
 		}
-	case need.Pass:
+	case q.need.Pass:
 		f.Set = anonymousFields
 	}
 	return Verdict{Forward: f}

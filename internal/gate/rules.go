@@ -11,16 +11,20 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
-// need finds what a request must bring, or says why that cannot be told.
-func (g *Gate) need(q *request) (policy.Need, string) {
-	n, err := g.rules.Need(policy.Request{
+// findNeed finds what a request must bring, or says why that cannot be told.
+func (g *Gate) findNeed(q *request) (reason string) {
+	var err error
+	q.need, err = g.rules.Need(policy.Request{
 		Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header,
 	})
 	if err != nil {
-		return policy.Need{}, "header_repeated"
+		return "header_repeated"
 	}
-	return n, ""
+	return ""
 }
+
+// open reports whether a request passes whoever sent it.
+func (q *request) open() bool { return q.need.Anyone || q.need.Pass }
 
 // methodFlaw reports whether a method is one of HTTP's own in other letters:
 // rules would not know it, and the application might.
@@ -59,25 +63,25 @@ func (w who) subject() (subject, provider string) {
 
 // pass lets a request go on, and notes that it may, where the settings want
 // that noted.
-func (g *Gate) pass(q *request, need *policy.Need, w who) Verdict {
+func (g *Gate) pass(q *request, w who) Verdict {
 	if g.settings.Log.Decisions == "all" {
-		g.decided(q, EventAccessAllowed, "", need, w)
+		g.decided(q, EventAccessAllowed, "", w)
 	}
-	return g.forward(q, need, w)
+	return g.forward(q, w)
 }
 
 // no notes why a request may not pass, and answers it; where it is only to be
 // seen what rules would do, it passes all the same.
-func (g *Gate) no(q *request, need *policy.Need, w who, event, reason string, answer func() (Verdict, Flow)) (Verdict, Flow) {
-	if need.Observe {
-		g.decided(q, EventAccessObserved, reason, need, w)
-		v := g.forward(q, need, w)
+func (g *Gate) no(q *request, w who, event, reason string, answer func() (Verdict, Flow)) (Verdict, Flow) {
+	if q.need.Observe {
+		g.decided(q, EventAccessObserved, reason, w)
+		v := g.forward(q, w)
 		if event == EventTokenRefused {
 			g.spend(q, v.Forward) // nobody is to believe it
 		}
 		return v, nil
 	}
-	g.decided(q, event, reason, need, w)
+	g.decided(q, event, reason, w)
 	return answer()
 }
 
@@ -85,9 +89,9 @@ func (g *Gate) no(q *request, need *policy.Need, w who, event, reason string, an
 const noRule = "unmatched"
 
 // decided makes a decision known.
-func (g *Gate) decided(q *request, event, reason string, need *policy.Need, w who) {
+func (g *Gate) decided(q *request, event, reason string, w who) {
 	subject, provider := w.subject()
-	rule := need.Rule
+	rule := q.need.Rule
 	if rule == "" {
 		rule = noRule
 	}
@@ -96,54 +100,52 @@ func (g *Gate) decided(q *request, event, reason string, need *policy.Need, w wh
 
 // decide decides a request for the application, with the session that it
 // brings or without one.
-func (g *Gate) decide(q *request, need *policy.Need, o *opened, err error) (Verdict, Flow) {
+func (g *Gate) decide(q *request, o *opened, err error) (Verdict, Flow) {
 	w := who{opened: o}
-	if need.Anyone {
-		return g.pass(q, need, w), nil
-	}
-	if o != nil {
-		if d := need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
-			return g.lacks(q, need, o, d)
+	if o != nil && !q.need.Anyone {
+		if d := q.need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
+			return g.lacks(q, o, d)
 		}
-		return g.pass(q, need, w), nil
 	}
-	if out := outageOf(err); out != nil && !need.Pass {
-		return g.no(q, need, w, EventRequestRefused, out.reason(), func() (Verdict, Flow) { return g.outageFailure(q, out), nil })
-	}
+	out := outageOf(err)
 	switch {
-	case g.passesPreflight(q), need.Pass:
-		return g.pass(q, need, w), nil
-	case need.NoSignIn || !httpmsg.Navigation(q.Request):
-		f := g.anonymous(need)
-		if need.Tokens && bearer.InQuery(q.target.Query) {
-			return g.tokenRefused(q, need, &bearer.Refusal{Code: bearer.InvalidRequest, Reason: "token_in_query"})
+	case o != nil, q.open():
+		return g.pass(q, w), nil
+	case out != nil:
+		return g.no(q, w, EventRequestRefused, out.reason(), func() (Verdict, Flow) { return g.outageFailure(q, out), nil })
+	case g.passesPreflight(q):
+		return g.pass(q, w), nil
+	case q.need.NoSignIn || !httpmsg.Navigation(q.Request):
+		f := g.anonymous(q)
+		if q.need.Tokens && bearer.InQuery(q.target.Query) {
+			return g.tokenRefused(q, &bearer.Refusal{Code: bearer.InvalidRequest, Reason: "token_in_query"})
 		}
-		return g.no(q, need, w, EventAccessDenied, f.reason, func() (Verdict, Flow) {
+		return g.no(q, w, EventAccessDenied, f.reason, func() (Verdict, Flow) {
 			return g.withClearedCookies(q, g.fail(q, f), err), nil
 		})
 	case !g.reaches(q.target.Path):
-		return g.no(q, need, w, EventRequestRefused, "outside_cookie_path", func() (Verdict, Flow) {
+		return g.no(q, w, EventRequestRefused, "outside_cookie_path", func() (Verdict, Flow) {
 			return g.fail(q, failure{status: 403, reason: "outside_cookie_path"}), nil
 		})
 	}
-	return g.no(q, need, w, EventSignInNeeded, "no_session", func() (Verdict, Flow) {
-		return g.signInAnew(q, need.Step(), err)
+	return g.no(q, w, EventSignInNeeded, "no_session", func() (Verdict, Flow) {
+		return g.signInAnew(q, q.need.Step(), err)
 	})
 }
 
 // lacks answers a request whose session is good, and not good enough.
-func (g *Gate) lacks(q *request, need *policy.Need, o *opened, d *policy.Denial) (Verdict, Flow) {
+func (g *Gate) lacks(q *request, o *opened, d *policy.Denial) (Verdict, Flow) {
 	w, fresh := who{opened: o}, withFields(g.fresh(q, o))
-	f := failure{status: 403, reason: d.Reason, denial: d, opened: o, rule: need.Rule}
+	f := failure{status: 403, reason: d.Reason, denial: d, opened: o, rule: q.need.Rule}
 	switch {
 	case d.Cure == nil:
-		return g.no(q, need, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) { return fresh(g.fail(q, f), nil) })
-	case !need.NoSignIn && httpmsg.Navigation(q.Request) && g.reaches(q.target.Path):
-		return g.no(q, need, w, EventSignInNeeded, d.Reason, func() (Verdict, Flow) {
+		return g.no(q, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) { return fresh(g.fail(q, f), nil) })
+	case !q.need.NoSignIn && httpmsg.Navigation(q.Request) && g.reaches(q.target.Path):
+		return g.no(q, w, EventSignInNeeded, d.Reason, func() (Verdict, Flow) {
 			return fresh(g.begin(q, session.Login{Return: q.wanted(), Step: *d.Cure}))
 		})
 	}
-	return g.no(q, need, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) {
+	return g.no(q, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) {
 		f.wants(d.Cure)
 		return fresh(g.curable(q, f, session.Need{Step: *d.Cure}), nil)
 	})
@@ -186,8 +188,8 @@ func (g *Gate) signInAnew(q *request, step session.Step, err error) (Verdict, Fl
 
 // anonymous is the answer to a request that brings nothing by which somebody
 // could be known, and whose sender opens no page.
-func (g *Gate) anonymous(need *policy.Need) failure {
-	if need.NoCookie {
+func (g *Gate) anonymous(q *request) failure {
+	if q.need.NoCookie {
 		return failure{status: 401, reason: "no_token"}
 	}
 	return failure{status: 401, reason: "no_session", signIn: true}

@@ -319,6 +319,9 @@ func TestRulesHoldForRequestsThatATrustedPeerAsksAbout(t *testing.T) {
 	ask(alice, "x-original-url", "/public/a").answered(403, "") // nobody's word
 	w.peer.names = []string{"nginx"}
 	ask("", "x-original-url", "/public/a").answered(202, "")
+	if ask(alice, "x-original-url", "/public/a").field("x-auth-request-user") != "alice" {
+		t.Error("a person is not told of where anyone passes")
+	}
 	ask("", "x-original-url", "/shop/a").answered(202, "")
 	if ask("", "x-original-url", "/shop/a").field("x-auth-request-anonymous") != "true" {
 		t.Error("nobody is told that nobody is signed in")

@@ -64,17 +64,17 @@ func (g *Gate) fromSender(q *request, cred bearer.Credential, p *peer, t *bearer
 }
 
 // decideToken decides a request that brings a token.
-func (g *Gate) decideToken(q *request, need *policy.Need, t *bearer.Caller, err error) (Verdict, Flow) {
+func (g *Gate) decideToken(q *request, t *bearer.Caller, err error) (Verdict, Flow) {
 	if err != nil {
-		return g.tokenRefused(q, need, err)
+		return g.tokenRefused(q, err)
 	}
 	w := who{caller: t}
-	d := need.Check(&t.Subject, g.now(), g.providers[t.Provider].Leeway())
+	d := q.need.Check(&t.Subject, g.now(), g.providers[t.Provider].Leeway())
 	if d == nil {
-		return g.pass(q, need, w), nil
+		return g.pass(q, w), nil
 	}
-	return g.no(q, need, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) {
-		return g.fail(q, tokenLacks(need.Rule, d)), nil
+	return g.no(q, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) {
+		return g.fail(q, tokenLacks(q.need.Rule, d)), nil
 	})
 }
 
@@ -130,8 +130,8 @@ func firstOf(words ...string) string {
 
 // tokenRefused answers a request for the application whose token is not
 // accepted.
-func (g *Gate) tokenRefused(q *request, need *policy.Need, err error) (Verdict, Flow) {
-	return g.no(q, need, who{}, EventTokenRefused, tokenReason(err), func() (Verdict, Flow) { return g.tokenFailure(q, err), nil })
+func (g *Gate) tokenRefused(q *request, err error) (Verdict, Flow) {
+	return g.no(q, who{}, EventTokenRefused, tokenReason(err), func() (Verdict, Flow) { return g.tokenFailure(q, err), nil })
 }
 
 // refuseToken is tokenRefused for an endpoint of ours.
