@@ -48,7 +48,7 @@ func (c *covering) by(i int) int {
 
 func (c *covering) covers(wide, narrow int) bool {
 	w, n := &c.rules[wide].matcher, &c.rules[narrow].matcher
-	return coversHosts(w.hosts, n.hosts) && coversMethods(w.methods, n.methods) &&
+	return coversHosts(w, n) && coversMethods(w.methods, n.methods) &&
 		(len(w.headers) == 0 || slices.EqualFunc(w.headers, n.headers, headerTest.equal)) &&
 		coversPaths(c.paths[wide], c.paths[narrow])
 }
@@ -65,10 +65,27 @@ func (t *headerTest) example() httpmsg.Field {
 	return httpmsg.Field{Name: t.name, Value: t.values[0]}
 }
 
-func coversHosts(wide, narrow []config.HostPattern) bool {
-	return len(wide) == 0 || len(narrow) > 0 && !slices.ContainsFunc(narrow, func(n config.HostPattern) bool {
-		return !slices.ContainsFunc(wide, func(w config.HostPattern) bool { return w.Covers(n) })
+func coversHosts(wide, narrow *Matcher) bool {
+	return len(wide.hosts) == 0 || len(narrow.hosts) > 0 && !slices.ContainsFunc(narrow.hosts, func(n config.HostPattern) bool {
+		return !slices.ContainsFunc(wide.hosts, func(w config.HostPattern) bool {
+			return w.Covers(n) && (!wide.ports || coversPorts(portOf(w), portOf(n), narrow.ports))
+		})
 	})
+}
+
+// coversPorts is about a rule that is for its hosts at their own ports only.
+func coversPorts(wide, narrow string, ports bool) bool {
+	return wide == "*" || wide == narrow && (wide != "" || ports)
+}
+
+// portOf is the port that a pattern names, or "".
+func portOf(p config.HostPattern) string {
+	text := p.String()
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 || strings.HasSuffix(text, "]") {
+		return ""
+	}
+	return text[i+1:]
 }
 
 func coversMethods(wide, narrow []string) bool {

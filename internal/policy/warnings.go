@@ -235,9 +235,8 @@ func exampleHost(p config.HostPattern) (host, port string) {
 	if !itself {
 		name = "x." + name
 	}
-	text := p.String()
-	if i := strings.LastIndexByte(text, ':'); i >= 0 && !strings.HasSuffix(text, "]") && text[i+1:] != "*" {
-		port = text[i+1:]
+	if port = portOf(p); port == "*" {
+		port = ""
 	}
 	return name, port
 }

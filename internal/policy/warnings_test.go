@@ -11,7 +11,7 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 	admins := &config.Require{Groups: []string{"admins"}}
 	closed := func(m config.Match) config.Rule { return config.Rule{Match: m, Require: admins} }
 	open := func(m config.Match) config.Rule { return config.Rule{Match: m, Allow: "anyone"} }
-	hosts := patterns(t, "a.example.com", "*.example.com", "b.example.com:8443")
+	hosts := patterns(t, "a.example.com", "*.example.com", "b.example.com:8443", "a.example.com:*")
 	all := config.Match{Paths: []string{"/*"}}
 	for name, c := range map[string]struct {
 		rules []config.Rule
@@ -19,26 +19,31 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 	}{
 		"nothing wrong": {[]config.Rule{closed(config.Match{Paths: []string{"/admin/*"}}), {Match: all}}, nil},
 
-		"the same twice":               {[]config.Rule{{Match: all}, {Match: all}}, []string{"never_matches rules[1] rules[0] comes first"}},
-		"a path below":                 {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}, {Match: config.Match{Paths: []string{"/a", "/a/b", "/a/*/c/*"}}}}, []string{"never_matches rules[1]"}},
-		"one path of two":              {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}, {Match: config.Match{Paths: []string{"/a/b", "/b"}}}}, nil},
-		"a wider path later":           {[]config.Rule{{Match: config.Match{Paths: []string{"/a/b"}}}, {Match: config.Match{Paths: []string{"/a/*"}}}}, nil},
-		"a glob":                       {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*.css"}}}, {Match: config.Match{Paths: []string{"/a/b*.css"}}}}, []string{"never_matches rules[1]"}},
-		"an expression under a path":   {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}, {Match: config.Match{PathRegexes: []string{"/a/[0-9]+"}}}}, []string{"never_matches rules[1]"}},
-		"a path under an expression":   {[]config.Rule{{Match: config.Match{PathRegexes: []string{"/a(/.*)?"}}}, {Match: config.Match{Paths: []string{"/a/*"}}}}, []string{"never_matches rules[1]"}},
-		"an expression that is wider":  {[]config.Rule{{Match: config.Match{PathRegexes: []string{"/a/[0-9]+"}}}, {Match: config.Match{PathRegexes: []string{"/a/[0-9a]+"}}}}, nil},
-		"a host among those below":     {[]config.Rule{{Match: config.Match{Hosts: hosts[1:2]}}, {Match: config.Match{Hosts: hosts[:1]}}}, []string{"never_matches rules[1]"}},
-		"hosts below, later":           {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: config.Match{Hosts: hosts[1:2]}}}, nil},
-		"every host, later":            {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: all}}, nil},
-		"a host, after every path":     {[]config.Rule{{Match: all}, {Match: config.Match{Hosts: hosts[:1]}}}, []string{"never_matches rules[1]"}},
-		"any path, after every path":   {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: config.Match{Hosts: hosts[:1], Paths: []string{"/a"}}}}, []string{"never_matches rules[1]"}},
-		"a method among others":        {[]config.Rule{{Match: config.Match{Methods: []string{"GET", "POST"}}}, {Match: config.Match{Methods: []string{"HEAD"}}}}, []string{"never_matches rules[1]"}},
-		"every method, later":          {[]config.Rule{{Match: config.Match{Methods: []string{"GET"}}}, {Match: all}}, nil},
-		"a field decides first":        {[]config.Rule{{Match: config.Match{Paths: []string{"/*"}, Headers: map[string][]string{"x-a": {}}}}, {Match: all}}, nil},
-		"the same field twice":         {[]config.Rule{{Match: config.Match{Headers: map[string][]string{"x-a": {"1"}}}}, {Match: config.Match{Headers: map[string][]string{"x-a": {"1"}}}}}, []string{"never_matches rules[1]"}},
-		"the field with other values":  {[]config.Rule{{Match: config.Match{Headers: map[string][]string{"x-a": {"1"}}}}, {Match: config.Match{Headers: map[string][]string{"x-a": {"2"}}}}}, nil},
-		"the name of what comes first": {[]config.Rule{{Name: "first", Match: all}, {Match: all}}, []string{`never_matches rules[1] rules[0] ("first")`}},
-		"the same of more hosts":       {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: config.Match{Hosts: hosts}}}, nil},
+		"the same twice":                             {[]config.Rule{{Match: all}, {Match: all}}, []string{"never_matches rules[1] rules[0] comes first"}},
+		"a path below":                               {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}, {Match: config.Match{Paths: []string{"/a", "/a/b", "/a/*/c/*"}}}}, []string{"never_matches rules[1]"}},
+		"one path of two":                            {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}, {Match: config.Match{Paths: []string{"/a/b", "/b"}}}}, nil},
+		"a wider path later":                         {[]config.Rule{{Match: config.Match{Paths: []string{"/a/b"}}}, {Match: config.Match{Paths: []string{"/a/*"}}}}, nil},
+		"a glob":                                     {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*.css"}}}, {Match: config.Match{Paths: []string{"/a/b*.css"}}}}, []string{"never_matches rules[1]"}},
+		"an expression under a path":                 {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}, {Match: config.Match{PathRegexes: []string{"/a/[0-9]+"}}}}, []string{"never_matches rules[1]"}},
+		"a path under an expression":                 {[]config.Rule{{Match: config.Match{PathRegexes: []string{"/a(/.*)?"}}}, {Match: config.Match{Paths: []string{"/a/*"}}}}, []string{"never_matches rules[1]"}},
+		"an expression that is wider":                {[]config.Rule{{Match: config.Match{PathRegexes: []string{"/a/[0-9]+"}}}, {Match: config.Match{PathRegexes: []string{"/a/[0-9a]+"}}}}, nil},
+		"a host among those below":                   {[]config.Rule{{Match: config.Match{Hosts: hosts[1:2]}}, {Match: config.Match{Hosts: hosts[:1]}}}, []string{"never_matches rules[1]"}},
+		"closed at every port, opened at one before": {[]config.Rule{open(config.Match{Hosts: hosts[:1]}), closed(config.Match{Hosts: hosts[:1]})}, []string{"open rules[0]"}},
+		"opened at every port before":                {[]config.Rule{open(config.Match{Hosts: hosts[3:4]}), closed(config.Match{Hosts: hosts[:1]})}, []string{"open rules[0]", "never_matches rules[1]"}},
+		"opened twice":                               {[]config.Rule{open(config.Match{Hosts: hosts[:1]}), open(config.Match{Hosts: hosts[:1]})}, []string{"open rules[0]", "never_matches rules[1]"}},
+		"opened at a port, after its own":            {[]config.Rule{open(config.Match{Hosts: hosts[1:2]}), open(config.Match{Hosts: hosts[2:3]})}, []string{"open rules[0]", "open rules[1]"}},
+		"closed at a port, after every port":         {[]config.Rule{closed(config.Match{Hosts: hosts[1:2]}), closed(config.Match{Hosts: hosts[2:3]})}, []string{"never_matches rules[1]"}},
+		"hosts below, later":                         {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: config.Match{Hosts: hosts[1:2]}}}, nil},
+		"every host, later":                          {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: all}}, nil},
+		"a host, after every path":                   {[]config.Rule{{Match: all}, {Match: config.Match{Hosts: hosts[:1]}}}, []string{"never_matches rules[1]"}},
+		"any path, after every path":                 {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: config.Match{Hosts: hosts[:1], Paths: []string{"/a"}}}}, []string{"never_matches rules[1]"}},
+		"a method among others":                      {[]config.Rule{{Match: config.Match{Methods: []string{"GET", "POST"}}}, {Match: config.Match{Methods: []string{"HEAD"}}}}, []string{"never_matches rules[1]"}},
+		"every method, later":                        {[]config.Rule{{Match: config.Match{Methods: []string{"GET"}}}, {Match: all}}, nil},
+		"a field decides first":                      {[]config.Rule{{Match: config.Match{Paths: []string{"/*"}, Headers: map[string][]string{"x-a": {}}}}, {Match: all}}, nil},
+		"the same field twice":                       {[]config.Rule{{Match: config.Match{Headers: map[string][]string{"x-a": {"1"}}}}, {Match: config.Match{Headers: map[string][]string{"x-a": {"1"}}}}}, []string{"never_matches rules[1]"}},
+		"the field with other values":                {[]config.Rule{{Match: config.Match{Headers: map[string][]string{"x-a": {"1"}}}}, {Match: config.Match{Headers: map[string][]string{"x-a": {"2"}}}}}, nil},
+		"the name of what comes first":               {[]config.Rule{{Name: "first", Match: all}, {Match: all}}, []string{`never_matches rules[1] rules[0] ("first")`}},
+		"the same of more hosts":                     {[]config.Rule{{Match: config.Match{Hosts: hosts[:1]}}, {Match: config.Match{Hosts: hosts[:3]}}}, nil},
 
 		"what is open": {[]config.Rule{open(config.Match{Paths: []string{"/a", "/b/*"}, PathRegexes: []string{"/c+"}, Methods: []string{"GET"}, Hosts: hosts[1:2]})},
 			[]string{"open rules[0] anyone: /a, /b/*, /c+, with GET, at *.example.com"}},
@@ -51,7 +56,7 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 		"open without the slash":    {[]config.Rule{closed(config.Match{Paths: []string{"/admin/"}}), open(all)}, []string{"weaker_path rules[0] does at /admin,", "open rules[1]"}},
 		"less with a slash":         {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}})}, []string{"weaker_path rules[0] than what no rule matches does at /admin/"}},
 		"a glob with a slash":       {[]config.Rule{closed(config.Match{Paths: []string{"/t/*/admin"}}), {Match: all}}, []string{"weaker_path rules[0] at /t/*/admin than rules[1] does at /t/x/admin/"}},
-		"at a host with a slash":    {[]config.Rule{closed(config.Match{Hosts: hosts[2:], Paths: []string{"/admin"}}), {Match: all}}, []string{"weaker_path rules[0]"}},
+		"at a host with a slash":    {[]config.Rule{closed(config.Match{Hosts: hosts[2:3], Paths: []string{"/admin"}}), {Match: all}}, []string{"weaker_path rules[0]"}},
 		"the first page":            {[]config.Rule{closed(config.Match{Paths: []string{"/"}}), {Match: all}}, nil},
 		"what is open with a slash": {[]config.Rule{open(config.Match{Paths: []string{"/admin"}})}, []string{"open rules[0]"}},
 		"the same with a slash":     {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}}), closed(all)}, nil},
