@@ -237,7 +237,7 @@ func (g *Gate) yesBehind(q *request, w who, cookies httpmsg.Fields) Verdict {
 	switch {
 	case w.caller != nil:
 		var spent []string
-		if !g.forwardsToken {
+		if !g.tellings.of(q.need.Forward).takesAuthorization() {
 			spent = []string{"authorization", "dpop"}
 		}
 		return g.authorized(g.callerIdentity(w.caller, q.need.Forward, q), nil, spent...) // the caller has the token already
@@ -285,11 +285,11 @@ func (g *Gate) untold(identity httpmsg.Fields) []string {
 // peer is given a session's access token, because a page's script, which is not
 // to have it, can ask as well.
 func (g *Gate) presentable(q *request, identity httpmsg.Fields) (shown httpmsg.Fields) {
-	if len(g.settings.Forward.AccessToken) == 0 || g.trusted(q) {
+	if len(g.tellings.secret) == 0 || g.trusted(q) {
 		return identity
 	}
 	for _, f := range identity {
-		if !slices.Contains(g.settings.Forward.AccessToken, f.Name) {
+		if !slices.Contains(g.tellings.secret, f.Name) {
 			shown = append(shown, f)
 		}
 	}

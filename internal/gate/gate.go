@@ -64,13 +64,12 @@ type Gate struct {
 	signer   *signer // of assertions; nil before the first
 	callback string  // the origin that receives the provider's answers, or ""
 
-	providers     map[string]*oidc.Provider // by name
-	wanted        map[string]wanted         // likewise
-	tokens        *bearer.Verifier          // nil where no tokens are accepted
-	forwardsToken bool                      // the application is given a token in its Authorization field
-	relay         *relay                    // nil where the settings have no outbound
-	connection    Connection
-	callers       int // requests that wait for what is to be found out about their tokens
+	providers  map[string]*oidc.Provider // by name
+	wanted     map[string]wanted         // likewise
+	tokens     *bearer.Verifier          // nil where no tokens are accepted
+	relay      *relay                    // nil where the settings have no outbound
+	connection Connection
+	callers    int // requests that wait for what is to be found out about their tokens
 
 	authority authority // the last request's
 }
@@ -102,10 +101,9 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		strip:    httpmsg.NewNameSet(tellNames(c), []string{"x-auth-request-"}),
 		callback: c.PublicURL,
 
-		providers:     map[string]*oidc.Provider{},
-		wanted:        map[string]wanted{},
-		forwardsToken: slices.Contains(c.Forward.AccessToken, "authorization"),
-		connection:    d.Connection,
+		providers:  map[string]*oidc.Provider{},
+		wanted:     map[string]wanted{},
+		connection: d.Connection,
 	}
 	for i := range c.Providers {
 		p := oidc.NewProvider(&c.Providers[i], d.Random)
@@ -361,7 +359,7 @@ func (g *Gate) forward(q *request, w who) Verdict {
 	switch {
 	case w.caller != nil:
 		f.Set = g.callerIdentity(w.caller, q.need.Forward, q)
-		if !g.forwardsToken {
+		if !g.tellings.of(q.need.Forward).takesAuthorization() {
 			g.spend(q, f)
 		}
 	case w.opened != nil:

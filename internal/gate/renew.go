@@ -63,7 +63,7 @@ func (g *Gate) renewalOf(s *session.Session) (due time.Time) {
 	case s.RefreshToken != "":
 		// Ahead of time, so that the outage of a moment does no harm.
 		expires = expires.Add(-min(time.Minute, expires.Sub(s.Confirmed.Time())/5))
-	case len(g.settings.Forward.AccessToken) == 0:
+	case !g.tellings.spends:
 		return due
 	}
 	if due.IsZero() || expires.Before(due) {

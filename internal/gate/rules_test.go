@@ -351,3 +351,14 @@ func TestAStepThatWasAskedForSurvivesTheSealing(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestARuleAloneMayGiveTheAccessTokenAway(t *testing.T) {
+	w := newWorld(t, 1, parts{rules: `[{"name":"reports","match":{"paths":["/reports/*"]},"forward":{"access_token":["authorization"]}}]`})
+	cookie := w.cookie(w.alice())
+	if got := w.get(w.workers[0], "/reports/a", cookie).told("authorization"); got != "Bearer access-1" {
+		t.Errorf("authorization %q", got)
+	}
+	if got := w.get(w.workers[0], "/", cookie).told("authorization"); got != "" {
+		t.Error("the usual way tells it, too")
+	}
+}

@@ -235,7 +235,7 @@ func (g *Gate) dropUnneeded(s *session.Session) {
 	if !g.settings.SignOut.AtProvider {
 		s.IDToken = ""
 	}
-	if s.RefreshToken != "" && len(g.settings.Forward.AccessToken) == 0 {
+	if s.RefreshToken != "" && !g.tellings.spends {
 		s.AccessToken = "" // without a refresh token it is what confirms the session
 	}
 }
