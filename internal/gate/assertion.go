@@ -169,7 +169,7 @@ func assertedClaims(named []string, f *facts) map[string]any {
 
 // serveJWKS tells everybody the keys that assertions are verified with.
 func (g *Gate) serveJWKS(q *request) (Verdict, Flow) {
-	if !g.tellings.asserts {
+	if len(g.tellings.signed) == 0 {
 		return g.fail(q, failure{status: 404, reason: "no_such_endpoint"}), nil
 	}
 	s, err := g.assertionSigner()

@@ -34,9 +34,9 @@ type header struct {
 type tellings struct {
 	byForward []*telling // by policy.Need.Forward; rules that say nothing have the usual one
 	more      int        // how many there are to be made of one identity beside the usual one
-	asserts   bool       // one of them has an assertion
 	spends    bool       // one of them has an access token
-	secret    []string   // names of fields that let whoever has them act as somebody
+	signed    []string   // names of the fields of assertions
+	secret    []string   // these and those of access tokens: by them others can act as somebody
 }
 
 func (ts *tellings) usual() *telling { return ts.byForward[0] }
@@ -70,9 +70,13 @@ func newTellings(c *config.Config) *tellings {
 		ts.add(newTelling(f.Encoding, headers, tokens, assertion))
 		ts.more++
 	}
-	slices.Sort(ts.secret)
-	ts.secret = slices.Compact(ts.secret)
+	ts.signed, ts.secret = distinct(ts.signed), distinct(ts.secret)
 	return ts
+}
+
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (ts *tellings) add(t *telling) {
@@ -80,7 +84,7 @@ func (ts *tellings) add(t *telling) {
 	ts.spends = ts.spends || len(t.accessToken) > 0
 	ts.secret = append(ts.secret, t.accessToken...)
 	if t.assertion != nil {
-		ts.asserts = true
+		ts.signed = append(ts.signed, t.assertion.Header)
 		ts.secret = append(ts.secret, t.assertion.Header)
 	}
 }
