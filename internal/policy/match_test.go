@@ -28,7 +28,7 @@ func TestAMatchIsWhatItsDocumentationSays(t *testing.T) {
 		yes, no []Request
 	}{
 		"what is below a path holds for the path itself": {config.Match{Paths: []string{"/app2/*"}},
-			paths("/app2", "/app2/", "/app2/x", "/app2/x/y"), paths("/app", "/app22", "/app2x/", "/", "/x/app2")},
+			paths("/app2", "/app2/", "/app2/x", "/app2/x/y"), paths("/app", "/app22", "/app2x/", "/", "/x/app2", "xapp2", "app2", "")},
 		"everything": {config.Match{Paths: []string{"/*"}}, paths("/", "/a", "/a/b/"), nil},
 		"a path with a slash at its end is another": {config.Match{Paths: []string{"/a/"}},
 			paths("/a/"), paths("/a", "/a/b")},

@@ -40,9 +40,6 @@ func (rs *Rules) Warnings() (all []Warning) {
 			continue
 		}
 		add(WarnsOpen, rs.opens(i))
-		if rs.rules[i].need.Anyone {
-			continue
-		}
 		for _, text := range rs.weakerPaths(i) {
 			add(WarnsPath, text)
 		}
