@@ -69,11 +69,13 @@ e2e: build setup ## Tests on real Envoy, Keycloak, oidc-provider and Chromium
 	$(GO) test -count=1 -timeout 20m ./e2e/...
 
 FUZZTIME ?= 10m
-soak: build setup ## The long runs: load and memory, then FUZZTIME (10m) of each fuzz target
+RULES_FUZZTIME ?= 1h
+soak: build setup ## The long runs: load and memory, then FUZZTIME (10m) of each fuzz target, RULES_FUZZTIME (1h) of the rules'
 	$(GO) test -count=1 -timeout 4h -tags soak -run Soak -v ./e2e
 	@git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do \
 	  grep -o '^func Fuzz[A-Za-z0-9]*' "$$file" | sed 's/^func //' | while read -r target; do \
-	    echo "$$file $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; done; done
+	    time=$(FUZZTIME); [ "$$target" != FuzzRules ] || time=$(RULES_FUZZTIME); \
+	    echo "$$file $$target $$time"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime "$$time" "./$$(dirname "$$file")"; done; done
 
 clean: ## Remove what was built; fetched tools stay
 	find build -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +
