@@ -19,9 +19,9 @@ type Forward struct {
 
 	// Encoding says how values are written. Percent-encoded are in any case:
 	// percent signs, control characters, spaces at either end, and commas within a
-	// list that is joined (groups and roles always count as lists). `utf-8` leaves
-	// all other characters as they are; `percent` encodes those beyond ASCII too,
-	// byte by byte.
+	// list (groups and roles always count as lists). `utf-8` leaves all other
+	// characters as they are; `percent` encodes those beyond ASCII too, byte by
+	// byte.
 	//
 	// Default: "utf-8"
 	Encoding string `json:"encoding"`

@@ -240,9 +240,11 @@ func (g *Gate) yesBehind(q *request, w who, cookies httpmsg.Fields) Verdict {
 		if !g.tellings.of(q.need.Forward).takesAuthorization() {
 			spent = []string{"authorization", "dpop"}
 		}
-		return g.authorized(g.callerIdentity(w.caller, q.need.Forward, q), nil, spent...) // the caller has the token already
+		identity := g.callerIdentity(w.caller, q.need.Forward, q)
+		return g.authorized(g.presentable(q, identity, g.tellings.signed), nil, spent...) // the caller has the token already
 	case w.opened != nil:
-		return g.authorized(g.presentable(q, g.identityFor(w.opened, q.need.Forward, q)), cookies)
+		identity := g.identityFor(w.opened, q.need.Forward, q)
+		return g.authorized(g.presentable(q, identity, g.tellings.secret), cookies)
 	case q.need.Pass:
 		return g.authorized(anonymousFields, nil)
 	}
@@ -282,14 +284,14 @@ func (g *Gate) untold(identity httpmsg.Fields) []string {
 }
 
 // presentable is what of an identity may be shown to whoever asks: only a trusted
-// peer is given a session's access token, because a page's script, which is not
-// to have it, can ask as well.
-func (g *Gate) presentable(q *request, identity httpmsg.Fields) (shown httpmsg.Fields) {
-	if len(g.tellings.secret) == 0 || g.trusted(q) {
+// peer is given fields by which others can act as somebody, because a page's
+// script, which is not to have them, can ask as well.
+func (g *Gate) presentable(q *request, identity httpmsg.Fields, secret []string) (shown httpmsg.Fields) {
+	if len(secret) == 0 || g.trusted(q) {
 		return identity
 	}
 	for _, f := range identity {
-		if !slices.Contains(g.tellings.secret, f.Name) {
+		if !slices.Contains(secret, f.Name) {
 			shown = append(shown, f)
 		}
 	}
