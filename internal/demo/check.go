@@ -30,6 +30,9 @@ func check(ctx context.Context, p *place, out io.Writer) bool {
 	for _, person := range people {
 		v := &visit{ctx: ctx, place: p, browser: newBrowser(), person: person}
 		steps := v.signInSteps()
+		if p.rules {
+			steps = append(steps, v.ruleSteps()...)
+		}
 		if person.PreferredUsername == "alice" {
 			steps = append(steps, v.hostileSteps()...)
 		}

@@ -12,8 +12,8 @@ func TestCheckPassesWhenAllIsWell(t *testing.T) {
 	if !check(t.Context(), &g.place, &out) || strings.Contains(out.String(), "✗") {
 		t.Errorf("the check found fault with a good gate:\n%s", out.String())
 	}
-	if n := strings.Count(out.String(), "✓"); n != 18 {
-		t.Errorf("%d steps were checked, want 18:\n%s", n, out.String())
+	if n := strings.Count(out.String(), "✓"); n != 25 {
+		t.Errorf("%d steps were checked, want 25:\n%s", n, out.String())
 	}
 	if strings.Contains(out.String(), "eyJ") {
 		t.Error("the check printed a token")
@@ -36,6 +36,11 @@ func TestCheckSeesWhatIsWrong(t *testing.T) {
 		"the groups are missing":                  "the application knows who it is",
 		"the user is told twice":                  "the application knows who it is",
 		"no access token":                         "the application knows who it is",
+		"everybody has every application":         "the application for group2",
+		"a no leads to the provider":              "the application for group2",
+		"nobody steps up":                         "the page for admins asks for the password once more",
+		"step-up is forgotten":                    "the page for admins asks for the password once more",
+		"step-up goes in circles":                 "and opens after that",
 		"forged headers pass on open pages":       "a page that is open to anyone",
 		"forged headers pass in another spelling": "a page that is open to anyone",
 		"the application gets the session cookie": "cookies that the application gets",

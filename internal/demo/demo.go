@@ -46,8 +46,8 @@ var Hosts = []string{"envoy", "wazero", "none"}
 
 // The people of the demo.
 var people = []idp.User{
-	{PreferredUsername: "alice", Password: "wonderland", Name: "Alice Liddell", Email: "alice@example.com", Groups: []string{"admins"}},
-	{PreferredUsername: "bob", Password: "builder", Name: "Bob Builder", Email: "bob@example.com", Groups: []string{"users"}},
+	{PreferredUsername: "alice", Password: "wonderland", Name: "Alice Liddell", Email: "alice@example.com", Groups: []string{"admins", "group2"}},
+	{PreferredUsername: "bob", Password: "builder", Name: "Bob Builder", Email: "bob@example.com", Groups: []string{"group1"}},
 }
 
 // signInAgain is where the provider sends a person who wants to be another.
@@ -205,6 +205,7 @@ func (d *demo) application(string) (http.Handler, error) {
 }
 
 func (d *demo) startProxy(ctx context.Context, o Options) (err error) {
+	d.rules = true
 	switch o.Host {
 	case "envoy":
 		envoy, err := FindEnvoy(ctx, func(line string) { fmt.Fprintln(o.Out, line) })
@@ -316,6 +317,9 @@ func (d *demo) welcome() {
 		fmt.Fprintf(d.out, "\nA script calls it like this\n\n"+
 			"    TOKEN=$(curl -s -u %s:%s -d grant_type=client_credentials %s | sed 's/.*\"access_token\":\"//; s/\".*//')\n"+
 			"    curl -H \"Authorization: Bearer $TOKEN\" %s\n", scriptID, scriptSecret, d.issuer()+"/token", d.base()+"/")
+	}
+	if d.rules {
+		fmt.Fprintf(d.out, "\nFor everybody who is signed in: %s   For group2: %s\nFor admins who give the password once more: %s\n", d.base()+"/app1/", d.base()+"/app2/", d.base()+"/admin/")
 	}
 	fmt.Fprintf(d.out, "\nOpen to anyone: %s   Provider: %s\nCtrl-C stops everything.\n", d.base()+"/public/", d.issuer())
 }

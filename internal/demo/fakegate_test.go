@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,17 +25,21 @@ type fakeGate struct {
 	people map[string]session
 }
 
-type login struct{ verifier, page string }
+type login struct {
+	verifier, page string
+	gold           bool
+}
 
 type session struct {
 	claims         map[string]any
 	token, idToken string
+	gold           bool
 }
 
 // newFakeGate starts a gate and its provider.
 func newFakeGate(t *testing.T, fault string) *fakeGate {
 	t.Helper()
-	g := &fakeGate{fault: fault, logins: map[string]login{}, people: map[string]session{}}
+	g := &fakeGate{fault: fault, place: place{rules: true}, logins: map[string]login{}, people: map[string]session{}}
 	g.env = map[string]string{"DEMO_CLIENT_SECRET": "secret"}
 	provider := httptest.NewUnstartedServer(nil)
 	gate := httptest.NewServer(g)
@@ -57,6 +62,11 @@ func (g *fakeGate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.callback(w, r)
 	case r.URL.Path == "/oauth2/sign_out":
 		g.signOut(w, r, s)
+	case known && strings.HasPrefix(r.URL.Path, "/app2/") && !s.isOf("group2") && g.fault != "everybody has every application",
+		known && strings.HasPrefix(r.URL.Path, "/admin/") && !s.isOf("admins"):
+		g.refuse(w, r)
+	case known && strings.HasPrefix(r.URL.Path, "/admin/") && !s.gold && g.fault != "nobody steps up":
+		g.login(w, r)
 	case known || strings.HasPrefix(r.URL.Path, "/public/"):
 		g.forward(w, r, s)
 	case g.fault != "programs are redirected" && r.Header.Get("Accept") == "application/json":
@@ -83,16 +93,34 @@ func (g *fakeGate) session(r *http.Request) (session, bool) {
 	return s, ok
 }
 
+func (s session) isOf(group string) bool {
+	groups, _ := s.claims["groups"].([]any)
+	return slices.Contains(groups, any(group))
+}
+
+func (g *fakeGate) refuse(w http.ResponseWriter, r *http.Request) {
+	if g.fault == "a no leads to the provider" {
+		g.login(w, r)
+		return
+	}
+	http.Error(w, "not for you", http.StatusForbidden)
+}
+
 func (g *fakeGate) login(w http.ResponseWriter, r *http.Request) {
 	state, verifier := rand.Text()+rand.Text(), rand.Text()+rand.Text()
 	g.mu.Lock()
-	g.logins[state] = login{verifier, r.URL.RequestURI()}
+	gold := strings.HasPrefix(r.URL.Path, "/admin/") && g.fault != "step-up is forgotten"
+	g.logins[state] = login{verifier, r.URL.RequestURI(), gold}
 	g.mu.Unlock()
 	sum := sha256.Sum256([]byte(verifier))
 	q := url.Values{
 		"response_type": {"code"}, "client_id": {"demo"}, "redirect_uri": {g.base() + "/oauth2/callback"},
 		"scope": {"openid profile email groups"}, "state": {state}, "nonce": {rand.Text()},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}
+	if gold {
+		q.Set("acr_values", "gold")
+		q.Set("max_age", "600")
 	}
 	switch g.fault {
 	case "PKCE is plain":
@@ -126,7 +154,7 @@ func (g *fakeGate) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	req, _ := http.NewRequest(http.MethodGet, g.issuer()+"/userinfo", nil)
 	req.Header.Set("Authorization", "Bearer "+tokens.Access)
-	s := session{token: tokens.Access, idToken: tokens.ID}
+	s := session{token: tokens.Access, idToken: tokens.ID, gold: l.gold && g.fault != "step-up goes in circles"}
 	if res, err = http.DefaultClient.Do(req); err != nil || json.NewDecoder(res.Body).Decode(&s.claims) != nil {
 		http.Error(w, "no claims", http.StatusBadGateway)
 		return
@@ -183,11 +211,14 @@ func (g *fakeGate) forward(w http.ResponseWriter, r *http.Request, s session) {
 }
 
 func (g *fakeGate) identify(h http.Header, s session) {
-	groups, _ := s.claims["groups"].([]any)
+	var groups []string
+	for _, group := range s.claims["groups"].([]any) {
+		groups = append(groups, fmt.Sprint(group))
+	}
 	h.Set("X-Auth-Request-User", fmt.Sprint(s.claims["preferred_username"]))
 	h.Set("X-Auth-Request-Preferred-Username", fmt.Sprint(s.claims["preferred_username"]))
 	h.Set("X-Auth-Request-Email", fmt.Sprint(s.claims["email"]))
-	h.Set("X-Auth-Request-Groups", fmt.Sprint(groups[0]))
+	h.Set("X-Auth-Request-Groups", strings.Join(groups, ","))
 	h.Set("X-Auth-Request-Access-Token", s.token)
 	h.Set("Authorization", "Bearer "+s.token)
 	switch g.fault {

@@ -24,6 +24,7 @@ type place struct {
 	app    string
 	module string // file name
 	env    map[string]string
+	rules  bool // the proxy is ours, with the rules of settings.yaml
 }
 
 // host is what browsers call the proxy: localhost, by its port.
