@@ -36,6 +36,7 @@ func Bootstrap(s EnvoySetup) ([]byte, error) {
 	}
 	return json.MarshalIndent(object{
 		"admin":            object{"address": loopback(0)},
+		"stats_config":     object{"stats_tags": s.Tags},
 		"static_resources": object{"listeners": listeners, "clusters": clusters},
 	}, "", "  ")
 }

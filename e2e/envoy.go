@@ -47,6 +47,9 @@ type EnvoySetup struct {
 	// set-up has its own, but for what the function changes.
 	Beside map[string]func(*EnvoySetup)
 
+	// Tags say which parts of statistics' names are labels.
+	Tags []any
+
 	// AllowHeadersStop sets the plugin's allow_on_headers_stop_iteration.
 	AllowHeadersStop bool
 	LogLevel         string // of the module and of start and end; "info" when empty
