@@ -57,16 +57,21 @@ func TestALoginCuresWhatItCanAndIsNotAskedTwice(t *testing.T) {
 		"any way, beside something to do": {config.Require{Scopes: []string{"a"}, Any: []config.Require{{ACR: []string{"silver"}}, groups}}, alice(), &session.Step{Scopes: []string{"a"}, ACR: []string{"silver"}, Prompt: "login"}, false},
 		"any way that asks for nothing":   {config.Require{Scopes: []string{"a"}, Any: []config.Require{{ACR: []string{"silver"}}, {Groups: []string{"staff"}}}}, alice(), &session.Step{Scopes: []string{"a"}, Prompt: "login"}, false},
 
-		"a scope that was asked for":       {write, asked(session.Step{Scopes: []string{"x", "orders.write"}}), nil, true},
-		"one of two was asked for":         {config.Require{Scopes: []string{"a", "b"}}, asked(session.Step{Scopes: []string{"a"}}), &session.Step{Scopes: []string{"a", "b"}, Prompt: "login"}, false},
-		"a level that was asked for":       {gold, asked(session.Step{ACR: []string{"platinum"}}), nil, true},
-		"another level was asked for":      {gold, asked(session.Step{ACR: []string{"silver"}}), &goldStep, false},
-		"a recent login was asked for":     {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge = 300 }), nil, true},
-		"a less recent one was asked for":  {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge = 601 }), &session.Step{MaxAge: 600, Prompt: "login"}, false},
-		"it was asked for long ago":        {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge, s.Begun = 600, now.Unix()-661 }), &session.Step{MaxAge: 600, Prompt: "login"}, false},
-		"it was asked for not so long ago": {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge, s.Begun = 600, now.Unix()-660 }), nil, true},
-		"in vain, and a group":             {config.Require{Groups: []string{"admins"}, Scopes: []string{"orders.write"}}, asked(session.Step{Scopes: []string{"orders.write"}}), nil, false},
-		"in vain, and something else":      {config.Require{Scopes: []string{"orders.write"}, ACR: []string{"gold"}}, asked(session.Step{Scopes: []string{"orders.write"}}), nil, true},
+		"a scope that was asked for":   {write, asked(session.Step{Scopes: []string{"x", "orders.write"}}), nil, true},
+		"one of two was asked for":     {config.Require{Scopes: []string{"a", "b"}}, asked(session.Step{Scopes: []string{"a"}}), &session.Step{Scopes: []string{"a", "b"}, Prompt: "login"}, false},
+		"a level that was asked for":   {gold, asked(session.Step{ACR: []string{"platinum"}}), nil, true},
+		"another level was asked for":  {gold, asked(session.Step{ACR: []string{"silver"}}), &goldStep, false},
+		"a recent login was asked for": {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge = 300 }), nil, true},
+		"a login that was recent then": {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { s.AuthTime, s.Asked.MaxAge, s.Begun = now.Unix()-720, 600, now.Unix()-180 }),
+			&session.Step{MaxAge: 600, Prompt: "login"}, false},
+		"a login that was just too old then": {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { s.AuthTime, s.Asked.MaxAge, s.Begun = now.Unix()-662, 600, now.Unix()-1 }), nil, true},
+		"a login of no time, again":          {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { s.AuthTime, s.Asked.MaxAge = 0, 600 }), nil, true},
+		"a login in the future, again":       {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { s.AuthTime, s.Asked.MaxAge = now.Unix()+3600, 600 }), nil, true},
+		"a less recent one was asked for":    {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge = 601 }), &session.Step{MaxAge: 600, Prompt: "login"}, false},
+		"it was asked for long ago":          {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge, s.Begun = 600, now.Unix()-661 }), &session.Step{MaxAge: 600, Prompt: "login"}, false},
+		"it was asked for not so long ago":   {config.Require{MaxAge: tenMinutes}, with(func(s *Subject) { old(s); s.Asked.MaxAge, s.Begun = 600, now.Unix()-660 }), nil, true},
+		"in vain, and a group":               {config.Require{Groups: []string{"admins"}, Scopes: []string{"orders.write"}}, asked(session.Step{Scopes: []string{"orders.write"}}), nil, false},
+		"in vain, and something else":        {config.Require{Scopes: []string{"orders.write"}, ACR: []string{"gold"}}, asked(session.Step{Scopes: []string{"orders.write"}}), nil, true},
 		"one way in vain, then another, and both are asked for": {config.Require{Any: []config.Require{gold, write}}, asked(session.Step{ACR: []string{"gold"}}),
 			&session.Step{Scopes: []string{"orders.write"}, ACR: []string{"gold", "platinum"}, Prompt: "login"}, false},
 		"two levels, one in vain": {config.Require{Any: []config.Require{{ACR: []string{"gold"}}, {ACR: []string{"platinum"}}}}, asked(session.Step{ACR: []string{"gold"}}),
@@ -210,7 +215,7 @@ func login(r *rand.Rand, s *Subject, step session.Step, at time.Time) {
 		}
 	}
 	s.ACR = append([]string{"silver", "other"}, step.ACR...)[r.IntN(2+len(step.ACR))]
-	s.AuthTime = at.Unix() - int64(r.IntN(2)*3600)
+	s.AuthTime = at.Unix() + []int64{0, -3600, 3600}[r.IntN(3)]
 }
 
 func TestALoginThatBringsWhatItIsAskedForIsEnough(t *testing.T) {

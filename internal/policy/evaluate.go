@@ -139,8 +139,14 @@ func (c *check) login(t *test) bool {
 	case ofProvider:
 		return t.words.hasWord(s.Provider)
 	case ofMaxAge:
-		age := c.now - s.AuthTime
-		return s.AuthTime > 0 && -c.leeway <= age && age <= t.maxAge+c.leeway
+		return c.recent(t, c.now)
 	}
 	return false
+}
+
+// recent reports whether the person had proved who they are recently enough at a
+// given time.
+func (c *check) recent(t *test, at int64) bool {
+	age := at - c.subject.AuthTime
+	return c.subject.AuthTime > 0 && -c.leeway <= age && age <= t.maxAge+c.leeway
 }

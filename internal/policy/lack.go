@@ -142,7 +142,8 @@ func (c *check) tried(t *test) bool {
 	case ofACR:
 		return slices.ContainsFunc(asked.ACR, t.words.hasWord)
 	}
-	return asked.MaxAge != 0 && asked.MaxAge <= t.maxAge && c.now-c.subject.Begun <= t.maxAge+c.leeway
+	// A login that brought it, and that is too long ago by now, was not in vain.
+	return asked.MaxAge != 0 && asked.MaxAge <= t.maxAge && !c.recent(t, c.subject.Begun) && c.now-c.subject.Begun <= t.maxAge+c.leeway
 }
 
 // ask adds a wish, and reports whether a login can bring it beside the others.
