@@ -62,6 +62,7 @@ var seedRules = [][]byte{
 	slices.Concat(seed(needsSession, 0, "/admin"), seed(letsPass, 0, "/public/*"), seed(letsPass, onlyGET, "/admin/*")),
 	slices.Concat(seed(needsSession, forRed), seed(letsAnyone, 0, "/public/*", "/public/a;b")),
 	slices.Concat(seed(needsSession, onApp), seed(letsAnyone, 0, "/public/*")),
+	slices.Concat(seed(needsSession, onlyPOST, "/public/*"), seed(letsAnyone, 0, "/public/*")),
 	slices.Concat(seed(needsSession, 0, "/admin/*", "/[^/]+/admin(/.*)?"), seed(letsAnyone, 0, "/*")),
 }
 

@@ -30,7 +30,7 @@ func FuzzRules(f *testing.F) {
 		for host := range fuzzHosts {
 			f.Add(rules, "GET", "/public/x", []byte{}, []byte{}, byte(host))
 		}
-		for _, method := range []string{"get", "HEAD", "head", "DELETE", "CONNECT", "OPTIONS", "PROPFIND", "", "GET "} {
+		for _, method := range []string{"get", "HEAD", "head", "DELETE", "delete", "Post", "CONNECT", "OPTIONS", "PROPFIND", "", "GET "} {
 			f.Add(rules, method, "/public/x", []byte{}, []byte{}, byte(0))
 		}
 		for piece := range fuzzPieces {

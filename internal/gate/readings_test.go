@@ -28,7 +28,8 @@ func readings(target string) []string {
 			todo = append(todo, reading{does(r.path), r.decoded})
 		}
 		if r.decoded < 2 { // some decode what a proxy in front of them had decoded
-			todo = append(todo, reading{percentDecoded(r.path), r.decoded + 1})
+			todo = append(todo, reading{percentDecoded(r.path), r.decoded + 1},
+				reading{percentDecoded(encodedSlash.ReplaceAllString(r.path, keptSlash)), r.decoded + 1})
 		}
 	}
 	known := map[string]bool{}
@@ -41,6 +42,10 @@ func readings(target string) []string {
 	}
 	return paths
 }
+
+// keptSlash stands for an encoded slash that is none to an application: it splits
+// no segment.
+const keptSlash = "%01"
 
 // habits are what applications do to a path beside decoding it.
 var habits = []func(string) string{
@@ -57,10 +62,11 @@ var habits = []func(string) string{
 }
 
 var (
-	slashes    = regexp.MustCompile(`/{2,}`)
-	parameters = regexp.MustCompile(`;[^/]*`)
-	overlong   = strings.NewReplacer("\xc0\xaf", "/", "\xe0\x80\xaf", "/", "\xf0\x80\x80\xaf", "/", "\xc0\xae", ".", "\xe0\x80\xae", ".")
-	lineBreaks = strings.NewReplacer("\r", "", "\n", "", "\t", "")
+	encodedSlash = regexp.MustCompile(`%(2f|2F|5c|5C)`)
+	slashes      = regexp.MustCompile(`/{2,}`)
+	parameters   = regexp.MustCompile(`;[^/]*`)
+	overlong     = strings.NewReplacer("\xc0\xaf", "/", "\xe0\x80\xaf", "/", "\xf0\x80\x80\xaf", "/", "\xc0\xae", ".", "\xe0\x80\xae", ".")
+	lineBreaks   = strings.NewReplacer("\r", "", "\n", "", "\t", "")
 )
 
 // withoutScheme is the path of an address in absolute form.
