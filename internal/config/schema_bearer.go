@@ -195,7 +195,9 @@ type AuthRequest struct {
 	// Rules holds requests that a trusted peer asks about against `rules`, by the
 	// method, host and path that it names (`X-Original-Method`, `X-Original-URL`,
 	// or `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`; or the path behind
-	// that of the endpoint). A request whose address is not told is refused. It
+	// that of the endpoint). A request whose address is not told is refused, and
+	// where several of these fields are there what each of them needs is needed:
+	// the peer sets some, and hands on the others as the client sent them. It
 	// takes `trusted_peers`: nobody else is believed.
 	//
 	// Default: false

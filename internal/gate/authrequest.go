@@ -149,31 +149,51 @@ func (g *Gate) findNeedBehind(q *request) (reason string) {
 	if !g.trusted(q) {
 		return "peer_not_trusted"
 	}
-	method, address := g.asked(q)
+	methods, addresses, once := g.askedAbout(q)
+	if !once {
+		return "header_repeated"
+	}
+	for i, address := range addresses {
+		for j, method := range methods {
+			need, reason := g.needBehind(q, method, address)
+			if reason != "" {
+				return reason
+			}
+			if i+j > 0 {
+				need = q.need.And(need)
+			}
+			q.need = need
+		}
+	}
+	return ""
+}
+
+// needBehind finds what a request must bring that another proxy names.
+func (g *Gate) needBehind(q *request, method, address string) (need policy.Need, reason string) {
 	if methodFlaw(method) || method == "CONNECT" {
-		return "method_ambiguous"
+		return need, "method_ambiguous"
 	}
 	r := policy.Request{Host: q.host, Port: q.port, Method: method, Header: q.Header}
 	if _, rest, absolute := strings.Cut(address, "://"); absolute {
 		host, path, _ := strings.Cut(rest, "/")
 		var err error
 		if r.Host, r.Port, err = httpmsg.ParseAuthority(host); err != nil {
-			return "original_address_" + reasonOf(err)
+			return need, "original_address_" + reasonOf(err)
 		}
 		if !g.settings.AllowsHost(r.Host, r.Port) {
-			return "original_host_not_allowed"
+			return need, "original_host_not_allowed"
 		}
 		address = "/" + path
 	}
 	target, err := httpmsg.ParseTarget(address)
 	if err != nil {
-		return "original_target_" + reasonOf(err)
+		return need, "original_target_" + reasonOf(err)
 	}
 	r.Path = target.Path
-	if q.need, err = g.rules.Need(r); err != nil {
-		return "header_repeated"
+	if need, err = g.rules.Need(r); err != nil {
+		return need, "header_repeated"
 	}
-	return ""
+	return need, ""
 }
 
 // authToken answers a subrequest that brings a token.

@@ -140,6 +140,49 @@ func (g *Gate) asked(q *request) (method, address string) {
 	return q.Method, address
 }
 
+// askedAbout is asked for rules: all methods and all addresses that a trusted
+// peer names. A proxy sets some of these fields and hands on the others as the
+// client sent them, and which it sets cannot be told: so none of them makes up
+// for another, and what each of them needs is needed. X-Auth-Request-Redirect
+// says where a browser is to return to, which need not be what it asks for. It is
+// false where a field came twice.
+func (g *Gate) askedAbout(q *request) (methods, addresses []string, once bool) {
+	path, _, _ := strings.Cut(q.Target, "?")
+	if rest, ok := strings.CutPrefix(path, g.paths.auth); ok && rest != "" {
+		return []string{q.Method}, []string{rest}, true
+	}
+	once = true
+	field := func(name string) (value string, there bool) {
+		if value, there = q.Header.Get(name); there {
+			_, only := q.Header.Only(name)
+			once = once && only
+		}
+		return value, there
+	}
+	if address, there := field("x-original-url"); there {
+		addresses = append(addresses, address)
+	}
+	host, elsewhere := field("x-forwarded-host")
+	if address, there := field("x-forwarded-uri"); there {
+		if elsewhere {
+			address = g.scheme() + "://" + host + address
+		}
+		addresses = append(addresses, address)
+	}
+	for _, name := range []string{"x-original-method", "x-forwarded-method"} {
+		if method, there := field(name); there {
+			methods = append(methods, method)
+		}
+	}
+	if len(methods) == 0 {
+		methods = []string{q.Method}
+	}
+	if len(addresses) == 0 {
+		addresses = []string{""}
+	}
+	return methods, addresses, once
+}
+
 // originalAddress is where a browser wanted to go, as a trusted peer says that
 // it does; "" where none says so.
 func (g *Gate) originalAddress(q *request) string {
