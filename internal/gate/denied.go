@@ -46,10 +46,14 @@ func (g *Gate) backFrom(q *request) string {
 // needsOf are what is missing, as pages and problems tell it.
 func needsOf(missing []policy.Missing) (needs []page.Need) {
 	for _, m := range missing {
-		needs = append(needs, page.Need{
+		need := page.Need{
 			Reason: m.Reason, Claim: m.Claim, Values: m.Wanted, Prefixes: m.Prefix,
 			MaxAge: time.Duration(m.MaxAge) * time.Second, Any: needsOf(m.Any),
-		})
+		}
+		if len(m.Beside) > 0 {
+			need = page.Need{Reason: "all_missing", All: append([]page.Need{need}, needsOf(m.Beside)...)}
+		}
+		needs = append(needs, need)
 	}
 	return needs
 }

@@ -352,6 +352,17 @@ func TestAStepThatWasAskedForSurvivesTheSealing(t *testing.T) {
 	}
 }
 
+func TestAStepDoesNotLoseWhatAnotherBrought(t *testing.T) {
+	w := newWorld(t, 1, parts{rules: stepRules})
+	alice := w.alice()
+	alice.ACR, alice.Asked = "gold", session.Step{ACR: []string{"gold", "platinum"}, Scopes: []string{"mail", "refused"}}
+	alice.Scopes = []string{"openid", "profile", "email", "mail"}
+	asked := w.get(w.workers[0], "/orders/a", w.cookie(alice)).asksFor()
+	if asked.Get("scope") != "openid profile email orders.read mail" || asked.Get("acr_values") != "gold platinum" {
+		t.Errorf("asked for %v", asked)
+	}
+}
+
 func TestARuleAloneMayGiveTheAccessTokenAway(t *testing.T) {
 	w := newWorld(t, 1, parts{rules: `[{"name":"reports","match":{"paths":["/reports/*"]},"forward":{"access_token":["authorization"]}}]`})
 	cookie := w.cookie(w.alice())

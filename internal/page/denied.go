@@ -100,8 +100,8 @@ func (l *language) need(n *lack) markup {
 	if s := l.which(n); s != "" {
 		which = fill(whichHTML, text("which", s))
 	}
-	if len(n.Any) > 0 {
-		inner = fill(nestedHTML, part("needs", l.needs(n.Any, n.More)))
+	if nested := append(n.Any, n.All...); len(nested) > 0 { // only one of both is there
+		inner = fill(nestedHTML, part("needs", l.needs(nested, n.More)))
 	} else if values := l.values(n); values != "" {
 		inner = fill(valuesHTML, part("values", values))
 	}
@@ -123,7 +123,7 @@ func (l *language) what(n *lack) string {
 func (l *language) which(n *lack) string {
 	all := len(n.Values) + len(n.Prefixes) + n.More
 	switch {
-	case n.silent || n.reason == "none_met":
+	case n.silent || n.reason == "none_met" || n.reason == "all_missing":
 		return ""
 	case n.reason == "claim_missing" && all == 0:
 		return l.anyValue

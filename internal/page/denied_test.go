@@ -67,7 +67,9 @@ func TestANeedIsSaidInWords(t *testing.T) {
 		"a time below none":                {Need{Reason: "login_too_old", MaxAge: -time.Hour}, "Recent sign-in"},
 		"older settings":                   {Need{Reason: "claims_outdated"}, "Sign-in since the settings here changed"},
 		"alternatives":                     {Need{Reason: "none_met", Any: []Need{{Reason: "group_missing", Values: []string{"a"}}, {Reason: "role_missing", Values: []string{"b"}}}}, "One of these Group a Role b"},
-		"a reason that nobody knows":       {Need{Reason: "odd", Values: []string{"a", "b"}}, "odd, one of a b"},
+		"an alternative of several things": {Need{Reason: "none_met", Any: []Need{{Reason: "all_missing", All: []Need{{Reason: "group_missing", Values: []string{"a"}}, {Reason: "role_missing", Values: []string{"b"}}}}, {Reason: "role_missing", Values: []string{"c"}}}},
+			"One of these All of these Group a Role b Role c"},
+		"a reason that nobody knows": {Need{Reason: "odd", Values: []string{"a", "b"}}, "odd, one of a b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, got, _ := strings.Cut(asText(t, tc.need), "What is missing ")

@@ -55,6 +55,7 @@ var english = language{
 		{"amr_missing", "Way of signing in (amr)"},
 		{"provider_not_allowed", "Provider"},
 		{"none_met", "One of these"},
+		{"all_missing", "All of these"},
 		{"excluded", "Account that nothing excludes"},
 		{"claims_outdated", "Sign-in since the settings here changed"},
 	},
@@ -89,7 +90,7 @@ var english = language{
 		{"step_up", "step_"},
 		{"acr_insufficient", "insufficient_user_authentication"},
 		{"something_missing", "group_missing", "role_missing", "email_not_allowed", "email_domain_not_allowed",
-			"client_not_allowed", "claim_missing", "amr_missing", "none_met"},
+			"client_not_allowed", "claim_missing", "amr_missing", "none_met", "all_missing"},
 	},
 
 	words: map[string]explanation{

@@ -16,6 +16,7 @@ type Need struct {
 	Prefixes []string      // of claim_missing: beginnings of which one would do
 	MaxAge   time.Duration // of login_too_old
 	Any      []Need        // of none_met: what is missing in each alternative
+	All      []Need        // of all_missing: an alternative in which several things are
 }
 
 // The bounds of what is shown of needs. A rule may have hundreds of groups, and
@@ -35,6 +36,7 @@ type lack struct {
 	Prefixes    []string `json:"prefixes,omitempty"`
 	MaxAge      int64    `json:"max_age,omitempty"` // seconds
 	Any         []lack   `json:"any,omitempty"`
+	All         []lack   `json:"all,omitempty"`
 	More        int      `json:"more,omitempty"` // values, prefixes and alternatives that are not shown
 
 	reason string
@@ -56,6 +58,7 @@ var requirements = terms{
 	{"amr_missing", "amr"},
 	{"provider_not_allowed", "provider"},
 	{"none_met", "any"},
+	{"all_missing", "all"},
 	{"excluded", "not"},
 	{"claims_outdated", "current_claims"},
 }
@@ -88,6 +91,9 @@ func (s *selection) need(n *Need, depth int) lack {
 	switch n.Reason {
 	case "none_met":
 		l.Any, l.More = s.list(n.Any, depth+1)
+		return l
+	case "all_missing":
+		l.All, l.More = s.list(n.All, depth+1)
 		return l
 	case "login_too_old":
 		l.MaxAge = max(0, int64(n.MaxAge/time.Second))
