@@ -14,10 +14,12 @@ import (
 
 // Levels is a gate in front of Keycloak, with rules about how and when somebody
 // signed in, what was granted, and roles; and the same application behind
-// oidc-provider.
+// other providers.
 type Levels struct {
 	*Gate
 	Other *Gate
+	Small *Gate     // at the provider that asks people what they consent to
+	idp   *Embedded // which is this
 }
 
 // recently is how long ago people may have signed in, where that matters.
@@ -33,16 +35,41 @@ func startLevels(t testing.TB) *Levels {
 	s["rules"] = levelRules()
 	provider(o)["cluster"] = "other"
 	o["rules"] = []Settings{{"name": "team", "match": Settings{"paths": []string{"/team/*"}}, "require": Settings{"groups": []string{"users"}}}}
-	app := NewApp(t)
+	app, small := NewApp(t), newAsking(t)
 	e := StartEnvoy(t, EnvoySetup{
-		Workers: 2, App: app.Addr(), IDP: p.Addr(), Clusters: map[string]string{"other": other.Addr()},
+		Workers: 2, App: app.Addr(), IDP: p.Addr(), Clusters: map[string]string{"other": other.Addr(), "small": small.Addr()},
 		Env: NewSecrets(), Config: s, Tags: documentedTags(t), Listener: logsAnswers,
-		Beside: map[string]func(*EnvoySetup){"other": func(s *EnvoySetup) { s.Config, s.Listener = o, nil }},
+		Beside: map[string]func(*EnvoySetup){
+			"other": func(s *EnvoySetup) { s.Config, s.Listener = o, nil },
+			"small": func(s *EnvoySetup) { s.Config, s.Listener = askingSettings(small.Provider), nil },
+		},
 	})
-	w := &Levels{Gate: &Gate{Envoy: e, App: app, Provider: p}, Other: &Gate{Envoy: e.At("other"), App: app, Provider: other}}
-	w.waitProvider(t)
-	w.Other.waitProvider(t)
+	gate := func(e *Envoy, p *Provider) *Gate { return &Gate{Envoy: e, App: app, Provider: p} }
+	w := &Levels{Gate: gate(e, p), Other: gate(e.At("other"), other), Small: gate(e.At("small"), small.Provider), idp: small}
+	w.Small.Setup.Host = loopbackClient
+	for _, g := range []*Gate{w.Gate, w.Other, w.Small} {
+		g.waitProvider(t)
+	}
 	return w
+}
+
+// newAsking starts a provider that asks people whether a client may have the
+// scope for orders.
+func newAsking(t testing.TB) *Embedded {
+	client := shopClient()
+	client.ConsentScopes = []string{ordersScope}
+	return newEmbedded(t, client)
+}
+
+func askingSettings(p *Provider) Settings {
+	s := NewSettings(p)
+	provider(s)["cluster"] = "small"
+	s["hosts"] = []string{loopbackClient + ":*"}
+	s["rules"] = []Settings{
+		{"name": "orders", "match": Settings{"paths": []string{"/orders/*"}}, "require": Settings{"scopes": []string{ordersScope}}},
+		{"name": "gold", "match": Settings{"paths": []string{"/gold/*"}}, "require": Settings{"acr": []string{"gold"}, "max_age": "10m"}},
+	}
+	return s
 }
 
 func levelRules() []Settings {

@@ -23,6 +23,8 @@ func TestSteppingUp(t *testing.T) {
 	t.Run("a level that cannot be had", w.levelInVain)
 	t.Run("by scope", w.byScope)
 	t.Run("a scope that is not granted", w.scopeInVain)
+	t.Run("a scope that people are asked about", w.consent)
+	t.Run("by level and age in one", w.levelAndAge)
 	t.Run("by age", w.byAge)
 	t.Run("tokens are told what they lack", w.tokens)
 	t.Run("roles of a Keycloak", w.roles)
@@ -146,6 +148,54 @@ func (w *Levels) byScope(t *testing.T) {
 			}
 		}
 	})
+}
+
+// consent: who says no is told so, and may say yes another time.
+func (w *Levels) consent(t *testing.T) {
+	g, b := w.Small, NewBrowser()
+	must(g.SignIn(b, "/home", Alice))(t)
+	question := func() *Page {
+		t.Helper()
+		way := must(b.Follow(must(b.Get(g.URL("/orders/x")))(t), nil))(t)
+		if page := last(way); !g.Provider.Owns(page.URL) || !strings.Contains(page.Body, ordersScope) || len(g.asked(way)) != 1 {
+			t.Fatalf("nobody is asked about the scope: %d at %s:%s", page.Status, page.URL, trail(way))
+		}
+		return last(way)
+	}
+	answer := func(value string) []*Page {
+		t.Helper()
+		page := must(b.Do(http.MethodPost, question().URL.String(), "answer="+value, http.Header{"Origin": {g.Provider.Issuer}, "Sec-Fetch-Site": {"same-origin"}}))(t)
+		return must(b.Follow(page, nil))(t)
+	}
+	before := g.App.Requests()
+	if way := answer("deny"); len(g.asked(way)) != 0 || !g.Owns(last(way).URL) || last(way).Status < 400 || g.App.Requests() != before {
+		t.Errorf("who says no ends with %d at %s:%s", last(way).Status, last(way).URL, trail(way))
+	}
+	if page := must(b.Get(g.URL("/home")))(t); page.Status != http.StatusOK {
+		t.Errorf("after that, another page answers %d", page.Status)
+	}
+	way := answer("consent")
+	if err := g.arrivedAt(way, "/orders/x", http.StatusOK); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.idp.IDP.Count("consent"); n != 1 {
+		t.Errorf("%d times somebody consented", n)
+	}
+}
+
+func (w *Levels) levelAndAge(t *testing.T) {
+	g, b := w.Small, NewBrowser()
+	must(g.SignIn(b, "/home", Alice))(t)
+	way, forms, err := b.Arrive(g.Provider, must(b.Get(g.URL("/gold/x")))(t), Alice)
+	if err == nil {
+		err = g.arrivedAt(way, "/gold/x", http.StatusOK)
+	}
+	if err != nil || forms != 1 {
+		t.Fatalf("%d forms, %v", forms, err)
+	}
+	if asked := g.asked(way); len(asked) != 1 || asked[0].Get("acr_values") != "gold" || asked[0].Get("max_age") != "600" {
+		t.Errorf("asked for %v", asked)
+	}
 }
 
 func (w *Levels) byAge(t *testing.T) {
