@@ -248,10 +248,10 @@ func (r *Keyring) sealShrunk(p Purpose, limit int, address *string, v any) (seal
 		*address = shrink(*address)
 		sealed, err = r.sealJSON(p, v, false)
 		if err != nil || len(sealed) <= limit {
-			break
+			return sealed, err
 		}
 	}
-	return sealed, err
+	return "", ErrTooLarge
 }
 
 func (r *Keyring) openJSON(p Purpose, sealed string, limit int, v any) (keyID string, err error) {

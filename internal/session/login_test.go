@@ -186,3 +186,11 @@ func TestAStartRequestIsForAShortTime(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestALoginThatDoesNotFitIntoAnAddressIsNotBegun(t *testing.T) {
+	l := Login{Return: "/", Step: Step{Scopes: []string{strings.Repeat("x", MaxState)}}}
+	state, _, err := ring(t, key("k", 1)).BeginLogin(binding(t, 0), l, "shop", now, &counter{})
+	if !errors.Is(err, ErrTooLarge) || state != "" {
+		t.Errorf("%d bytes of state, %v", len(state), err)
+	}
+}
