@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/session"
@@ -31,19 +32,39 @@ func (c *check) denial(requires []*Requirement, prompt string) *Denial {
 	}
 	d := &Denial{Missing: l.missing}
 	switch {
-	case l.curable():
-		step := l.cure()
+	case l.curable() && c.round() <= maxRounds:
+		step := c.keep(l.cure())
 		if l.steps {
 			step.Prompt = prompt
 		}
+		step.Round = c.round()
 		d.Cure = &step
 	default:
 		d.Tried = !l.terminal
-		// Nothing is gained by telling what cannot be told.
-		d.Missing = slices.DeleteFunc(d.Missing, func(m Missing) bool { return m.Reason == ReasonOutdated })
+		// Nothing is gained by telling what cannot be told beside what can.
+		if len(d.Missing) > 1 {
+			d.Missing = slices.DeleteFunc(d.Missing, func(m Missing) bool { return m.Reason == ReasonOutdated })
+		}
 	}
 	d.Reason = d.Missing[0].Reason
 	return d
+}
+
+// A provider that answers the same question in different ways could lead people
+// round in circles, from one of several alternatives to the other. maxRounds is
+// how many logins in a row may be asked for, each within atOnce of the one before:
+// nobody opens so many pages so quickly that each take another login.
+const (
+	maxRounds = 8
+	atOnce    = 60 // seconds
+)
+
+// round is which a login would be of those in a row.
+func (c *check) round() int {
+	if c.now-c.subject.Begun > atOnce {
+		return 1
+	}
+	return c.subject.Asked.Round + 1
 }
 
 // lack is what is missing in requirements that must all be met, and what a login
@@ -140,7 +161,10 @@ func (c *check) tried(t *test) bool {
 		}
 		return true
 	case ofACR:
-		return slices.ContainsFunc(asked.ACR, t.words.hasWord)
+		// Where the login brought another of several levels that it asked for, the
+		// wish was met (OpenID Connect Core, section 3.1.2.1), and this one may be
+		// had by asking for it alone.
+		return slices.ContainsFunc(asked.ACR, t.words.hasWord) && !slices.Contains(asked.ACR, c.subject.ACR)
 	}
 	// A login that brought it, and that is too long ago by now, was not in vain.
 	return asked.MaxAge != 0 && asked.MaxAge <= t.maxAge && !c.recent(t, c.subject.Begun) && c.now-c.subject.Begun <= t.maxAge+c.leeway
@@ -161,6 +185,27 @@ func (l *lack) cure() session.Step {
 		if !slices.Contains(step.ACR, acr) {
 			step.ACR = append(slices.Clip(step.ACR), acr)
 		}
+	}
+	return step
+}
+
+// maxKept is how many bytes of scopes a login is asked for where some of them are
+// asked for again: they travel in its state.
+const maxKept = 512
+
+// keep adds to what a login is asked for what an earlier one was asked for and
+// brought: a new session is to be good for all that this one was, or two rules
+// would have people sign in in turn.
+func (c *check) keep(step session.Step) session.Step {
+	s := c.subject
+	bytes := len(strings.Join(step.Scopes, " "))
+	for _, scope := range s.Asked.Scopes {
+		if bytes += len(scope) + 1; bytes <= maxKept && slices.Contains(s.Scopes, scope) {
+			step = step.And(session.Step{Scopes: []string{scope}})
+		}
+	}
+	if step.ACR == nil && slices.Contains(s.Asked.ACR, s.ACR) {
+		step.ACR = s.Asked.ACR
 	}
 	return step
 }

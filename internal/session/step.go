@@ -8,9 +8,13 @@ type Step struct {
 	ACR    []string `json:"a,omitempty"` // the preferred level first (OpenID Connect Core, section 3.1.2.1)
 	MaxAge int64    `json:"m,omitempty"` // seconds that the person's authentication may be ago; 0 for any
 	Prompt string   `json:"p,omitempty"` // OpenID Connect Core, section 3.1.2.1
+
+	// Round is which it is of such logins that came right after each other; 0 for
+	// one that nothing was missing in before.
+	Round int `json:"r,omitempty"`
 }
 
-// IsZero reports whether it is a usual login.
+// IsZero reports whether it is a usual login, whichever it is in a row.
 func (s Step) IsZero() bool {
 	return len(s.Scopes) == 0 && len(s.ACR) == 0 && s.MaxAge == 0 && s.Prompt == ""
 }
@@ -35,5 +39,6 @@ func (s Step) And(other Step) Step {
 	if s.Prompt == "" {
 		s.Prompt = other.Prompt
 	}
+	s.Round = max(s.Round, other.Round)
 	return s
 }
