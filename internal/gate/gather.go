@@ -48,17 +48,22 @@ func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, access
 		}
 	}
 	claims, complete := pick(w.paths, said...)
+	s.Userinfo = nil
 	if (p.Userinfo == "always" || p.Userinfo == "auto" && !complete) && g.provider.HasUserinfo() {
 		info, err := g.provider.Userinfo(env, accessToken, id.Subject)
 		if err != nil {
 			return err
 		}
+		informed, _ := pick(w.paths, info)
+		for name, claim := range informed {
+			if _, known := claims[name]; !known {
+				claims[name], s.Userinfo = claim, append(s.Userinfo, name)
+			}
+		}
+		slices.Sort(s.Userinfo)
 		said = append(said, info)
-		claims, _ = pick(w.paths, said...)
 	}
-	if claims["user"].First() == "" {
-		claims["user"] = session.Claim{Values: []string{id.Subject}}
-	}
+	nameless(claims, id.Subject)
 	s.Claims, s.Gathered, s.Unverified = claims, w.stamp, unverified(p, said...)
 	if id.ACR != "" {
 		s.ACR = id.ACR
@@ -69,10 +74,26 @@ func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, access
 	return nil
 }
 
+// nameless has somebody without a user name go by another one.
+func nameless(claims map[string]session.Claim, name string) {
+	if claims["user"].First() == "" {
+		claims["user"] = session.Claim{Values: []string{name}}
+	}
+}
+
 // addClaims has a session say what the provider's userinfo endpoint now says,
-// and otherwise what it said before.
+// and what was said before elsewhere. What that endpoint has ceased to say is
+// gone: many providers leave a list out once nothing is in it.
 func (g *Gate) addClaims(s *session.Session, info []byte) {
-	s.Claims = overlay(s.Claims, g.wanted[g.provider.Name()].paths, info)
+	claims, _ := pick(g.wanted[g.provider.Name()].paths, info)
+	said := slices.Sorted(maps.Keys(claims))
+	for name, claim := range s.Claims {
+		if _, fresh := claims[name]; !fresh && !slices.Contains(s.Userinfo, name) {
+			claims[name] = claim
+		}
+	}
+	nameless(claims, s.Subject)
+	s.Claims, s.Userinfo = claims, said
 	if gjson.GetBytes(info, "email_verified").Exists() {
 		s.Unverified = unverified(g.provider.Settings(), info)
 	}

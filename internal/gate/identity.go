@@ -31,17 +31,6 @@ func pick(paths map[string]string, documents ...[]byte) (claims map[string]sessi
 	return claims, complete
 }
 
-// overlay returns claims with those that a document has put in their place.
-func overlay(claims map[string]session.Claim, paths map[string]string, doc []byte) map[string]session.Claim {
-	fresh, _ := pick(paths, doc)
-	for name, claim := range claims {
-		if _, found := fresh[name]; !found {
-			fresh[name] = claim
-		}
-	}
-	return fresh
-}
-
 // claimAt reads a claim: a string, a number, a truth value, or a list of
 // these, which may be empty. Anything else, and an empty string, counts as absent.
 func claimAt(doc []byte, path string) (session.Claim, bool) {

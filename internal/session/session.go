@@ -48,6 +48,10 @@ type Session struct {
 	Unverified bool   `json:"ev,omitempty"`
 	Gathered   string `json:"ga,omitempty"`
 
+	// Userinfo are the names of the claims that the provider's userinfo endpoint
+	// said: what it says no more is gone, and what an ID token said is not.
+	Userinfo []string `json:"ui,omitempty"`
+
 	AccessToken   string `json:"at,omitempty"`
 	AccessExpires int64  `json:"ax,omitempty"` // seconds since 1970; 0: not told
 	IDToken       string `json:"it,omitempty"`
