@@ -55,8 +55,6 @@ func TestEnvoyRefusesBadSettings(t *testing.T) {
 	}
 }
 
-func provider(s Settings) Settings { return s["providers"].([]Settings)[0] }
-
 func values(m map[string]string) []string {
 	var all []string
 	for _, v := range m {

@@ -103,6 +103,9 @@ func (g *Gate) waitProvider(t testing.TB) {
 // Settings are Postern's, as JSON.
 type Settings = map[string]any
 
+// provider is the one where people sign in.
+func provider(s Settings) Settings { return s["providers"].([]Settings)[0] }
+
 // NewSettings are those of the first journey: one provider, cookies over plain
 // http on localhost, identity headers, two open routes.
 func NewSettings(p *Provider) Settings {
