@@ -110,7 +110,7 @@ func (k *checking) run(cmd *cobra.Command) error {
 	if err != nil {
 		return k.invalid(cmd, err)
 	}
-	found := checked{Valid: true, Insecure: insecureIn(s.text), StandIns: s.standIns, WithTable: len(k.tables) > 0}
+	found := checked{Valid: true, Insecure: s.Insecure(), StandIns: s.standIns, WithTable: len(k.tables) > 0}
 	found.warn(policy.Compile(s.Config).Warnings())
 	if err := k.hold(&found, s.Config, now); err != nil {
 		return unreadable(cmd, err)

@@ -145,6 +145,7 @@ func TestCheckWarns(t *testing.T) {
 		"not of what is meant":         {goodSettings + "rules: [{match: {paths: [/public/*]}, allow: anyone}]\n", true, 0, []string{"Open", "rules[0] is open to anyone: /public/*"}},
 		"of what is weaker beside it":  {goodSettings + "rules: [{match: {paths: [/admin]}, require: {groups: [a]}}]\n", true, 1, []string{"rules[0] asks for more at /admin"}},
 		"of insecure settings, loudly": {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: true", 1), false, 0, []string{"INSECURE", "! providers[0].insecure_unverified_email"}},
+		"of those of a rule":           {goodSettings + "rules: [{match: {paths: [/x]}, insecure_observe: true}]\n", false, 0, []string{"! rules[0].insecure_observe"}},
 		"not of those that are off":    {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: false", 1), true, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,6 @@ const maxSettings = 1 << 20
 // settings are what a file says.
 type settings struct {
 	*config.Config
-	text     []byte   // in JSON
 	standIns []string // variables in whose place something is thrown in
 }
 
@@ -36,20 +35,19 @@ func readSettings(cmd *cobra.Command, file string, needVariables bool) (*setting
 	if err != nil {
 		return nil, usageError{err}
 	}
-	s := &settings{}
-	if s.text, err = toJSON(text); err != nil {
+	if text, err = toJSON(text); err != nil {
 		return nil, err
 	}
 	env := os.LookupEnv
-	in := standInsFor(s.text)
+	in := standInsFor(text)
 	if !needVariables {
 		env = in.lookup
 	}
-	if s.Config, err = config.Parse(s.text, env); err != nil {
+	c, err := config.Parse(text, env)
+	if err != nil {
 		return nil, err
 	}
-	s.standIns = in.used
-	return s, nil
+	return &settings{c, in.used}, nil
 }
 
 func readBounded(cmd *cobra.Command, file string) ([]byte, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -8,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"encoding/json"
 
 	"gopkg.in/yaml.v3"
 
@@ -36,21 +35,16 @@ type values []string
 // maxCases is how many entries a table may have.
 const maxCases = 10000
 
-// tableReader reads one table, strictly.
+// tableReader reads one table, strictly, and collects all that is wrong with it.
 type tableReader struct {
-	file string
-	now  time.Time
-	wrong
-}
-
-// wrong collects what is wrong with a table, each with its place.
-type wrong struct {
 	file     string
+	now      time.Time
 	problems []string
 }
 
-func (w *wrong) at(n *yaml.Node, format string, args ...any) {
-	w.problems = append(w.problems, fmt.Sprintf("%s:%d: %s", w.file, n.Line, fmt.Sprintf(format, args...)))
+// at notes what is wrong with a node, with its place.
+func (r *tableReader) at(n *yaml.Node, format string, args ...any) {
+	r.problems = append(r.problems, fmt.Sprintf("%s:%d: %s", r.file, n.Line, fmt.Sprintf(format, args...)))
 }
 
 // readTable reads a table of expectations. The error lists all that is wrong
@@ -64,7 +58,7 @@ func readTable(file string, now time.Time) ([]expectation, error) {
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	r := &tableReader{file: file, now: now, wrong: wrong{file: file}}
+	r := &tableReader{file: file, now: now}
 	cases := r.cases(&root)
 	if len(r.problems) > 0 {
 		return nil, errors.New(strings.Join(r.problems, "\n"))
