@@ -227,7 +227,7 @@ func (g *Gate) noteScopes(s *session.Session, t oidc.Tokens) {
 	usual := g.settings.Providers[0].Scopes
 	granted := t.Scope
 	if granted == nil {
-		granted = append(slices.Clone(usual), s.Asked.Scopes...)
+		granted = session.Step{Scopes: usual}.And(s.Asked).Scopes
 	}
 	s.Scopes = nil
 	if len(granted) != len(usual) || slices.ContainsFunc(usual, func(u string) bool { return !slices.Contains(granted, u) }) {
@@ -235,9 +235,10 @@ func (g *Gate) noteScopes(s *session.Session, t oidc.Tokens) {
 	}
 }
 
-// granted are the scopes that a session has.
+// granted are the scopes that a session has: none that are known, where it has
+// those that other settings asked for.
 func (g *Gate) granted(s *session.Session) []string {
-	if s.Scopes != nil {
+	if s.Scopes != nil || s.Gathered != g.wanted[s.Provider].stamp {
 		return s.Scopes
 	}
 	return g.settings.Providers[0].Scopes

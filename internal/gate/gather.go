@@ -19,12 +19,13 @@ import (
 // wanted is what the settings want to know of those whom a provider speaks for.
 type wanted struct {
 	paths map[string]string // name to gjson path
-	stamp string            // of these paths: what was gathered by others says something else
+	stamp string            // of all that decides what a session says: under another it says something else
 }
 
 func newWanted(rules *policy.Rules, p *config.Provider) wanted {
 	w := wanted{paths: rules.Gathered(p)}
 	hash := sha256.New()
+	fmt.Fprintf(hash, "%t %q ", p.InsecureUnverifiedEmail, p.Scopes)
 	for _, name := range slices.Sorted(maps.Keys(w.paths)) {
 		fmt.Fprintf(hash, "%d %s %d %s ", len(name), name, len(w.paths[name]), w.paths[name])
 	}
@@ -100,11 +101,12 @@ func (g *Gate) addClaims(s *session.Session, info []byte) {
 }
 
 // unverified reports whether a provider says that an address was not verified
-// (OpenID Connect Core, section 5.1). One that does not say is believed.
+// (OpenID Connect Core, section 5.1): by whatever is not a yes. One that does not
+// say is believed.
 func unverified(p *config.Provider, said ...[]byte) bool {
 	return !p.InsecureUnverifiedEmail && slices.ContainsFunc(said, func(doc []byte) bool {
 		v := gjson.GetBytes(doc, "email_verified")
-		return v.Type == gjson.False || v.Type == gjson.String && v.Str != "true"
+		return v.Type != gjson.Null && v.Type != gjson.True && v.Str != "true" && v.Raw != "1"
 	})
 }
 

@@ -88,7 +88,7 @@ func TestValuesAreWrittenSoThatNoTwoClaimsShareThem(t *testing.T) {
 		"a list":                                {`{"claim":"user"}`, list("a", "b,c", "ü"), []string{"a,b%2Cc,ü"}},
 		"a list with a field for each":          {`{"claim":"user","list":"repeat"}`, list("a", "b,c", " d"), []string{"a", "b%2Cc", "%20d"}},
 		"a list in ASCII":                       {`{"claim":"user","list":"repeat","encoding":"percent"}`, list("ü", "a"), []string{"%C3%BC", "a"}},
-		"a value where lists have a field each": {`{"claim":"user","list":"repeat"}`, one("a,b"), []string{"a,b"}},
+		"a value where lists have a field each": {`{"claim":"user","list":"repeat"}`, one("a,b"), []string{"a%2Cb"}},
 		"an empty list":                         {`{"claim":"user","list":"repeat"}`, list(), nil},
 		"a text beside a list of all":           {`{"claim":"user","encoding":"utf-8"}`, one("ü"), []string{"ü"}},
 	} {

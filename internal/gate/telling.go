@@ -10,10 +10,6 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
-// EventIdentityTrimmed says that fields of an identity are not sent: too long,
-// or not signed.
-const EventIdentityTrimmed = "identity_trimmed"
-
 // telling is a way to tell the application who is calling: the usual one, or
 // that of a rule.
 type telling struct {
@@ -134,7 +130,7 @@ func (t *telling) fields(claims map[string]session.Claim) (fields httpmsg.Fields
 		if len(claim.Values) == 0 {
 			continue
 		}
-		claim.List = isList(h.claim, claim)
+		claim.List = h.repeat || isList(h.claim, claim) // who reads it splits it at its commas
 		values := h.values(claim)
 		size := 0
 		for _, v := range values {

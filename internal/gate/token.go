@@ -106,11 +106,7 @@ func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
 		Provider: c.Provider, ClientID: c.Token.ClientID, Claims: claims, Scopes: c.Token.Scopes,
 		ACR: c.Token.ACR, AMR: c.Token.AMR, AuthTime: c.Token.AuthTime, Unverified: unverified(p, c.Token.Claims),
 	}
-	scheme := "Bearer "
-	if c.Token.JKT != "" {
-		scheme = "DPoP "
-	}
-	c.Identity = g.identity(claims, scheme, raw)
+	c.Identity = g.identity(claims, schemeOf(c), raw)
 	if name := c.ClientIDHeader(); name != "" {
 		// It goes on only where the request's own field was the same, letter by
 		// letter.
@@ -132,12 +128,6 @@ func firstOf(words ...string) string {
 // accepted.
 func (g *Gate) tokenRefused(q *request, err error) (Verdict, Flow) {
 	return g.no(q, who{}, EventTokenRefused, tokenReason(err), func() (Verdict, Flow) { return g.tokenFailure(q, err), nil })
-}
-
-// refuseToken is tokenRefused for an endpoint of ours.
-func (g *Gate) refuseToken(q *request, err error) Verdict {
-	g.tell(q.Request, EventTokenRefused, tokenReason(err))
-	return g.tokenFailure(q, err)
 }
 
 // tokenReason says why a token is not accepted, for the log.
@@ -181,13 +171,17 @@ func (g *Gate) tokenFailure(q *request, err error) Verdict {
 	return v
 }
 
+// quotable writes a text as it may stand in a quoted string (RFC 9110, section
+// 5.6.4): a level of authentication may have any visible character.
+var quotable = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // challenges are the ways to authenticate that an answer names (RFC 6750,
 // section 3; RFC 9449, section 7.1; RFC 9728, section 5.1).
 func (g *Gate) challenges(q *request, f *failure) (fields httpmsg.Fields) {
 	var params []string
 	add := func(name, value string) {
 		if value != "" {
-			params = append(params, name+`="`+value+`"`)
+			params = append(params, name+`="`+quotable.Replace(value)+`"`)
 		}
 	}
 	add("error", f.code)

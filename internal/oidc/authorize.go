@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +20,7 @@ func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, pro
 		"response_type":         {"code"},
 		"client_id":             {p.settings.ClientID},
 		"redirect_uri":          {redirectURI},
-		"scope":                 {strings.Join(append(slices.Clone(p.settings.Scopes), step.Scopes...), " ")},
+		"scope":                 {strings.Join(session.Step{Scopes: p.settings.Scopes}.And(step).Scopes, " ")},
 		"state":                 {state},
 		"nonce":                 {proof.Nonce},
 		"code_challenge":        {proof.Challenge()},
