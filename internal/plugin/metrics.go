@@ -9,8 +9,12 @@ import (
 
 // maxCounters bounds how many counters there are: a host never forgets a metric.
 // The settings' rules and the reasons that the gate knows bound them, too, but
-// not by a small number.
-const maxCounters = 4096
+// not by a small number: beyond it an event is counted without its rule, and for
+// that, and for those that no rule decides, there are maxEvents more.
+const (
+	maxCounters = 4096
+	maxEvents   = 64
+)
 
 // counters are the counters of events, made known to the host as they are
 // first needed; nil stands for one that the host would not have.
@@ -21,7 +25,11 @@ type counters map[string]*abi.Metric
 func (c counters) count(e *gate.Event) {
 	name := counterName(e)
 	counter, known := c[name]
-	if !known && len(c) < maxCounters {
+	if !known && e.Rule != "" && len(c) >= maxCounters {
+		name = counterName(&gate.Event{Event: e.Event})
+		counter, known = c[name]
+	}
+	if !known && len(c) < maxCounters+maxEvents {
 		counter = define(name)
 		c[name] = counter
 	}

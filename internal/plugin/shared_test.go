@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,8 +100,21 @@ func TestNamesOfEventsThatAreCountedAreBounded(t *testing.T) {
 	for i := range 2 * maxCounters {
 		p.tell(gate.Event{Event: "e" + strings.Repeat("x", i)})
 	}
-	if len(h.Metrics) != maxCounters {
+	if len(h.Metrics) != maxCounters+maxEvents {
 		t.Errorf("%d counters", len(h.Metrics))
+	}
+}
+
+// Anybody can have each of ten thousand rules say no to them.
+func TestRulesDoNotTakeTheCountersOfAllElse(t *testing.T) {
+	h, _ := abitest.New(t)
+	p := &plugin{counters: counters{}}
+	for i := range 2 * maxCounters {
+		p.tell(gate.Event{Event: "access_denied", Rule: strconv.Itoa(i), Reason: "no_session"})
+	}
+	p.tell(gate.Event{Event: "provider_failure"})
+	if len(h.Metrics) != maxCounters+2 || h.Metrics["postern_access_denied_total"] != maxCounters || h.Metrics["postern_provider_failure_total"] != 1 {
+		t.Errorf("%d counters, %d beyond rules", len(h.Metrics), h.Metrics["postern_access_denied_total"])
 	}
 }
 
