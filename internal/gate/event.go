@@ -40,6 +40,7 @@ const (
 	EventTokenRefused    = "token_refused"
 	EventOutboundRefused = "outbound_refused" // a request of the application's could not be given a token
 	EventSessionTrimmed  = "session_trimmed"
+	EventIdentityTrimmed = "identity_trimmed" // fields of an identity are not sent: too long, or not signed
 	EventProviderFailure = "provider_failure"
 	EventSessionRenewed  = "session_renewed"
 	EventSessionEnded    = "session_ended"    // it was ended by somebody or something else than its own browser

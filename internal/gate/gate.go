@@ -87,6 +87,8 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	tellings := newTellings(c)
+	tells := tellNames(c, tellings)
 	g := &Gate{
 		settings: c, now: d.Now, clock: d.Clock, random: d.Random, log: d.Log,
 		keys:     ring,
@@ -96,9 +98,9 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		renewing: map[renewalOf]*renewal{},
 		rules:    policy.Compile(c),
 		paths:    newPaths(c.PathPrefix),
-		tellings: newTellings(c),
-		tells:    tellNames(c),
-		strip:    httpmsg.NewNameSet(tellNames(c), []string{"x-auth-request-"}),
+		tellings: tellings,
+		tells:    tells,
+		strip:    httpmsg.NewNameSet(tells, []string{"x-auth-request-"}),
 		callback: c.PublicURL,
 
 		providers:  map[string]*oidc.Provider{},
@@ -140,9 +142,9 @@ func keyringOf(c *config.Config) (*session.Keyring, error) {
 
 // tellNames are the names of the header fields that are ours to set, on any
 // route.
-func tellNames(c *config.Config) []string {
-	names := append([]string(nil), alwaysStripped...)
-	for _, t := range newTellings(c).byForward {
+func tellNames(c *config.Config, ts *tellings) []string {
+	names := slices.Clone(alwaysStripped)
+	for _, t := range ts.byForward {
 		names = append(names, t.names()...)
 	}
 	for i := range c.Bearer {
@@ -150,8 +152,7 @@ func tellNames(c *config.Config) []string {
 			names = append(names, name) // of a client that no token proves, it would be anybody's word
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return distinct(names)
 }
 
 // Interval is how often the gate wants to be asked what is due, at least.

@@ -14,13 +14,15 @@ import (
 // findNeed finds what a request must bring, or says why that cannot be told.
 func (g *Gate) findNeed(q *request) (reason string) {
 	var err error
-	q.need, err = g.rules.Need(policy.Request{
-		Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header,
-	})
-	if err != nil {
+	if q.need, err = g.rules.Need(q.asks()); err != nil {
 		return "header_repeated"
 	}
 	return ""
+}
+
+// asks is a request as rules see it.
+func (q *request) asks() policy.Request {
+	return policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header}
 }
 
 // open reports whether a request passes whoever sent it.

@@ -34,9 +34,7 @@ func (g *Gate) Explain(r *httpmsg.Request) (e Explanation) {
 	if e.Own = g.describes(q.target.Path) || g.paths.own(q.target.Path); e.Own {
 		return e
 	}
-	asks := policy.Request{
-		Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header,
-	}
+	asks := q.asks()
 	need, _ := g.rules.Need(asks)
 	subject, leeway := g.subjectBehind(&q, &need)
 	e.Known = subject != nil
