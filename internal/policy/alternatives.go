@@ -73,7 +73,7 @@ func (l *lack) adopt(chosen *lack) {
 // askAgain has a login asked again for what it was asked for in vain in an
 // alternative that is not chosen: what was asked for last is all that is
 // remembered, and alternatives would take turns for ever.
-func (c *check) askAgain(r *Requirement, l *lack) {
+func (c *check) askAgain(r *requirement, l *lack) {
 	for i := range r.tests {
 		t := &r.tests[i]
 		switch t.kind {

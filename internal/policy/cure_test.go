@@ -88,7 +88,7 @@ func TestALoginCuresWhatItCanAndIsNotAskedTwice(t *testing.T) {
 		"outdated, and tried": {config.Require{Groups: []string{"x"}, ACR: []string{"gold"}},
 			with(func(s *Subject) { s.Outdated, s.Asked.ACR = true, []string{"gold"} }), nil, true},
 	} {
-		need := Need{Prompt: "login", requires: []*Requirement{NewRequirement(c.require)}}
+		need := Need{Prompt: "login", requires: []*requirement{newRequirement(c.require)}}
 		d := need.Check(c.subject, now, leeway)
 		if d == nil {
 			t.Errorf("%s: met", name)
@@ -104,13 +104,13 @@ func TestALoginCuresWhatItCanAndIsNotAskedTwice(t *testing.T) {
 }
 
 func TestAllThatIsMissingIsToldInTheSettingsOrder(t *testing.T) {
-	d := NewRequirement(config.Require{
+	d := newRequirement(config.Require{
 		Groups: []string{"admins", "owners"}, Scopes: []string{"openid", "a", "b"}, Emails: []string{"bob@example.com"}, EmailDomains: []string{"Example.org"},
 		Claims: map[string]config.ClaimTest{"z": {Values: []string{"1"}}, "org.cost": {Values: []string{"1"}, Prefixes: []string{"5"}}},
 		All:    []config.Require{{Roles: []string{"x"}}},
 		Any:    []config.Require{{Groups: []string{"g1"}, AMR: []string{"hwk"}}, {Groups: []string{"g2"}}, {Scopes: []string{"c"}, ACR: []string{"gold"}}},
 		Not:    &config.Require{Groups: []string{"staff"}}, ACR: []string{"gold"}, MaxAge: config.Duration(time.Second), Provider: "x",
-	}).Check(with(old), now, leeway)
+	}).check(with(old), now, leeway)
 	want := &Denial{Reason: ReasonGroup, Missing: []Missing{
 		{Reason: ReasonGroup, Wanted: []string{"admins", "owners"}},
 		{Reason: ReasonScope, Wanted: []string{"a", "b"}},
@@ -135,7 +135,7 @@ func TestAllThatIsMissingIsToldInTheSettingsOrder(t *testing.T) {
 }
 
 func TestSeveralRequirementsAreHeldTogether(t *testing.T) {
-	need := Need{requires: []*Requirement{NewRequirement(config.Require{Scopes: []string{"a"}}), NewRequirement(config.Require{Scopes: []string{"b"}, ACR: []string{"silver"}})}}
+	need := Need{requires: []*requirement{newRequirement(config.Require{Scopes: []string{"a"}}), newRequirement(config.Require{Scopes: []string{"b"}, ACR: []string{"silver"}})}}
 	d := need.Check(alice(), now, leeway)
 	if d == nil || d.Cure == nil || !slices.Equal(d.Cure.Scopes, []string{"a", "b"}) || !slices.Equal(d.Cure.ACR, []string{"silver"}) {
 		t.Errorf("got %+v", d)
@@ -143,21 +143,21 @@ func TestSeveralRequirementsAreHeldTogether(t *testing.T) {
 }
 
 func TestAFirstLoginIsAskedForWhatIsRequiredInAnyCase(t *testing.T) {
-	need := Need{Prompt: "login", requires: []*Requirement{NewRequirement(config.Require{
+	need := Need{Prompt: "login", requires: []*requirement{newRequirement(config.Require{
 		Groups: []string{"x"}, Scopes: []string{"a"}, MaxAge: tenMinutes, All: []config.Require{{ACR: []string{"gold"}}},
 		Any: []config.Require{{Scopes: []string{"b"}}}, Not: &config.Require{Scopes: []string{"c"}},
-	}), NewRequirement(config.Require{MaxAge: config.Duration(time.Minute)})}}
+	}), newRequirement(config.Require{MaxAge: config.Duration(time.Minute)})}}
 	want := session.Step{Scopes: []string{"a"}, ACR: []string{"gold"}, MaxAge: 60, Prompt: "login"}
 	if diff := cmp.Diff(want, need.Step()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if got := (&Need{Prompt: "login", requires: []*Requirement{NewRequirement(config.Require{Groups: []string{"x"}})}}).Step(); !got.IsZero() {
+	if got := (&Need{Prompt: "login", requires: []*requirement{newRequirement(config.Require{Groups: []string{"x"}})}}).Step(); !got.IsZero() {
 		t.Errorf("got %+v", got)
 	}
 }
 
-// requirement makes a requirement of what is around in these tests.
-func requirement(r *rand.Rand, depth int) (c config.Require) {
+// randomRequirement makes a requirement of what is around in these tests.
+func randomRequirement(r *rand.Rand, depth int) (c config.Require) {
 	pick := func(of ...string) []string { return []string{of[r.IntN(len(of))], of[r.IntN(len(of))]} }
 	for range 1 + r.IntN(2) {
 		switch n := r.IntN(10); {
@@ -174,11 +174,11 @@ func requirement(r *rand.Rand, depth int) (c config.Require) {
 		case depth == 0:
 			c.Scopes = pick("a", "d")
 		case n == 7:
-			c.All = []config.Require{requirement(r, depth-1), requirement(r, depth-1)}
+			c.All = []config.Require{randomRequirement(r, depth-1), randomRequirement(r, depth-1)}
 		case n == 8:
-			c.Any = []config.Require{requirement(r, depth-1), requirement(r, depth-1), requirement(r, depth-1)}
+			c.Any = []config.Require{randomRequirement(r, depth-1), randomRequirement(r, depth-1), randomRequirement(r, depth-1)}
 		default:
-			inner := requirement(r, depth-1)
+			inner := randomRequirement(r, depth-1)
 			c.Not = &inner
 		}
 	}
@@ -188,13 +188,13 @@ func requirement(r *rand.Rand, depth int) (c config.Require) {
 func TestNoProviderLeadsAnybodyRoundInCircles(t *testing.T) {
 	for seed := range uint64(20_000) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		c := requirement(r, 2)
-		required := NewRequirement(c)
+		c := randomRequirement(r, 2)
+		required := newRequirement(c)
 		s, at := alice(), now
 		s.Outdated = r.IntN(4) == 0
 		logins := 0
 		for ; ; logins++ {
-			d := required.Check(s, at, leeway)
+			d := required.check(s, at, leeway)
 			if d == nil || d.Cure == nil {
 				break
 			}
@@ -235,7 +235,7 @@ func TestNobodyIsAskedForMoreLoginsAtOnceThanPeopleMake(t *testing.T) {
 		// As where replicas have different settings, and each takes the other's sessions for outdated.
 		"for current claims alone": {groups, Subject{Outdated: true, Asked: session.Step{Round: 8}, Begun: now.Unix()}, 0},
 	} {
-		d := NewRequirement(c.require).Check(&c.subject, now, leeway)
+		d := newRequirement(c.require).check(&c.subject, now, leeway)
 		switch {
 		case d == nil || d.Reason == "":
 			t.Errorf("%s: got %+v", name, d)
@@ -249,10 +249,10 @@ func TestALoginThatBringsWhatItIsAskedForIsEnough(t *testing.T) {
 	cured := 0
 	for seed := range uint64(20_000) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		c := requirement(r, 2)
-		required := NewRequirement(c)
+		c := randomRequirement(r, 2)
+		required := newRequirement(c)
 		s := alice()
-		d := required.Check(s, now, leeway)
+		d := required.check(s, now, leeway)
 		if d == nil || d.Cure == nil {
 			continue
 		}
@@ -264,7 +264,7 @@ func TestALoginThatBringsWhatItIsAskedForIsEnough(t *testing.T) {
 		if len(d.Cure.ACR) > 0 {
 			s.ACR = d.Cure.ACR[0]
 		}
-		if d := required.Check(s, now, leeway); d != nil {
+		if d := required.check(s, now, leeway); d != nil {
 			t.Fatalf("seed %d: %s\nstill lacks %+v", seed, fmt.Sprintf("%+v", c), d)
 		}
 		cured++

@@ -30,7 +30,7 @@ func newCheck(s *Subject, now time.Time, leeway time.Duration) check {
 }
 
 // of returns the state of a requirement: of all its tests.
-func (c *check) of(r *Requirement) state {
+func (c *check) of(r *requirement) state {
 	least := met
 	for i := range r.tests {
 		if least = min(least, c.ofTest(&r.tests[i])); least == unmet {

@@ -119,7 +119,7 @@ func (rs *Rules) reading(r *Request) Reading {
 func place(rule int) string { return "rules[" + strconv.Itoa(rule) + "]" }
 
 // held says how each test of a requirement is met.
-func (c *check) held(r *Requirement) (all []Held) {
+func (c *check) held(r *requirement) (all []Held) {
 	for i := range r.tests {
 		t := &r.tests[i]
 		h := Held{Key: t.key, Values: t.words.list, Prefixes: t.prefixes, MaxAge: t.maxAge, State: StateUnknown}

@@ -125,7 +125,7 @@ func TestWhatIsExplainedIsWhatIsDecided(t *testing.T) {
 	denied := 0
 	for seed := range uint64(20_000) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		c := requirement(r, 3)
+		c := randomRequirement(r, 3)
 		s := alice()
 		s.Outdated = r.IntN(3) == 0
 		rules := Compile(&config.Config{Rules: []config.Rule{{Match: config.Match{Paths: []string{"/*"}}, Require: &c}}})
@@ -153,8 +153,8 @@ func TestWhatIsExplainedIsWhatIsDecided(t *testing.T) {
 }
 
 func TestALoginOfNoTimeIsNeverRecent(t *testing.T) {
-	required := NewRequirement(config.Require{MaxAge: tenMinutes})
-	if d := required.Check(&Subject{}, time.Unix(60, 0), leeway); d == nil {
+	required := newRequirement(config.Require{MaxAge: tenMinutes})
+	if d := required.check(&Subject{}, time.Unix(60, 0), leeway); d == nil {
 		t.Error("it is where the clock is near its beginning")
 	}
 }

@@ -3,20 +3,13 @@ package policy
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/postern-auth/postern/internal/session"
 )
 
-// Check holds whoever asks against the requirement, and returns what is
-// missing, or nil.
-func (r *Requirement) Check(s *Subject, now time.Time, leeway time.Duration) *Denial {
-	return newCheck(s, now, leeway).all([]*Requirement{r}, "")
-}
-
 // all holds whoever asks against several requirements. It costs nothing more
 // where they are met.
-func (c check) all(requires []*Requirement, prompt string) *Denial {
+func (c check) all(requires []*requirement, prompt string) *Denial {
 	for _, r := range requires {
 		if c.of(r) != met {
 			return c.denial(requires, prompt)
@@ -25,7 +18,7 @@ func (c check) all(requires []*Requirement, prompt string) *Denial {
 	return nil
 }
 
-func (c *check) denial(requires []*Requirement, prompt string) *Denial {
+func (c *check) denial(requires []*requirement, prompt string) *Denial {
 	var l lack
 	for _, r := range requires {
 		c.lacks(r, &l)
@@ -87,7 +80,7 @@ func (l *lack) current() bool { return l.outdated && l.curable() && !l.steps }
 
 // lacks adds what is missing in a requirement, and what a login must not lose of
 // what is there.
-func (c *check) lacks(r *Requirement, l *lack) {
+func (c *check) lacks(r *requirement, l *lack) {
 	for i := range r.tests {
 		switch t := &r.tests[i]; t.kind {
 		case ofAll:

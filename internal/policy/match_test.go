@@ -67,12 +67,12 @@ func TestAMatchIsWhatItsDocumentationSays(t *testing.T) {
 			m := NewMatcher(c.match)
 			rules := Compile(&config.Config{Rules: []config.Rule{{Match: c.match, Allow: "anyone"}}})
 			for _, r := range c.yes {
-				if !m.Matches(&r) || !rules.Find(r).Anyone {
+				if !m.Matches(&r) || !rules.first(r).Anyone {
 					t.Errorf("%+v does not match", r)
 				}
 			}
 			for _, r := range c.no {
-				if m.Matches(&r) || rules.Find(r).Anyone {
+				if m.Matches(&r) || rules.first(r).Anyone {
 					t.Errorf("%+v matches", r)
 				}
 			}
@@ -105,7 +105,7 @@ func TestAFieldThatDecidesAndCameTwiceIsAnError(t *testing.T) {
 		if need.Rule != c.want || errors.Is(err, ErrRepeated) != (c.want == "") {
 			t.Errorf("%s: got %q, %v", name, need.Rule, err)
 		}
-		if c.want == "" && (rules.Find(c.r).Anyone || rules.Find(c.r).Rule != "") {
+		if c.want == "" && (rules.first(c.r).Anyone || rules.first(c.r).Rule != "") {
 			t.Errorf("%s: the need is not the zero one", name)
 		}
 	}
@@ -134,7 +134,7 @@ func TestARuleSaysWhatARequestNeeds(t *testing.T) {
 			"/told2": {Rule: "6", Anyone: true, Forward: 7},
 			"/else":  {Tokens: true},
 		} {
-			got := rules.Find(Request{Path: path})
+			got := rules.first(Request{Path: path})
 			if (len(got.requires) == 1) != (path == "/gold") {
 				t.Errorf("%s requires %d", path, len(got.requires))
 			}

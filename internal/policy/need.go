@@ -20,7 +20,7 @@ type Need struct {
 	Prompt   string // of a login that a requirement leads to
 	Forward  int    // which of the settings' ways to tell the application: 0 is the usual one, n that of rule n-1
 
-	requires []*Requirement // all of them
+	requires []*requirement // all of them
 	demanded bool           // where more than anyone is demanded a token does
 }
 
@@ -54,7 +54,7 @@ func (n Need) And(other Need) Need {
 // Demand returns what satisfies n and a requirement that no rule states. A
 // demand for nothing changes nothing; any other cannot be met by nobody.
 func (n Need) Demand(r config.Require) Need {
-	required := NewRequirement(r)
+	required := newRequirement(r)
 	if len(required.tests) == 0 {
 		return n
 	}
@@ -79,7 +79,7 @@ func (n *Need) Step() (s session.Step) {
 	return s
 }
 
-func (r *Requirement) step() (s session.Step) {
+func (r *requirement) step() (s session.Step) {
 	for i := range r.tests {
 		switch t := &r.tests[i]; t.kind {
 		case ofScopes:

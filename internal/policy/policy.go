@@ -87,18 +87,13 @@ func needOf(c *config.Config, i int) Need {
 	need.Tokens = slices.Contains(r.Accept, "bearer")
 	need.NoCookie = !slices.Contains(r.Accept, "session")
 	if r.Require != nil {
-		need.requires = []*Requirement{NewRequirement(*r.Require)}
+		need.requires = []*requirement{newRequirement(*r.Require)}
 	}
 	return need
 }
 
-// Find returns what the request needs as it is written. Where a field that
+// find returns what the request needs as it is written. Where a field that
 // decides came more than once, that is the zero Need.
-func (rs *Rules) Find(r Request) Need {
-	need, _ := rs.find(&r)
-	return need
-}
-
 func (rs *Rules) find(r *Request) (Need, error) {
 	i, err := rs.index.find(rs.rules, r)
 	switch {

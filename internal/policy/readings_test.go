@@ -11,7 +11,7 @@ import (
 )
 
 func diffNeed(want, got Need) string {
-	return cmp.Diff(want, got, cmp.AllowUnexported(Need{}, Requirement{}, test{}, words{}))
+	return cmp.Diff(want, got, cmp.AllowUnexported(Need{}, requirement{}, test{}, words{}))
 }
 
 func TestWhateverWayARequestIsReadItNeedsWhatThatNeeds(t *testing.T) {
@@ -71,17 +71,17 @@ func TestARepeatedFieldOfAnyReadingIsAnError(t *testing.T) {
 }
 
 func TestOfTwoNeedsAllRequirementsHold(t *testing.T) {
-	a, b := NewRequirement(config.Require{Groups: []string{"a"}}), NewRequirement(config.Require{Groups: []string{"b"}})
-	full := Need{Rule: "f", Pass: true, Observe: true, Prompt: "login", Forward: 3, requires: []*Requirement{a}}
+	a, b := newRequirement(config.Require{Groups: []string{"a"}}), newRequirement(config.Require{Groups: []string{"b"}})
+	full := Need{Rule: "f", Pass: true, Observe: true, Prompt: "login", Forward: 3, requires: []*requirement{a}}
 	for name, c := range map[string]struct{ n, other, want Need }{
-		"both requirements": {Need{requires: []*Requirement{a}}, Need{requires: []*Requirement{b}}, Need{requires: []*Requirement{a, b}}},
+		"both requirements": {Need{requires: []*requirement{a}}, Need{requires: []*requirement{b}}, Need{requires: []*requirement{a, b}}},
 		"the same once":     {full, full, full},
 		"pass and observe only where both do": {full, Need{Rule: "g", Forward: 4, Prompt: "consent"},
-			Need{Rule: "f", Prompt: "login", Forward: 3, requires: []*Requirement{a}}},
+			Need{Rule: "f", Prompt: "login", Forward: 3, requires: []*requirement{a}}},
 		"and the other way round": {Need{Rule: "g", Forward: 4}, full,
-			Need{Rule: "g", Prompt: "login", Forward: 4, requires: []*Requirement{a}}},
+			Need{Rule: "g", Prompt: "login", Forward: 4, requires: []*requirement{a}}},
 		"beside anyone all of the other, told as the first": {Need{Rule: "o", Anyone: true, Forward: 2}, full,
-			Need{Rule: "f", Pass: true, Observe: true, Prompt: "login", Forward: 2, requires: []*Requirement{a}}},
+			Need{Rule: "f", Pass: true, Observe: true, Prompt: "login", Forward: 2, requires: []*requirement{a}}},
 		"anyone as the other": {full, Need{Rule: "o", Anyone: true, Forward: 2}, full},
 	} {
 		before := slices.Clone(c.n.requires)

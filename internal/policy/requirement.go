@@ -9,8 +9,8 @@ import (
 	"github.com/postern-auth/postern/internal/config"
 )
 
-// Requirement is what must be true of whoever asks: all of its tests.
-type Requirement struct{ tests []test }
+// requirement is what must be true of whoever asks: all of its tests.
+type requirement struct{ tests []test }
 
 // test is one key of a requirement in the settings.
 type test struct {
@@ -24,7 +24,7 @@ type test struct {
 	itself   words // of ofDomain: the domains,
 	below    words // and those that others are below
 	maxAge   int64 // of ofMaxAge: seconds
-	parts    []*Requirement
+	parts    []*requirement
 }
 
 type kind uint8
@@ -44,10 +44,10 @@ const (
 	ofNot
 )
 
-// NewRequirement compiles a requirement. A list that is given and empty is met
+// newRequirement compiles a requirement. A list that is given and empty is met
 // by nobody, except of a claim, of which any value will do then.
-func NewRequirement(c config.Require) *Requirement {
-	r := &Requirement{}
+func newRequirement(c config.Require) *requirement {
+	r := &requirement{}
 	r.list(test{kind: ofClaim, key: "groups", reason: ReasonGroup, claim: "groups"}, c.Groups)
 	r.list(test{kind: ofClaim, key: "roles", reason: ReasonRole, claim: "roles"}, c.Roles)
 	r.list(test{kind: ofScopes, key: "scopes", reason: ReasonScope}, c.Scopes)
@@ -74,7 +74,7 @@ func NewRequirement(c config.Require) *Requirement {
 }
 
 // list adds a test for values that were given.
-func (r *Requirement) list(t test, values []string) {
+func (r *requirement) list(t test, values []string) {
 	if values != nil {
 		t.words = newWords(values)
 		r.tests = append(r.tests, t)
@@ -82,7 +82,7 @@ func (r *Requirement) list(t test, values []string) {
 }
 
 // combined adds what is made of other requirements.
-func (r *Requirement) combined(c *config.Require) {
+func (r *requirement) combined(c *config.Require) {
 	for _, t := range []struct {
 		kind   kind
 		key    string
@@ -94,18 +94,18 @@ func (r *Requirement) combined(c *config.Require) {
 		}
 		compiled := test{kind: t.kind, key: t.key, reason: t.reason}
 		for _, part := range t.parts {
-			compiled.parts = append(compiled.parts, NewRequirement(part))
+			compiled.parts = append(compiled.parts, newRequirement(part))
 		}
 		r.tests = append(r.tests, compiled)
 	}
 	if c.Not != nil {
-		r.tests = append(r.tests, test{kind: ofNot, key: "not", reason: ReasonNot, parts: []*Requirement{NewRequirement(*c.Not)}})
+		r.tests = append(r.tests, test{kind: ofNot, key: "not", reason: ReasonNot, parts: []*requirement{newRequirement(*c.Not)}})
 	}
 }
 
 // domains adds a test for domains: "example.com", "*.example.com" or
 // ".example.com" for those below it, and "*" for all.
-func (r *Requirement) domains(given []string) {
+func (r *requirement) domains(given []string) {
 	if given == nil {
 		return
 	}

@@ -17,6 +17,11 @@ const leeway = time.Minute
 func one(v string) session.Claim     { return session.Claim{Values: []string{v}} }
 func many(v ...string) session.Claim { return session.Claim{List: true, Values: v} }
 
+// check holds somebody against one requirement.
+func (r *requirement) check(s *Subject, now time.Time, leeway time.Duration) *Denial {
+	return newCheck(s, now, leeway).all([]*requirement{r}, "")
+}
+
 // alice is somebody of whom everything is known.
 func alice() *Subject {
 	return &Subject{
@@ -158,7 +163,7 @@ func TestARequirementIsMetByThoseItNames(t *testing.T) {
 		"outdated addresses": {config.Require{Emails: []string{"alice@example.com"}}, with(outdated), ReasonOutdated},
 		"outdated domains":   {config.Require{EmailDomains: []string{"example.com"}}, with(outdated), ReasonOutdated},
 	} {
-		d := NewRequirement(c.require).Check(c.subject, now, leeway)
+		d := newRequirement(c.require).check(c.subject, now, leeway)
 		switch {
 		case d == nil && c.reason != "":
 			t.Errorf("%s: met", name)
@@ -179,7 +184,7 @@ func TestToMeetARequirementCostsNoMemory(t *testing.T) {
 		MaxAge: config.Duration(time.Hour), Claims: map[string]config.ClaimTest{"org.cost": {Prefixes: []string{"47"}}},
 		Any: []config.Require{{Groups: []string{"x"}}, {Groups: []string{"staff"}}}, Not: &config.Require{Groups: []string{"x"}},
 	}
-	need := Need{requires: []*Requirement{NewRequirement(require)}}
+	need := Need{requires: []*requirement{newRequirement(require)}}
 	s := alice()
 	var d *Denial
 	if n := testing.AllocsPerRun(100, func() { d = need.Check(s, now, leeway) }); n != 0 || d != nil {
