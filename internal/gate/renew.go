@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -332,7 +333,20 @@ func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*sess
 		g.providerFailure("", err)
 		return n, nil
 	}
+	g.forgetLost(n, s)
 	return n, err
+}
+
+// forgetLost forgets of what the login was asked for what it brought and the
+// renewal took away: that was not asked for in vain, and may be again.
+func (g *Gate) forgetLost(n, was *session.Session) {
+	if slices.Contains(n.Asked.ACR, was.ACR) && !slices.Contains(n.Asked.ACR, n.ACR) {
+		n.Asked.ACR = nil
+	}
+	had, has := g.granted(was), g.granted(n)
+	n.Asked.Scopes = slices.DeleteFunc(slices.Clone(n.Asked.Scopes), func(scope string) bool {
+		return slices.Contains(had, scope) && !slices.Contains(has, scope)
+	})
 }
 
 // unforeseen reports whether a provider answered with a status that says
