@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
+	"github.com/postern-auth/postern/internal/session"
 )
 
 // paths are the gate's own addresses.
@@ -177,7 +179,7 @@ func (g *Gate) startURL(rd string) string {
 }
 
 // serveUserinfo tells a signed-in browser who it is: the claims that the
-// settings name, never a token.
+// settings give a name, never what is known for rules alone, and never a token.
 func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
 	return g.withSession(q, func(o *opened, err error) (Verdict, Flow) {
 		out := outageOf(err)
@@ -187,7 +189,9 @@ func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
 		case o == nil:
 			return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL("/")}), err), nil
 		}
-		body, err := json.Marshal(o.session.Claims)
+		claims := maps.Clone(o.session.Claims)
+		maps.DeleteFunc(claims, func(name string, _ session.Claim) bool { return g.provider.Settings().Claims[name] == "" })
+		body, err := json.Marshal(claims)
 		if err != nil {
 			return g.internal(q), nil
 		}

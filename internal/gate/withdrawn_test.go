@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,4 +64,15 @@ func TestAGroupThatWasTakenAwayAtUserinfoIsGoneAfterTheNextRenewal(t *testing.T)
 	w.reply(w.call("/token"), 200, w.tokens("access-2", "refresh-2", ""))
 	w.reply(w.call("/userinfo"), 200, `{"sub":"alice-id"}`)
 	v.want("group_missing")
+}
+
+func TestABrowserIsNotToldWhatIsKnownOfItForRulesAlone(t *testing.T) {
+	w := newWorld(t, 1, parts{rules: `[{"name":"r","match":{"paths":["/r"]},"require":{"claims":{"risk.score":["low"]}}}]`})
+	alice := w.alice()
+	alice.Claims["risk.score"] = session.Claim{Values: []string{"low"}}
+	w.get(w.workers[0], "/r", w.cookie(alice)).want("forwarded alice")
+	v := w.get(w.workers[0], "/oauth2/userinfo", w.cookie(alice))
+	if body := string(v.verdict.Respond.Body); strings.Contains(body, "risk") || !strings.Contains(body, `"user":"alice"`) {
+		t.Errorf("told: %s", body)
+	}
 }
