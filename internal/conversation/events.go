@@ -25,7 +25,7 @@ func (p *player) hear(line string) {
 		p.issued = append(p.issued, event{line, fields})
 		return
 	}
-	if !strings.Contains(line, "insecure_") { // a setting's, which the script has
+	if !strings.Contains(line, "insecure_") || !strings.HasSuffix(line, " is on") { // a setting's, which the script has
 		p.plain = append(p.plain, line)
 	}
 }

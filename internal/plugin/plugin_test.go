@@ -103,6 +103,15 @@ func TestSettingsThatAreWrongAreRefusedWithEveryProblem(t *testing.T) {
 	}
 }
 
+func TestSettingsThatGiveUpAProtectionAreSaidAtTheStart(t *testing.T) {
+	h, _ := started(t, strings.Replace(settings, `"rules":[`, `"insecure_observe":true,"rules":[{"match":{"paths":["/a"]},"insecure_observe":true},`, 1))
+	for _, path := range []string{"insecure_observe", "rules[0].insecure_observe"} {
+		if !slices.Contains(h.Lines, "warn postern: "+path+" is on") {
+			t.Errorf("nothing is said of %s: %q", path, h.Lines)
+		}
+	}
+}
+
 func TestARequestWithASessionGoesOnWithAnIdentity(t *testing.T) {
 	h, run := started(t, settings)
 	action := ask(h, run, get("/page", signedIn(t), [2]string{"x_auth_request_user", "eve"}, [2]string{"x-auth-request-email", "eve"}))
