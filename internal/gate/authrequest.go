@@ -191,7 +191,7 @@ func (g *Gate) needBehind(q *request, method, address string) (need policy.Need,
 	}
 	r.Path = target.Path
 	if need, err = g.rules.Need(r); err != nil {
-		return need, "header_repeated"
+		return need, unclear(err)
 	}
 	return need, ""
 }

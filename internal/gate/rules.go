@@ -11,11 +11,19 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
+// unclear says why the rules cannot be told under which a request falls.
+func unclear(err error) string {
+	if errors.Is(err, policy.ErrAmbiguous) {
+		return "target_ambiguous"
+	}
+	return "header_repeated"
+}
+
 // findNeed finds what a request must bring, or says why that cannot be told.
 func (g *Gate) findNeed(q *request) (reason string) {
 	var err error
 	if q.need, err = g.rules.Need(q.asks()); err != nil {
-		return "header_repeated"
+		return unclear(err)
 	}
 	return ""
 }

@@ -31,6 +31,10 @@ type Request struct {
 	Header     httpmsg.Fields
 }
 
+// ErrAmbiguous says that a path can be read in several ways and is too long to
+// look at all of them.
+var ErrAmbiguous = errors.New("policy: long path with several readings")
+
 // ErrRepeated says that a field that a rule looks at came more than once, or in
 // another spelling that an application may take for it.
 var ErrRepeated = errors.New("policy: header field repeated")

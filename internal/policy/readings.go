@@ -102,12 +102,20 @@ func (ways *readings) addOverrides(header httpmsg.Fields) error {
 	return nil
 }
 
+// maxAmbiguous is the longest path, in bytes, that is looked at in several ways:
+// each of them costs what the expressions of all rules cost.
+const maxAmbiguous = 2 << 10
+
 // Need returns what the request needs, however an application may read it: it
-// is refused where a field that a rule looks at came twice.
+// is refused where a field that a rule looks at came twice, and where a long path
+// can be read in several ways.
 func (rs *Rules) Need(r Request) (Need, error) {
 	ways, err := rs.readings(&r)
 	if err != nil {
 		return Need{}, err
+	}
+	if ways.np*ways.nm > 1 && len(r.Path) > maxAmbiguous {
+		return Need{}, ErrAmbiguous
 	}
 	need, err := rs.find(&r)
 	for i := 1; i < ways.np*ways.nm && err == nil; i++ {

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,6 +58,16 @@ func TestWhereNoRuleLooksAtMethodsNoOverrideDoesHarm(t *testing.T) {
 	need, err := rules.Need(Request{Path: "/", Method: "GET", Header: fields("x-method-override", "a", "x-method-override", "b")})
 	if err != nil || need.Rule != "open" {
 		t.Errorf("got %+v, %v", need, err)
+	}
+}
+
+func TestALongPathThatCanBeReadInSeveralWaysIsAnError(t *testing.T) {
+	rules := Compile(&config.Config{Rules: []config.Rule{{Match: config.Match{Paths: []string{"/*"}}, Allow: "anyone"}}})
+	long := "/" + strings.Repeat("a", maxAmbiguous-1)
+	for path, want := range map[string]error{long: nil, long + "a": nil, long[:maxAmbiguous-2] + ";b": nil, long + ";b": ErrAmbiguous, long + "%25": ErrAmbiguous, long + "%2541": ErrAmbiguous} {
+		if need, err := rules.Need(Request{Path: path}); !errors.Is(err, want) || err != nil && need.Anyone {
+			t.Errorf("%d bytes that end in %s: %v", len(path), path[len(path)-6:], err)
+		}
 	}
 }
 
