@@ -130,7 +130,7 @@ func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
 	case several && !g.waits(o, err, true):
 		return g.authSession(q, o, err)
 	case several && o.due(g.now()):
-		return g.curable(q, failure{status: 401, reason: "renewal_needed"}, session.Need{Renew: true}), nil
+		return g.renewElsewhere(q, who{}), nil
 	case !g.waits(o, err, q.open()):
 		return g.authSession(q, o, err)
 	}
@@ -227,8 +227,7 @@ func (g *Gate) authSession(q *request, o *opened, err error) (Verdict, Flow) {
 		return g.noBehind(q, w, EventAccessDenied, d.Reason, func() Verdict { return g.lacksBehind(q, o, d) })
 	}
 	if len(q.renewed) > 1 {
-		// The proxy in front hands on one cookie of an answer.
-		return g.curable(q, failure{status: 401, reason: "renewal_needed"}, session.Need{Renew: true}), nil
+		return g.renewElsewhere(q, w), nil
 	}
 	var cookies httpmsg.Fields
 	if !q.cookies.session.Sent(1) {
@@ -238,6 +237,16 @@ func (g *Gate) authSession(q *request, o *opened, err error) (Verdict, Flow) {
 		cookies = nil
 	}
 	return g.yesBehind(q, w, cookies), nil
+}
+
+// renewElsewhere answers a subrequest whose session takes several new cookies: the
+// proxy in front hands on one cookie of an answer. What passes in any case
+// passes as w meanwhile; the cookies that are replaced are good for that long.
+func (g *Gate) renewElsewhere(q *request, w who) Verdict {
+	if q.open() || q.need.Observe {
+		return g.yesBehind(q, w, nil)
+	}
+	return g.curable(q, failure{status: 401, reason: "renewal_needed"}, session.Need{Renew: true})
 }
 
 // lacksBehind answers a subrequest whose session is good, and not good enough.

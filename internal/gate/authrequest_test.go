@@ -236,6 +236,22 @@ func large(s *session.Session) *session.Session {
 	return s
 }
 
+func TestWhatPassesInAnyCaseDoesNotWaitForCookiesThatNobodyHandsOn(t *testing.T) {
+	w := newWorld(t, 1, parts{
+		top: `,"auth_request":{"rules":true},"trusted_peers":{"listener":true}`,
+		rules: `[{"match":{"paths":["/open"]},"allow":"anyone"},{"match":{"paths":["/pass"]},"on_anonymous":"pass"},
+			{"match":{"paths":["/seen"]},"require":{"groups":["owners"]},"insecure_observe":true}]`,
+	})
+	cookie := w.cookie(large(w.alice()))
+	w.advance(310 * time.Second)
+	for path, status := range map[string]int{"/open": 202, "/pass": 202, "/seen": 202, "/": 401} {
+		w.subrequest(w.workers[0], "", cookie, "x-original-url", path).answered(status, "")
+	}
+	if len(w.calls) != 0 {
+		t.Errorf("calls: %s", w.pending())
+	}
+}
+
 func TestASessionOfSeveralCookiesIsRenewedByAVisitToTheStart(t *testing.T) {
 	w := newWorld(t, 1, parts{})
 	cookie := w.cookie(large(w.alice()))

@@ -95,15 +95,18 @@ func (g *Gate) no(q *request, w who, event, reason string, answer func() (Verdic
 	return answer()
 }
 
-// noRule stands for the rule where none matched.
-const noRule = "unmatched"
+// NoRule stands in events for the rule where none matched.
+const NoRule = "unmatched"
+
+// ReasonNoSession is the reason where nobody is known who could be signed in.
+const ReasonNoSession = "no_session"
 
 // decided makes a decision known.
 func (g *Gate) decided(q *request, event, reason string, w who) {
 	subject, provider := w.subject()
 	rule := q.need.Rule
 	if rule == "" {
-		rule = noRule
+		rule = NoRule
 	}
 	g.log(Event{Event: event, Reason: reason, Rule: rule, Subject: subject, Provider: provider, RequestID: q.ID()})
 }
@@ -138,7 +141,7 @@ func (g *Gate) decide(q *request, o *opened, err error) (Verdict, Flow) {
 			return g.fail(q, failure{status: 403, reason: "outside_cookie_path"}), nil
 		})
 	}
-	return g.no(q, w, EventSignInNeeded, "no_session", func() (Verdict, Flow) {
+	return g.no(q, w, EventSignInNeeded, ReasonNoSession, func() (Verdict, Flow) {
 		return g.signInAnew(q, q.need.Step(), err)
 	})
 }
@@ -202,5 +205,5 @@ func (g *Gate) anonymous(q *request) failure {
 	if q.need.NoCookie {
 		return failure{status: 401, reason: "no_token"}
 	}
-	return failure{status: 401, reason: "no_session", signIn: true}
+	return failure{status: 401, reason: ReasonNoSession, signIn: true}
 }

@@ -352,6 +352,21 @@ func TestAStepThatWasAskedForSurvivesTheSealing(t *testing.T) {
 	}
 }
 
+// As Entra writes them: application roles in "roles", in the ID token and the
+// access token alike.
+func TestRolesAreWhereTheProviderHasThem(t *testing.T) {
+	w := newWorld(t, 1, parts{
+		provider: `,"claims":{"roles":"roles"}`, top: `,"bearer":[{"provider":"main","audiences":["shop-api"]}]`,
+		rules: `[{"name":"orders","match":{"paths":["/orders"]},"require":{"roles":["Orders.Read"]}}]`,
+	})
+	k := w.workers[0]
+	roles := map[string]any{"roles": []string{"Orders.Read", "Orders.Write"}}
+	w.send(k, "/orders", "authorization", "Bearer "+w.accessToken(roles)).told("")
+	w.send(k, "/orders", "authorization", "Bearer "+w.accessToken(nil)).want("role_missing")
+	_, cookie := w.comeBack(k, w.get(k, "/orders", ""), "", roles)
+	w.get(k, "/orders", cookie).want("forwarded alice")
+}
+
 func TestAStepDoesNotLoseWhatAnotherBrought(t *testing.T) {
 	w := newWorld(t, 1, parts{rules: stepRules})
 	alice := w.alice()

@@ -98,7 +98,7 @@ type Login struct {
 	BoundAt  int64  `json:"m"`           // when that binding was made, seconds since 1970
 	Attempt  int    `json:"a,omitempty"` // how often this login was begun anew
 
-	Step Step `json:"x"`
+	Step Step `json:"x"` // what it is to bring beyond a usual one
 
 	// App is the login of another host that this one is for; nil where the
 	// session will be of this host.
@@ -206,7 +206,7 @@ type Start struct {
 	Return string       `json:"r"`
 	Made   int64        `json:"t"`
 	App    *Application `json:"o,omitempty"` // nil where the callback host makes the session
-	Step   Step         `json:"x"`           // there
+	Step   Step         `json:"x"`           // what a login there is to bring beyond a usual one
 }
 
 const (

@@ -21,7 +21,7 @@ type Application struct {
 	Bound     []byte `json:"b"`           // hash of the binding's secret
 	BoundAt   int64  `json:"m"`           // when that binding was made, seconds since 1970
 	Attempt   int    `json:"a,omitempty"` // how often this login was begun anew
-	Step      Step   `json:"x"`
+	Step      Step   `json:"x"`           // what it is to bring beyond a usual one
 	Challenge string `json:"c,omitempty"` // RFC 7636, section 4.2; not in a ticket
 	Nonce     string `json:"n,omitempty"` // OpenID Connect Core, section 3.1.2.1; not in a ticket
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // Unmatched stands for the rule of a request that none matches, as in the log.
-const Unmatched = "unmatched"
+const Unmatched = gate.NoRule
 
 // Outcome is what becomes of a request.
 type Outcome struct {
@@ -158,14 +158,11 @@ func withoutToken(r *httpmsg.Request) *httpmsg.Request {
 	return &without
 }
 
-// noSession is the reason of whoever has to sign in because nobody is known.
-const noSession = "no_session"
-
 // follow goes where a browser is sent, up to the provider, to see what that is
 // asked for; and, where it is a step up, past it and back.
 func (w *world) follow(o *Outcome, c *Case, b *browser, v gate.Verdict) error {
 	o.Kind, o.Status = StepUp, 0
-	if o.Reason == noSession {
+	if o.Reason == gate.ReasonNoSession {
 		o.Kind = Login
 	}
 	here := &url.URL{Scheme: c.URL.Scheme, Host: c.URL.Authority, Path: "/"}
