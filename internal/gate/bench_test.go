@@ -3,6 +3,8 @@ package gate
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +17,27 @@ import (
 // BenchmarkSessionInTheCache is the hot path: a browser's request with a
 // session that was seen before.
 func BenchmarkSessionInTheCache(b *testing.B) {
-	g, cookie := benchGate(b)
+	benchSession(b, `[{"match":{"paths":["/healthz","/public/*"]},"allow":"anyone"}]`)
+}
+
+// BenchmarkSessionUnderAThousandRules is the same where many rules have to be told
+// apart, and the one that matches asks for a group.
+func BenchmarkSessionUnderAThousandRules(b *testing.B) {
+	var rules strings.Builder
+	for i := range 249 {
+		fmt.Fprintf(&rules, `{"match":{"paths":["/team-%[1]d/public/*"]},"allow":"anyone"},
+			{"match":{"paths":["/team-%[1]d/*"],"methods":["POST","PUT"]},"require":{"groups":["writers-%[1]d"]}},
+			{"match":{"paths":["/team-%[1]d/*/settings"]},"require":{"groups":["owners-%[1]d"]}},
+			{"match":{"hosts":["team-%[1]d.example.com"]},"require":{"groups":["members-%[1]d"]}},`, i)
+	}
+	benchSession(b, "["+rules.String()+`{"match":{"paths":["/orders/*"],"methods":["DELETE"]},"require":{"groups":["owners"]}},
+		{"match":{"paths":["/orders/*"],"headers":{"x-tenant":["red"]}},"require":{"groups":["red"]}},
+		{"match":{"hosts":["app.example.com"],"paths":["/orders/*"]},"require":{"groups":["admins"]}}]`)
+}
+
+func benchSession(b *testing.B, rules string) {
+	b.Helper()
+	g, cookie := benchGate(b, rules)
 	r := &httpmsg.Request{Method: "GET", Scheme: "https", Authority: "app.example.com", Target: "/orders/17?sort=date", Header: httpmsg.Fields{
 		{Name: "sec-ch-ua", Value: `"Chromium";v="156", "Not.A/Brand";v="99"`},
 		{Name: "sec-ch-ua-mobile", Value: "?0"},
@@ -43,13 +65,13 @@ func BenchmarkSessionInTheCache(b *testing.B) {
 	}
 }
 
-func benchGate(b *testing.B) (*Gate, string) {
+func benchGate(b *testing.B, rules string) (*Gate, string) {
 	b.Helper()
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
 	c, err := config.Parse([]byte(`{"providers":[{"name":"main","issuer":"https://id.example.com","cluster":"idp","client_id":"shop"}],
 		"hosts":["app.example.com"],"session":{"keys":[{"id":"k","env":"KEY"}]},"forward":{"access_token":["authorization"]},
-		"rules":[{"match":{"paths":["/healthz","/public/*"]},"allow":"anyone"}]}`),
+		"rules":`+rules+`}`),
 		func(string) (string, bool) { return base64.StdEncoding.EncodeToString(key), true })
 	if err != nil {
 		b.Fatal(err)
@@ -64,7 +86,7 @@ func benchGate(b *testing.B) (*Gate, string) {
 	token := make([]byte, 1200)
 	_, _ = rand.Read(token)
 	sealed, _, err := g.keys.SealSession(&session.Session{
-		ID: "s", Provider: "main", Issuer: "https://id.example.com", ClientID: "shop", Subject: "u", Begun: session.MomentOf(time.Now()),
+		ID: "s", Gathered: g.wanted["main"].stamp, Provider: "main", Issuer: "https://id.example.com", ClientID: "shop", Subject: "u", Begun: session.MomentOf(time.Now()),
 		Claims:      map[string]session.Claim{"user": {Values: []string{"alice"}}, "email": {Values: []string{"alice@example.com"}}, "groups": {List: true, Values: []string{"admins", "users"}}},
 		AccessToken: base64.RawURLEncoding.EncodeToString(token), RefreshToken: base64.RawURLEncoding.EncodeToString(token[:600]),
 	}, 12288)

@@ -44,6 +44,9 @@ func (o *outage) Unwrap() error { return o.cause }
 
 // outageOf returns the outage that an error is of, or nil.
 func outageOf(err error) *outage {
+	if err == nil {
+		return nil // the usual case, which costs no memory
+	}
 	var out *outage
 	errors.As(err, &out)
 	return out

@@ -47,6 +47,23 @@ func (rs *Rules) readings(r *Request) (ways readings, err error) {
 	return ways, err
 }
 
+// plain reports whether a request can be read in one way only, as most can.
+func (rs *Rules) plain(r *Request) bool {
+	for i := range len(r.Path) {
+		if c := r.Path[i]; c == ';' || c == '%' {
+			return false
+		}
+	}
+	if rs.methods {
+		for i := range r.Header {
+			if overriding.Has(r.Header[i].Name) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // addPaths adds a path with its parameters and without. Some servers cut them
 // off; some of these then take the slashes between which nothing is left for one.
 func (ways *readings) addPaths(path string) {
@@ -110,6 +127,9 @@ const maxAmbiguous = 2 << 10
 // is refused where a field that a rule looks at came twice, and where a long path
 // can be read in several ways.
 func (rs *Rules) Need(r Request) (Need, error) {
+	if rs.plain(&r) {
+		return rs.find(&r)
+	}
 	ways, err := rs.readings(&r)
 	if err != nil {
 		return Need{}, err
