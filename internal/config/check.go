@@ -172,7 +172,11 @@ func (r *reader) insecureHTTPCookies(c *Config) {
 
 // oneOf notes a problem unless s is one of the words.
 func (r *reader) oneOf(path, s string, words ...string) {
-	if !slices.Contains(words, s) {
+	switch {
+	case slices.Contains(words, s):
+	case len(words) == 1:
+		r.problem(path, "must be %q", words[0])
+	default:
 		r.problem(path, "%s is not one of %s", quote(s), list(words))
 	}
 }

@@ -38,7 +38,7 @@ func TestHeadersThatAreRefused(t *testing.T) {
 		{"claims that are neither named nor found, or both", headers(`"x-a": {}, "x-b": {"claim": "user", "path": "b"}, "x-c": {"claim": "team"}, "x-d": 3`), []string{
 			`forward.headers["x-a"]: needs either claim or path`,
 			`forward.headers["x-b"]: needs either claim or path`,
-			`forward.headers["x-d"]: must be a string, not a number`,
+			`forward.headers["x-d"]: must be a string, not a number; put it in quotes`,
 			`forward.headers["x-c"]: "team" is not one of the provider's claims: email, groups, preferred_username, user`}},
 		{"ways to write values that there are not", top(t, `"forward": {"encoding": "latin1", "headers": {"x-a": {"claim": "user", "list": "json", "encoding": "base64"}}}`), []string{
 			`forward.headers["x-a"].list: "json" is not one of join, repeat`,

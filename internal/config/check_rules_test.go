@@ -47,11 +47,15 @@ func TestRulesThatAreRefused(t *testing.T) {
 			`rules[0].match.paths: is empty; leave the key out or put something in`,
 			`rules[0].match.methods: is empty; leave the key out or put something in`}},
 		{"an unknown permission", rule(t, `"allow": "everyone"`), []string{
-			`rules[0].allow: "everyone" is not one of anyone`}},
+			`rules[0].allow: must be "anyone"`}},
 		{"both a permission and a refusal", rule(t, `"allow": "anyone", "on_anonymous": "login"`), []string{
 			`rules[0].on_anonymous: has no meaning beside "allow"`}},
 		{"a status as a number", rule(t, `"on_anonymous": 401`), []string{
-			`rules[0].on_anonymous: must be a string, not a number`}},
+			`rules[0].on_anonymous: must be a string, not a number; put it in quotes`}},
+		{"a word that YAML takes for a truth", rule(t, `"on_anonymous": false`), []string{
+			`rules[0].on_anonymous: must be a string, not true or false; put it in quotes`}},
+		{"a list where a word belongs", rule(t, `"on_anonymous": ["401"]`), []string{
+			`rules[0].on_anonymous: must be a string, not a list`}},
 		{"another status", rule(t, `"on_anonymous": "403"`), []string{
 			`rules[0].on_anonymous: "403" is not one of login, 401, pass`}},
 		{"two rules of one name", top(t, `"rules": [{"name": "a", "match": {"paths": ["/a"]}}, {"name": "a", "match": {"paths": ["/b"]}}]`), []string{

@@ -53,7 +53,7 @@ func TestProvidersThatAreRefused(t *testing.T) {
 		{"a cluster with a space in it", with(t, `"idp"`, `"i dp"`), []string{
 			`providers[0].cluster: "i dp" is not a cluster's name: up to 256 visible characters`}},
 		{"clusters of addresses instead of hosts", provider(t, `"clusters": {"https://k.example.com": "k", "K.example.com": "k", "k.example.com:443": "k k", "j.example.com": 3}`), []string{
-			`providers[0].clusters["j.example.com"]: must be a string, not a number`,
+			`providers[0].clusters["j.example.com"]: must be a string, not a number; put it in quotes`,
 			`providers[0].clusters["K.example.com"]: is a host in lower case`,
 			`providers[0].clusters["https://k.example.com"]: "https://k.example.com" is not a host alone, such as "app.example.com" or "localhost:8080"`,
 			`providers[0].clusters["k.example.com:443"]: "k k" is not a cluster's name: up to 256 visible characters`}},
@@ -76,7 +76,7 @@ func TestProvidersThatAreRefused(t *testing.T) {
 			`providers[0].algorithms[1]: "none" is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`,
 			`providers[0].algorithms[2]: "RS256" is given twice`}},
 		{"a claim with a hyphen, and one that is a number", provider(t, `"claims": {"my-claim": "x", "email": 1}`), []string{
-			`providers[0].claims.email: must be a string, not a number`,
+			`providers[0].claims.email: must be a string, not a number; put it in quotes`,
 			`providers[0].claims["my-claim"]: is not a claim's name: up to 64 of a-z, 0-9 and _`}},
 		{"userinfo at a whim", provider(t, `"userinfo": "sometimes"`), []string{
 			`providers[0].userinfo: "sometimes" is not one of auto, always, never`}},

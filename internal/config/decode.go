@@ -70,10 +70,19 @@ func (r *reader) value(path string, n *node, v reflect.Value) {
 // is notes a problem unless n is of the kind that is wanted.
 func (r *reader) is(path string, n *node, want kind) bool {
 	if n.kind != want {
-		r.problem(path, "must be %s, not %s", want, n.kind)
+		r.problem(path, "must be %s, not %s%s", want, n.kind, unquoted(want, n.kind))
 		r.broken = append(r.broken, path)
 	}
 	return n.kind == want
+}
+
+// unquoted says what to do where a string was meant and YAML, or its writer, took
+// something else from it: no, 401 and 1.10 are no strings there.
+func unquoted(want, got kind) string {
+	if want == kindString && (got == kindBool || got == kindNumber) {
+		return "; put it in quotes"
+	}
+	return ""
 }
 
 // text reads a string.

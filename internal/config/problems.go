@@ -12,10 +12,10 @@ const maxProblems = 100
 // Problem is one thing that is wrong with the settings.
 type Problem struct {
 	// Path is where: `providers[0].issuer`, or "" for the settings as a whole.
-	Path string
+	Path string `json:"path"`
 	// Message is what is wrong there and what would be right. It never holds a
 	// secret.
-	Message string
+	Message string `json:"message"`
 }
 
 func (p Problem) String() string {
