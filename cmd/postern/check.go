@@ -25,9 +25,10 @@ func newCheck() *cobra.Command {
 		Use:   "check -c FILE [-t TABLE]...",
 		Short: "Check settings, and hold them to a table of expectations",
 		Long: `Check reads settings in YAML or JSON, as the module would, and prints every
-problem with its place and what would be right. It lists what is open to anyone,
-and warns about insecure_… settings in force, about rules that can never match,
-and about what is protected while something weaker holds right beside it.
+problem with its place and what would be right. It lists what is open: to anyone,
+to whoever is not signed in, and to everybody while it is only observed. It warns
+about insecure_… settings in force, about rules that can never match, and about
+what is protected while something weaker holds right beside it.
 
 With -t it holds the settings to a table: a YAML list of requests, who makes them,
 and what is to become of them. Each is put to the real gate, as postern explain
@@ -73,7 +74,7 @@ type checked struct {
 	Problems  []config.Problem `json:"problems,omitempty"`
 	Insecure  []string         `json:"insecure,omitempty"`
 	Warnings  []policy.Warning `json:"warnings,omitempty"`
-	Open      []policy.Warning `json:"open,omitempty"` // what is open to anyone: to be looked at, and often meant
+	Open      []policy.Warning `json:"open,omitempty"` // to be looked at, and often meant
 	StandIns  []string         `json:"variables_not_set,omitempty"`
 	Cases     []result         `json:"expectations,omitempty"`
 	NotMet    int              `json:"not_met"`

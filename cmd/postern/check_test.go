@@ -140,13 +140,15 @@ func TestCheckWarns(t *testing.T) {
 		code     int
 		want     []string
 	}{
-		"of rules that never match":    {shadowed, false, 0, []string{"Warnings", "! rules[1] admin never matches", `rules[0] ("all")`}},
-		"strictly":                     {shadowed, true, 1, []string{"never matches"}},
-		"not of what is meant":         {goodSettings + "rules: [{match: {paths: [/public/*]}, allow: anyone}]\n", true, 0, []string{"Open", "rules[0] is open to anyone: /public/*"}},
-		"of what is weaker beside it":  {goodSettings + "rules: [{match: {paths: [/admin]}, require: {groups: [a]}}]\n", true, 1, []string{"rules[0] asks for more at /admin"}},
-		"of insecure settings, loudly": {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: true", 1), false, 0, []string{"INSECURE", "! providers[0].insecure_unverified_email"}},
-		"of those of a rule":           {goodSettings + "rules: [{match: {paths: [/x]}, insecure_observe: true}]\n", false, 0, []string{"! rules[0].insecure_observe"}},
-		"not of those that are off":    {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: false", 1), true, 0, nil},
+		"of rules that never match":      {shadowed, false, 0, []string{"Warnings", "! rules[1] admin never matches", `rules[0] ("all")`}},
+		"strictly":                       {shadowed, true, 1, []string{"never matches"}},
+		"not of what is meant":           {goodSettings + "rules: [{match: {paths: [/public/*]}, allow: anyone}]\n", true, 0, []string{"Open", "rules[0] is open to anyone: /public/*"}},
+		"of what is weaker beside it":    {goodSettings + "rules: [{match: {paths: [/admin]}, require: {groups: [a]}}]\n", true, 1, []string{"rules[0] is for /admin alone"}},
+		"of insecure settings, loudly":   {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: true", 1), false, 0, []string{"INSECURE", "! providers[0].insecure_unverified_email"}},
+		"of those of a rule":             {goodSettings + "rules: [{match: {paths: [/x]}, insecure_observe: true}]\n", false, 0, []string{"! rules[0].insecure_observe", "\nOpen\n  rules[0] lets everybody pass, whatever it decides, by insecure_observe: /x\n"}},
+		"of what is open by that of all": {goodSettings + "insecure_observe: true\n", false, 0, []string{"! insecure_observe", "\nOpen\n  insecure_observe lets everybody pass, whatever is decided: every path, at every host\n"}},
+		"not of who may pass":            {goodSettings + "rules: [{name: news, match: {paths: [/n/*]}, on_anonymous: pass}]\n", true, 0, []string{"\nOpen\n  rules[0] news lets pass who is not signed in: /n/*\n"}},
+		"not of those that are off":      {strings.Replace(goodSettings, "client_id: shop", "client_id: shop, insecure_unverified_email: false", 1), true, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := []string{"check"}

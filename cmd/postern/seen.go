@@ -94,7 +94,7 @@ func hostsOf(m *config.Match) (hosts []string) {
 
 // named is a rule's place, and its name where it has one of its own.
 func named(l policy.Looked) string {
-	if strings.Contains(l.Place, "["+l.Rule+"]") {
+	if l.Rule == "" || strings.Contains(l.Place, "["+l.Rule+"]") {
 		return l.Place
 	}
 	return l.Place + " " + l.Rule

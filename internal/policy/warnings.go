@@ -10,10 +10,10 @@ import (
 // Warning is something about the rules that whoever wrote them may not have
 // meant.
 type Warning struct {
-	Kind  string `json:"kind"` // one of the Warns constants
-	Rule  string `json:"rule"`
+	Kind  string `json:"kind"`  // one of the Warns constants
+	Rule  string `json:"rule"`  // "" where it is about all of them
 	Place string `json:"place"` // where it is in the settings
-	Text  string `json:"text"`  // the rest of a sentence about the rule
+	Text  string `json:"text"`  // the rest of a sentence about it
 }
 
 // Kinds of warnings. They are stable.
@@ -28,6 +28,9 @@ const (
 // Warnings looks for rules that do something else than it seems. It finds what
 // people get wrong, not everything that can be.
 func (rs *Rules) Warnings() (all []Warning) {
+	if rs.other.Observe {
+		all = append(all, Warning{WarnsOpen, "", "insecure_observe", "lets everybody pass, whatever is decided: every path, at every host"})
+	}
 	covers := newCovering(rs.rules)
 	for i := range rs.rules {
 		add := func(kind, text string) {
@@ -49,15 +52,20 @@ func (rs *Rules) Warnings() (all []Warning) {
 	return all
 }
 
-// called is how a warning names a rule, or what holds where there is none.
+// called is how a warning names a rule.
 func (rs *Rules) called(i int) string {
-	if i < 0 {
-		return "what no rule matches"
-	}
 	if name := rs.rules[i].settings.Name; name != "" {
 		return place(i) + ` ("` + name + `")`
 	}
 	return place(i)
+}
+
+// falls says what a request falls under that is asked for less.
+func (rs *Rules) falls(i int) string {
+	if i < 0 {
+		return "falls under no rule, and whoever is known may pass"
+	}
+	return "falls under " + rs.called(i) + ", which asks for less"
 }
 
 // opens says what a rule opens.
@@ -67,6 +75,8 @@ func (rs *Rules) opens(i int) string {
 	switch {
 	case need.Anyone:
 		text = "is open to anyone: "
+	case rs.rules[i].settings.InsecureObserve:
+		text = "lets everybody pass, whatever it decides, by insecure_observe: "
 	case need.Pass:
 		text = "lets pass who is not signed in: "
 	default:
@@ -107,8 +117,8 @@ func (rs *Rules) weakerPaths(i int) (texts []string) {
 		}
 		for _, r := range rs.probes(i, path) {
 			if weaker, at, found := rs.weakerAt(i, r, near); found {
-				texts = append(texts, "asks for more at "+p.text+" than "+rs.called(weaker)+" does at "+at+
-					`, which applications often take for the same or have below it; "`+strings.TrimSuffix(p.text, "/")+`/*" is both`)
+				texts = append(texts, "is for "+p.text+" alone: "+at+" "+rs.falls(weaker)+
+					`, though applications often serve the same there, or what belongs to it; "`+strings.TrimSuffix(p.text, "/")+`/*" covers both`)
 				break
 			}
 		}
@@ -145,8 +155,8 @@ func (rs *Rules) weakerWithoutHeader(i int) string {
 		for _, r := range rs.probes(i, path) {
 			r.Header = nil
 			if n, err := rs.index.find(rs.rules, &r); err == nil && rs.asksLess(n, i) {
-				return "is chosen by fields that whoever sends the request may leave out (" + strings.Join(names, ", ") + "): at " + path + " " +
-					rs.called(n) + " holds then, and asks for less"
+				return "depends on fields that whoever sends the request may leave out (" + strings.Join(names, ", ") + "): without them " +
+					path + " " + rs.falls(n)
 			}
 		}
 	}
@@ -182,11 +192,20 @@ func (rs *Rules) weakerMethods(i int) string {
 				}
 			}
 			if methods != nil {
-				return "asks for more at " + path + " than " + rs.called(weaker) + " does there of " + strings.Join(methods, ", ")
+				return "is for " + oneOf(m.methods) + " alone: " + oneOf(methods) + " " + path + " " + rs.falls(weaker)
 			}
 		}
 	}
 	return ""
+}
+
+// oneOf lists words of which one is meant.
+func oneOf(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // asksLess reports whether a rule, or what holds where none matches (-1), asks

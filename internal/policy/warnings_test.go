@@ -47,15 +47,18 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 
 		"what is open": {[]config.Rule{open(config.Match{Paths: []string{"/a", "/b/*"}, PathRegexes: []string{"/c+"}, Methods: []string{"GET"}, Hosts: hosts[1:2]})},
 			[]string{"open rules[0] anyone: /a, /b/*, /c+, with GET, at *.example.com"}},
-		"all is open":  {[]config.Rule{open(config.Match{Hosts: hosts[:1]})}, []string{"open rules[0] anyone: every path, at a.example.com"}},
+		"all is open": {[]config.Rule{open(config.Match{Hosts: hosts[:1]})}, []string{"open rules[0] anyone: every path, at a.example.com"}},
+		"what is only observed": {[]config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}, Require: admins, InsecureObserve: true}},
+			[]string{"open rules[0] lets everybody pass, whatever it decides, by insecure_observe: /a/*"}},
+		"what is only observed, and lets strangers pass": {[]config.Rule{{Match: all, OnAnonymous: "pass", InsecureObserve: true}}, []string{"open rules[0] everybody"}},
 		"who may pass": {[]config.Rule{{Match: all, OnAnonymous: "pass"}}, []string{"open rules[0] who is not signed in: /*"}},
 
-		"open with a slash": {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}}), open(all)}, []string{`weaker_path rules[0] at /admin than rules[1] does at /admin/`, "open rules[1]"}},
+		"open with a slash": {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}}), open(all)}, []string{`weaker_path rules[0] is for /admin alone: /admin/ falls under rules[1], which asks for less`, "open rules[1]"}},
 		"open below": {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}}), closed(config.Match{Paths: []string{"/admin/"}}), open(all)},
-			[]string{"weaker_path rules[0] does at /admin/x", "open rules[2]"}},
-		"open without the slash":          {[]config.Rule{closed(config.Match{Paths: []string{"/admin/"}}), open(all)}, []string{"weaker_path rules[0] does at /admin,", "open rules[1]"}},
-		"less with a slash":               {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}})}, []string{"weaker_path rules[0] than what no rule matches does at /admin/"}},
-		"a glob with a slash":             {[]config.Rule{closed(config.Match{Paths: []string{"/t/*/admin"}}), {Match: all}}, []string{"weaker_path rules[0] at /t/*/admin than rules[1] does at /t/x/admin/"}},
+			[]string{"weaker_path rules[0] /admin/x falls under rules[2]", "open rules[2]"}},
+		"open without the slash":          {[]config.Rule{closed(config.Match{Paths: []string{"/admin/"}}), open(all)}, []string{"weaker_path rules[0] is for /admin/ alone: /admin falls under rules[1]", "open rules[1]"}},
+		"less with a slash":               {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}})}, []string{"weaker_path rules[0] /admin/ falls under no rule, and whoever is known may pass"}},
+		"a glob with a slash":             {[]config.Rule{closed(config.Match{Paths: []string{"/t/*/admin"}}), {Match: all}}, []string{"weaker_path rules[0] is for /t/*/admin alone: /t/x/admin/ falls under rules[1]"}},
 		"at a host with a slash":          {[]config.Rule{closed(config.Match{Hosts: hosts[2:3], Paths: []string{"/admin"}}), {Match: all}}, []string{"weaker_path rules[0]"}},
 		"who may pass, with a slash":      {[]config.Rule{{Match: config.Match{Paths: []string{"/a"}}, OnAnonymous: "pass"}, {Match: all, OnAnonymous: "pass"}}, []string{"open rules[0]", "open rules[1]"}},
 		"who may pass with a slash alone": {[]config.Rule{{Match: config.Match{Paths: []string{"/a"}}}, {Match: all, OnAnonymous: "pass"}}, []string{"weaker_path rules[0]", "open rules[1]"}},
@@ -64,14 +67,14 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 		"the same with a slash":           {[]config.Rule{closed(config.Match{Paths: []string{"/admin"}}), closed(all)}, nil},
 
 		"a field to leave out": {[]config.Rule{closed(config.Match{Paths: []string{"/a/*"}, Headers: map[string][]string{"x-tenant": {"red"}}}), open(all)},
-			[]string{"weaker_without_header rules[0] (x-tenant): at /a/x rules[1] holds then", "open rules[1]"}},
-		"a field alone":              {[]config.Rule{closed(config.Match{Headers: map[string][]string{"x-tenant": {}}})}, []string{"weaker_without_header rules[0] what no rule matches holds"}},
+			[]string{"weaker_without_header rules[0] (x-tenant): without them /a/x falls under rules[1], which asks for less", "open rules[1]"}},
+		"a field alone":              {[]config.Rule{closed(config.Match{Headers: map[string][]string{"x-tenant": {}}})}, []string{"weaker_without_header rules[0] falls under no rule"}},
 		"a field that makes it less": {[]config.Rule{{Match: config.Match{Paths: []string{"/*"}, Headers: map[string][]string{"x-a": {}}}}, closed(all)}, nil},
 
 		"other methods are open": {[]config.Rule{closed(config.Match{Paths: []string{"/a/*"}, Methods: []string{"GET"}}), open(all)},
-			[]string{"weaker_method rules[0] at /a/x than rules[1] does there of OPTIONS, POST, PUT, PATCH, DELETE", "open rules[1]"}},
+			[]string{"weaker_method rules[0] is for GET or HEAD alone: OPTIONS, POST, PUT, PATCH or DELETE /a/x falls under rules[1], which asks for less", "open rules[1]"}},
 		"other ways to write are freer": {[]config.Rule{closed(config.Match{Paths: []string{"/a/*"}, Methods: []string{"POST"}}), {Match: all}},
-			[]string{"weaker_method rules[0] at /a/x than rules[1] does there of PUT, PATCH, DELETE"}},
+			[]string{"weaker_method rules[0] is for POST alone: PUT, PATCH or DELETE /a/x falls under rules[1], which asks for less"}},
 		"reading is freer than writing": {[]config.Rule{closed(config.Match{Paths: []string{"/a/*"}, Methods: []string{"POST", "PUT", "PATCH", "DELETE"}}), open(all)}, []string{"open rules[1]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,6 +89,14 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhatIsOnlyObservedIsOpenWhole(t *testing.T) {
+	c := &config.Config{InsecureObserve: true, Rules: []config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}}}
+	got := Compile(c).Warnings()
+	if len(got) != 1 || got[0].Kind != WarnsOpen || got[0].Place != "insecure_observe" || !strings.Contains(got[0].Text, "everybody pass") {
+		t.Errorf("got %+v", got)
 	}
 }
 
