@@ -93,9 +93,16 @@ func (g *Gate) forOurs(q *request) bool {
 }
 
 // signInExtra tells a script where a person can sign in, to return to the page
-// that it belongs to.
+// that it belongs to. Where a login was in vain, that has another name: scripts
+// follow the first one unasked, and would do so in circles.
 func (g *Gate) signInExtra(q *request, f *failure) map[string]string {
-	if !f.signIn || !q.authority.ours {
+	name := "sign_in_url"
+	switch {
+	case !q.authority.ours:
+		return nil
+	case f.opened != nil && f.denial.Tried:
+		name = "try_again_url"
+	case !f.signIn:
 		return nil
 	}
 	at := g.origin(q) + g.paths.start
@@ -104,7 +111,7 @@ func (g *Gate) signInExtra(q *request, f *failure) map[string]string {
 			at += "?" + url.Values{"rd": {rd}}.Encode()
 		}
 	}
-	return map[string]string{"sign_in_url": at}
+	return map[string]string{name: at}
 }
 
 // refuseLogin answers a login that cannot go on, and logs why. Where the page

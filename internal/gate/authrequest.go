@@ -283,7 +283,7 @@ func (g *Gate) yesBehind(q *request, w who, cookies httpmsg.Fields) Verdict {
 // noBehind is no, for a request that another proxy asks about.
 func (g *Gate) noBehind(q *request, w who, event, reason string, answer func() Verdict) (Verdict, Flow) {
 	if q.need.Observe {
-		g.decided(q, EventAccessObserved, reason, w)
+		g.observed(q, event, reason, w)
 		return g.yesBehind(q, w, nil), nil
 	}
 	g.decided(q, event, reason, w)

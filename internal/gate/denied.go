@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -20,14 +19,27 @@ func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.F
 		s := f.opened.session
 		p.SignedInAs = firstOf(s.Claims["user"].First(), s.Claims["email"].First(), s.Subject)
 		p.Provider = displayName(g.provider.Settings().DisplayName, s.Provider)
-		p.Switch = g.switchURL(q.wanted())
+		start := g.startURL(g.deniedAddress(q))
+		p.Switch = start + "&switch=1"
+		if f.loginHelps() {
+			p.Again = start
+		}
 	}
 	return page.Denied(p)
 }
 
-// switchURL is the address that begins a login as somebody else.
-func (g *Gate) switchURL(rd string) string {
-	return g.paths.start + "?" + url.Values{"rd": {rd}, "switch": {"1"}}.Encode()
+// loginHelps reports whether another login may bring what is missing. One that
+// was asked for it in vain is no reason to give up for good: whoever begins one
+// themselves has a session of which nothing was asked, and the rule asks anew.
+func (f *failure) loginHelps() bool { return f.denial.Cure != nil || f.denial.Tried }
+
+// deniedAddress is what was asked for and denied, to come back to: of another
+// proxy's subrequest not its own address.
+func (g *Gate) deniedAddress(q *request) string {
+	if g.paths.own(q.target.Path) {
+		return g.wantedOf(q)
+	}
+	return q.wanted()
 }
 
 // backFrom is where a browser came from, if that is another page of this host.

@@ -23,6 +23,9 @@ type Event struct {
 	// the decision is about, as their provider names them.
 	Rule    string `json:"rule,omitempty"`
 	Subject string `json:"subject,omitempty"`
+
+	// Would is the event that an observed one would have been.
+	Would string `json:"would,omitempty"`
 }
 
 // The names of events.

@@ -84,7 +84,7 @@ func (g *Gate) pass(q *request, w who) Verdict {
 // seen what rules would do, it passes all the same.
 func (g *Gate) no(q *request, w who, event, reason string, answer func() (Verdict, Flow)) (Verdict, Flow) {
 	if q.need.Observe {
-		g.decided(q, EventAccessObserved, reason, w)
+		g.observed(q, event, reason, w)
 		v := g.forward(q, w)
 		if event == EventTokenRefused {
 			g.spend(q, v.Forward) // nobody is to believe it
@@ -103,12 +103,24 @@ const ReasonNoSession = "no_session"
 
 // decided makes a decision known.
 func (g *Gate) decided(q *request, event, reason string, w who) {
+	g.log(q.decision(event, reason, w))
+}
+
+// observed makes known which decision did not take effect.
+func (g *Gate) observed(q *request, event, reason string, w who) {
+	e := q.decision(EventAccessObserved, reason, w)
+	e.Would = event
+	g.log(e)
+}
+
+// decision is a decision as the log has it.
+func (q *request) decision(event, reason string, w who) Event {
 	subject, provider := w.subject()
 	rule := q.need.Rule
 	if rule == "" {
 		rule = NoRule
 	}
-	g.log(Event{Event: event, Reason: reason, Rule: rule, Subject: subject, Provider: provider, RequestID: q.ID()})
+	return Event{Event: event, Reason: reason, Rule: rule, Subject: subject, Provider: provider, RequestID: q.ID()}
 }
 
 // decide decides a request for the application, with the session that it

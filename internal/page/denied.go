@@ -17,6 +17,7 @@ type DeniedPage struct {
 	SignedInAs  string // a name or an e-mail address; "" where none is known
 	Provider    string // the display name of the provider that said so
 	Missing     []Need // all that is missing
+	Again       string // where to sign in again, which may bring it; "" for nowhere
 	Switch      string // where to sign in as someone else; "" for nowhere
 	Back        string // where to go back to; "" for nowhere
 	Tried       bool   // a login asked for what is missing, and it did not come
@@ -50,10 +51,14 @@ const (
 func Denied(p DeniedPage) (body []byte, header httpmsg.Fields) {
 	t := &english
 	e := t.refusal(&p)
+	again := t.signInAgain
+	if p.Tried {
+		again = t.tryAgain
+	}
 	content := fill(deniedHTML, text("lead", e.detail), text("advice", e.advice),
 		part("who", t.who(p.SignedInAs, p.Provider)),
 		part("missing", t.missingList(p.Missing)),
-		part("actions", t.ways(way{p.Switch, t.signInOther}, way{p.Back, t.goBack})),
+		part("actions", t.ways(way{p.Again, again}, way{p.Switch, t.signInOther}, way{p.Back, t.goBack})),
 		part("details", details(
 			label{t.rule, plain(p.Rule, maxValue)},
 			label{t.reason, plain(p.Reason, maxValue)},

@@ -165,7 +165,7 @@ func TestNoNeedsMakeThePageLong(t *testing.T) {
 			for i := range needs {
 				needs[i] = Need{Reason: "none_met", Any: []Need{leaf, odd, {Reason: "none_met", Any: []Need{leaf, leaf, leaf}}}}
 			}
-			body, header := Denied(DeniedPage{Title: "T", Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Missing: needs, Switch: "/", Back: "/"})
+			body, header := Denied(DeniedPage{Title: "T", Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Missing: needs, Again: "/", Switch: "/", Back: "/"})
 			checkSafe(t, "denied", rendered{body, header})
 			problem, _ := Problem(ProblemDetails{Status: 403, Missing: needs})
 			if len(body) > 15<<10 || len(problem) > 15<<10 {
@@ -218,8 +218,8 @@ func TestTheWordsFitWhatIsMissing(t *testing.T) {
 		"a level that nobody asked for":          {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level}}, "This page takes a stronger sign-in"},
 		"a level that was asked for":             {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level}, Tried: true}, "That sign-in was not strong enough"},
 		"a level beside what no login can bring": {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level, group}}, "You may not open this page"},
-		"alternatives that were asked for":       {DeniedPage{Reason: "none_met", Missing: []Need{{Reason: "none_met"}}, Tried: true}, "Signing in again was not enough"},
-		"several that were asked for":            {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level, level}, Tried: true}, "Signing in again was not enough"},
+		"alternatives that were asked for":       {DeniedPage{Reason: "none_met", Missing: []Need{{Reason: "none_met"}}, Tried: true}, "Signing in was not enough"},
+		"several that were asked for":            {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level, level}, Tried: true}, "Signing in was not enough"},
 		"a reason that nobody knows":             {DeniedPage{Reason: "odd"}, "You may not open this page"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,6 +228,23 @@ func TestTheWordsFitWhatIsMissing(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 		})
+	}
+}
+
+// The first sign-in asks for all that a page takes: that it was not given need
+// not have come of a second one.
+func TestWhatWasInVainNeedNotHaveBeenTheSecondSignIn(t *testing.T) {
+	for _, reason := range []string{"scope_missing", "acr_insufficient", "login_too_old", "none_met"} {
+		body, _ := Denied(DeniedPage{Reason: reason, Missing: []Need{{Reason: reason}}, Tried: true})
+		got := words(t, body)
+		for _, second := range []string{"once more", "gain was not", "sign in again", "signed in again"} {
+			if strings.Contains(got, second) {
+				t.Errorf("%s: %q", reason, got)
+			}
+		}
+		if !strings.Contains(got, "You have signed in for this page, but") {
+			t.Errorf("%s: %q", reason, got)
+		}
 	}
 }
 
@@ -243,6 +260,8 @@ func TestWhatIsNotKnownIsNotSaid(t *testing.T) {
 		"both":                               {DeniedPage{SignedInAs: "alice", Provider: "P"}, "Signed in as alice with P", "What is missing", 0, 0},
 		"a way to be someone else":           {DeniedPage{Switch: "/s"}, "Sign in as someone else", "Go back", 1, 1},
 		"a way back alone stands out":        {DeniedPage{Back: "/"}, "Go back", "someone else", 1, 1},
+		"a way to try once more stands out":  {DeniedPage{Again: "/a", Switch: "/s", Tried: true}, "Try again Sign in as someone else", "Sign in again", 1, 2},
+		"a way to what was not asked for":    {DeniedPage{Again: "/a", Back: "/"}, "Sign in again Go back", "Try again", 1, 2},
 		"both ways, one of which stands out": {DeniedPage{Switch: "/s", Back: "/"}, "Sign in as someone else Go back", "What is missing", 1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

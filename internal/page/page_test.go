@@ -60,7 +60,7 @@ func every() map[string]rendered {
 		"denied_any":            denied(func(p *DeniedPage) { p.Missing = several }),
 		"denied_long":           denied(func(p *DeniedPage) { p.Missing = []Need{{Reason: "group_missing", Values: numbered("team", 500)}} }),
 		"denied_tried": denied(func(p *DeniedPage) {
-			p.Reason, p.Tried, p.Missing = "acr_insufficient", true, []Need{{Reason: "acr_insufficient", Values: []string{"gold", "urn:example:acr:hardware-key"}}}
+			p.Reason, p.Tried, p.Again, p.Missing = "acr_insufficient", true, "/oauth2/start?rd=%2Fadmin", []Need{{Reason: "acr_insufficient", Values: []string{"gold", "urn:example:acr:hardware-key"}}}
 		}),
 		"denied_kept_back": denied(func(p *DeniedPage) {
 			p.Reason, p.Provider, p.Switch, p.Missing = "excluded", "", "", []Need{{Reason: "excluded"}, {Reason: "email_not_allowed", Values: []string{"bob@example.com"}}}

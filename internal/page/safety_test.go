@@ -50,7 +50,7 @@ func TestHostileTextStaysText(t *testing.T) {
 				"sign-out":   render(SignOut(SignOutPage{Title: s, Logo: s, Action: s, Cancel: s})),
 				"signed-out": render(SignedOut(SignedOutPage{Title: s, Logo: s, SignIn: s})),
 				"onward":     render(Onward(OnwardPage{Title: s, Logo: s, URL: s})),
-				"denied": render(Denied(DeniedPage{Title: s, Logo: s, Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Switch: s, Back: s, Missing: []Need{
+				"denied": render(Denied(DeniedPage{Title: s, Logo: s, Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Again: s, Switch: s, Back: s, Missing: []Need{
 					{Reason: s, Claim: s, Values: []string{s}, Prefixes: []string{s}},
 					{Reason: "claim_missing", Claim: s, Values: []string{s, s}, Prefixes: []string{s}},
 					{Reason: "none_met", Any: []Need{{Reason: "group_missing", Values: []string{s}}}},
