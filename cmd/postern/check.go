@@ -1,8 +1,7 @@
 package main
 
 import (
-	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +48,8 @@ does:
 Variables that the settings name need not be set: something is thrown in for
 those that are not, unless --require-variables is given.
 
+With -o json it writes all of it as one object, problems included.
+
 It exits with 0 if all is well; with 1 if the settings or a table are not valid,
 if an expectation is not met, or, with --strict, if there is a warning; and with 2
 if a file cannot be read or it was called wrongly.`,
@@ -71,7 +72,6 @@ if a file cannot be read or it was called wrongly.`,
 // checked is what check found.
 type checked struct {
 	Valid     bool             `json:"valid"`
-	Problems  []config.Problem `json:"problems,omitempty"`
 	Insecure  []string         `json:"insecure,omitempty"`
 	Warnings  []policy.Warning `json:"warnings,omitempty"`
 	Open      []policy.Warning `json:"open,omitempty"` // to be looked at, and often meant
@@ -109,12 +109,12 @@ func (k *checking) run(cmd *cobra.Command) error {
 	now := clock()
 	s, err := readSettings(cmd, k.settings, k.needVariables)
 	if err != nil {
-		return k.invalid(cmd, err)
+		return refused(cmd, k.output, err)
 	}
 	found := checked{Valid: true, Insecure: s.Insecure(), StandIns: s.standIns, WithTable: len(k.tables) > 0}
 	found.warn(policy.Compile(s.Config).Warnings())
 	if err := k.hold(&found, s.Config, now); err != nil {
-		return unreadable(cmd, err)
+		return refused(cmd, k.output, err)
 	}
 	if k.output == "json" {
 		if err := writeJSON(cmd, found); err != nil {
@@ -127,18 +127,6 @@ func (k *checking) run(cmd *cobra.Command) error {
 		return errFailed
 	}
 	return nil
-}
-
-// invalid tells what is wrong with the settings.
-func (k *checking) invalid(cmd *cobra.Command, err error) error {
-	var problems config.Problems
-	if k.output != "json" || !errors.As(err, &problems) {
-		return unreadable(cmd, err)
-	}
-	if err := writeJSON(cmd, checked{Problems: problems}); err != nil {
-		return err
-	}
-	return errFailed
 }
 
 // hold holds the settings to all tables. What is wrong with any of these is told
@@ -163,7 +151,7 @@ func (k *checking) hold(found *checked, c *config.Config, now time.Time) error {
 		e := &expectations[i]
 		o, err := t.Try(&e.Case)
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", e.file, e.line, err)
+			return config.Problems{{Path: e.file + ":" + strconv.Itoa(e.line), Message: err.Error()}}
 		}
 		r := result{Table: e.file, Line: e.line, Name: e.name, Differs: e.differs(o), Got: o}
 		if r.Met = len(r.Differs) == 0; !r.Met {

@@ -202,6 +202,83 @@ func TestCheckWritesJSON(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotValidIsToldInJSON(t *testing.T) {
+	const request = "GET https://app.example.com/"
+	badTable := table(t, "- {request: "+request+", expect: ok}\n- {expect: pass}")
+	noYAML := table(t, "- {")
+	badCase := table(t, "- {request: "+request+", claims: {iss: https://other.example.com}, expect: pass}")
+	for name, c := range map[string]struct {
+		settings, path, message string // of the first problem
+		args                    []string
+	}{
+		"settings, to check":      {goodSettings + "hots: [a]\n", "hots", "unknown key", []string{"check"}},
+		"settings, to explain":    {goodSettings + "hots: [a]\n", "hots", "unknown key", []string{"explain", "GET", "https://app.example.com/"}},
+		"no YAML, to check":       {"a: [", "settings", "yaml: line 1", []string{"check"}},
+		"no YAML, to explain":     {"a: [", "settings", "yaml: line 1", []string{"explain", "GET", "https://app.example.com/"}},
+		"a table":                 {goodSettings, badTable + ":1", "expect: must be", []string{"check", "-t", badTable}},
+		"a table that is no YAML": {goodSettings, noYAML, "yaml: line 1", []string{"check", "-t", noYAML}},
+		"claims that cannot be":   {goodSettings, badCase + ":1", "another issuer", []string{"check", "-t", badCase}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := run(t, c.settings, append(c.args, "-o", "json")...)
+			var got map[string]any
+			if err := json.Unmarshal([]byte(out), &got); err != nil {
+				t.Fatalf("%v: %s%s", err, out, errOut)
+			}
+			problems, _ := got["problems"].([]any)
+			if code != exitFailed || errOut != "" || got["valid"] != false || len(problems) == 0 {
+				t.Fatalf("exit %d: %s%s", code, out, errOut)
+			}
+			first, _ := problems[0].(map[string]any)
+			path, _ := first["path"].(string)
+			message, _ := first["message"].(string)
+			if !strings.HasSuffix(path, c.path) || !strings.Contains(message, c.message) {
+				t.Errorf("got %s", out)
+			}
+		})
+	}
+	if code, out, errOut := run(t, "", "check", "-c", "/nonexistent.yaml", "-o", "json"); code != exitUsage || out != "" || errOut == "" {
+		t.Errorf("exit %d: %s%s", code, out, errOut)
+	}
+}
+
+func TestAFileThatHoldsSettingsAmongOtherThingsIsNamed(t *testing.T) {
+	const plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nspec:\n  pluginConfig: {providers: []}\n"
+	file := filepath.Join(t.TempDir(), "plugin.yaml")
+	if err := os.WriteFile(file, []byte(plugin), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"../../envoy/envoy.yaml": "a bootstrap configuration of Envoy; Postern's settings are wanted, which are what stands in it below `value:`",
+		file:                     "a WasmPlugin of Istio; Postern's settings are wanted, which are what stands in it below `pluginConfig:`",
+	} {
+		for _, args := range [][]string{{"check"}, {"explain", "GET", "https://app.example.com/"}} {
+			code, out, errOut := run(t, "", append(args, "-c", name)...)
+			if code != exitFailed || out != "" || !strings.HasPrefix(errOut, name+": this is ") || !strings.Contains(errOut, want) || strings.Count(errOut, "\n") != 1 {
+				t.Errorf("exit %d: %s%s", code, out, errOut)
+			}
+		}
+	}
+}
+
+func TestAFileThatIsNoYAMLIsNamed(t *testing.T) {
+	for name, settings := range map[string]string{"broken": "a: [", "a key given twice": goodSettings + "hosts: [a.example.com]\n"} {
+		_, _, errOut := run(t, settings, "check")
+		file, rest, _ := strings.Cut(errOut, ": ")
+		if filepath.Base(file) != "settings" || !strings.Contains(rest, "line ") || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%s: %s", name, errOut)
+		}
+	}
+	root := newRoot()
+	root.SetArgs([]string{"check", "-c", "-"})
+	root.SetIn(strings.NewReader("a: ["))
+	var errOut strings.Builder
+	root.SetErr(&errOut)
+	if err := root.ExecuteContext(t.Context()); err == nil || !strings.HasPrefix(errOut.String(), "standard input: yaml: line 1") {
+		t.Errorf("got %v: %s", err, errOut.String())
+	}
+}
+
 func TestSettingsForOutgoingCallsAloneAreChecked(t *testing.T) {
 	const outbound = `
 providers:

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postern-auth/postern/cmd/postern/internal/tryout"
+	"github.com/postern-auth/postern/internal/config"
 )
 
 // explaining is what explain was asked.
@@ -93,15 +94,15 @@ func (x *explaining) run(cmd *cobra.Command, method, address string) error {
 	}
 	s, err := readSettings(cmd, x.settings, false)
 	if err != nil {
-		return unreadable(cmd, err)
+		return refused(cmd, x.output, err)
 	}
 	t, err := tryout.New(s.Config, func() time.Time { return now })
 	if err != nil {
-		return err
+		return refused(cmd, x.output, err)
 	}
 	o, err := t.Try(c)
 	if err != nil {
-		return err
+		return refused(cmd, x.output, err)
 	}
 	if x.output == "json" {
 		return writeJSON(cmd, explanation(c, o))
@@ -142,13 +143,29 @@ func (x *explaining) request(cmd *cobra.Command, method, address string, now tim
 	return c, err
 }
 
-// unreadable tells what is wrong with settings.
-func unreadable(cmd *cobra.Command, err error) error {
+// refusal is what is written in JSON where settings or a table are not valid.
+type refusal struct {
+	Valid    bool            `json:"valid"` // false
+	Problems config.Problems `json:"problems"`
+}
+
+// refused tells what is wrong with settings, or with what is to be tried on them.
+func refused(cmd *cobra.Command, output string, err error) error {
 	var usage usageError
 	if errors.As(err, &usage) {
 		return err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), err)
+	if output != "json" {
+		fmt.Fprintln(cmd.ErrOrStderr(), err)
+		return errFailed
+	}
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		problems = config.Problems{{Message: err.Error()}}
+	}
+	if err := writeJSON(cmd, refusal{Problems: problems}); err != nil {
+		return err
+	}
 	return errFailed
 }
 

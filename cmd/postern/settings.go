@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -36,7 +37,10 @@ func readSettings(cmd *cobra.Command, file string, needVariables bool) (*setting
 		return nil, usageError{err}
 	}
 	if text, err = toJSON(text); err != nil {
-		return nil, err
+		return nil, config.Problems{{Path: called(file), Message: oneLine(err)}}
+	}
+	if what := settingsWithin(text); what != "" {
+		return nil, config.Problems{{Path: called(file), Message: what}}
 	}
 	env := os.LookupEnv
 	in := standInsFor(text)
@@ -48,6 +52,39 @@ func readSettings(cmd *cobra.Command, file string, needVariables bool) (*setting
 		return nil, err
 	}
 	return &settings{c, in.used}, nil
+}
+
+// called is how messages name a file.
+func called(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
+}
+
+// oneLine is what a YAML parser says, without how it came to read it.
+func oneLine(err error) string {
+	text := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// settingsWithin says of a file that holds settings among other things where they
+// stand in it, and "" of any other.
+func settingsWithin(text []byte) string {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(text, &keys) != nil || keys["providers"] != nil {
+		return ""
+	}
+	var kind string
+	_ = json.Unmarshal(keys["kind"], &kind)
+	const wanted = "; Postern's settings are wanted, which are what stands in it below "
+	switch {
+	case kind == "WasmPlugin":
+		return "this is a WasmPlugin of Istio" + wanted + "`pluginConfig:`, as a file of their own"
+	case keys["static_resources"] != nil, keys["dynamic_resources"] != nil:
+		return "this is a bootstrap configuration of Envoy" + wanted + "`value:` in the filter's `configuration:`, as a file of their own"
+	}
+	return ""
 }
 
 func readBounded(cmd *cobra.Command, file string) ([]byte, error) {

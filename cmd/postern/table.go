@@ -2,17 +2,18 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/postern-auth/postern/cmd/postern/internal/tryout"
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
@@ -39,12 +40,12 @@ const maxCases = 10000
 type tableReader struct {
 	file     string
 	now      time.Time
-	problems []string
+	problems config.Problems
 }
 
 // at notes what is wrong with a node, with its place.
 func (r *tableReader) at(n *yaml.Node, format string, args ...any) {
-	r.problems = append(r.problems, fmt.Sprintf("%s:%d: %s", r.file, n.Line, fmt.Sprintf(format, args...)))
+	r.problems = append(r.problems, config.Problem{Path: r.file + ":" + strconv.Itoa(n.Line), Message: fmt.Sprintf(format, args...)})
 }
 
 // readTable reads a table of expectations. The error lists all that is wrong
@@ -56,12 +57,12 @@ func readTable(file string, now time.Time) ([]expectation, error) {
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, config.Problems{{Path: file, Message: oneLine(err)}}
 	}
 	r := &tableReader{file: file, now: now}
 	cases := r.cases(&root)
 	if len(r.problems) > 0 {
-		return nil, errors.New(strings.Join(r.problems, "\n"))
+		return nil, r.problems
 	}
 	return cases, nil
 }
