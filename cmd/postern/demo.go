@@ -52,7 +52,7 @@ or 1.`,
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:10000", "loopback address of the proxy")
 	flags.StringVar(&o.IdP, "idp", "127.0.0.1:10001", "loopback address of the provider")
 	flags.StringVar(&o.App, "app", "127.0.0.1:10002", "loopback address of the application")
-	flags.StringVar(&o.Module, "module", "build/postern.wasm", "the module to run")
+	flags.StringVar(&o.Module, "module", "build/postern.wasm", "the module to run; --host none needs none")
 	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions(demo.Hosts, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagFilename("module", "wasm")
 	return cmd

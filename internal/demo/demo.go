@@ -131,11 +131,10 @@ func start(ctx context.Context, o Options) (_ *demo, err error) {
 			d.stop()
 		}
 	}()
-	if d.module, err = filepath.Abs(o.Module); err != nil {
-		return nil, fmt.Errorf("demo: module: %w", err)
-	}
-	if _, err := os.Stat(d.module); err != nil {
-		return nil, fmt.Errorf("demo: module: %w (make build makes it)", err)
+	if o.Host != "none" { // an Envoy of somebody's own has its own
+		if d.module, err = moduleAt(o.Module); err != nil {
+			return nil, err
+		}
 	}
 	if d.listen, err = chosen(o.Listen); err != nil {
 		return nil, err
@@ -156,6 +155,18 @@ func start(ctx context.Context, o Options) (_ *demo, err error) {
 		return nil, err
 	}
 	return d, d.await(ctx)
+}
+
+// moduleAt finds the module before anything is started.
+func moduleAt(file string) (string, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("demo: module: %w", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("demo: module: %w (make build makes it)", err)
+	}
+	return path, nil
 }
 
 // secrets makes new ones. Somebody's own Envoy has its secrets already, so

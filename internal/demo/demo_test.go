@@ -195,6 +195,20 @@ func TestRunSaysWhoCanSignInAndStopsWithTheContext(t *testing.T) {
 	}
 }
 
+func TestAnEnvoyOfSomebodysOwnNeedsNoModuleOfOurs(t *testing.T) {
+	t.Setenv("DEMO_CLIENT_SECRET", secret())
+	var out strings.Builder
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := Run(ctx, Options{
+		Host: "none", Listen: "127.0.0.1:0", IdP: "127.0.0.1:0", App: "127.0.0.1:0",
+		Module: filepath.Join(t.TempDir(), "none.wasm"), Out: &out, Log: t.Output(),
+	})
+	if err != nil || !strings.Contains(out.String(), "An Envoy of yours") {
+		t.Errorf("got %v: %s", err, out.String())
+	}
+}
+
 func TestRunEndsWhenTheProxyDies(t *testing.T) {
 	done := make(chan error, 1)
 	done <- errors.New("killed")
