@@ -1,18 +1,13 @@
 package main
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"os"
 	"slices"
-	"strings"
+
+	"github.com/postern-auth/postern/cmd/postern/internal/tryout"
 )
 
 // standIns throw in a secret for each variable that the settings name and that is
@@ -58,14 +53,9 @@ func (in *standIns) lookup(name string) (string, bool) {
 
 // privateKey makes a key that signs with an algorithm, in PEM.
 func privateKey(algorithm string) string {
-	var key crypto.Signer
-	switch {
-	case algorithm == "EdDSA":
-		_, key, _ = ed25519.GenerateKey(rand.Reader)
-	case strings.HasSuffix(algorithm, "S256") && algorithm != "ES256":
-		key, _ = rsa.GenerateKey(rand.Reader, 2048)
-	default:
-		key, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := tryout.NewKey(algorithm)
+	if err != nil {
+		return ""
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/postern-auth/postern/internal/bearer"
@@ -40,6 +41,14 @@ func (g *Gate) Explain(r *httpmsg.Request) (e Explanation) {
 	e.Known = subject != nil
 	e.Explanation = g.rules.Explain(asks, subject, g.now(), leeway)
 	return e
+}
+
+// Secret reports whether the application is told in a header field of a name
+// something by which others can act as somebody: an access token, or a signed
+// assertion.
+func (g *Gate) Secret(name string) (token, assertion bool) {
+	assertion = slices.Contains(g.tellings.signed, name)
+	return slices.Contains(g.tellings.secret, name) && !assertion, assertion
 }
 
 // subjectBehind is whom a request is of, as rules see them, and how far their

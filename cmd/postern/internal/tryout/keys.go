@@ -27,11 +27,10 @@ func quickest(accepted []string) string {
 	return algorithms[0]
 }
 
-// newKey makes a throw-away key for an algorithm (RFC 7518, section 3.1).
-func newKey(algorithm string) (crypto.Signer, error) {
+// NewKey makes a throw-away key for an algorithm (RFC 7518, section 3.1), or
+// for ES256 where it is none.
+func NewKey(algorithm string) (crypto.Signer, error) {
 	switch algorithm {
-	case "ES256":
-		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "ES384":
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	case "ES512":
@@ -39,8 +38,10 @@ func newKey(algorithm string) (crypto.Signer, error) {
 	case "EdDSA":
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
+		return rsa.GenerateKey(rand.Reader, 2048)
 	}
-	return rsa.GenerateKey(rand.Reader, 2048)
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
 
 // signer signs what the provider says, with a throw-away key.
@@ -50,7 +51,7 @@ type signer struct {
 }
 
 func newSigner(algorithm string) (*signer, error) {
-	key, err := newKey(algorithm)
+	key, err := NewKey(algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("a throw-away key: %w", err)
 	}

@@ -103,42 +103,18 @@ func (w *world) answered(o *Outcome, r *gate.Respond) {
 func (w *world) headers(set httpmsg.Fields) (headers []Header) {
 	for _, f := range set {
 		h := Header{Name: f.Name, Value: f.Value}
-		switch {
-		case w.carriesToken(f.Name):
+		switch token, assertion := w.gate.Secret(f.Name); {
+		case token, f.Name == "authorization":
 			h.Value, h.Hidden = "the access token", true
 			if scheme, _, two := strings.Cut(f.Value, " "); two {
 				h.Value = scheme + " and the access token"
 			}
-		case w.carriesAssertion(f.Name):
+		case assertion:
 			h.Value, h.Hidden = "a signed assertion", true
 		}
 		headers = append(headers, h)
 	}
 	return headers
-}
-
-func (w *world) carriesToken(name string) bool {
-	if name == "authorization" || slices.Contains(w.settings.Forward.AccessToken, name) {
-		return true
-	}
-	for i := range w.settings.Rules {
-		if slices.Contains(w.settings.Rules[i].Forward.AccessToken, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *world) carriesAssertion(name string) bool {
-	if a := w.settings.Forward.Assertion; a != nil && a.Header == name {
-		return true
-	}
-	for i := range w.settings.Rules {
-		if a := w.settings.Rules[i].Forward.Assertion; a != nil && a.Header == name {
-			return true
-		}
-	}
-	return false
 }
 
 // examine adds what the gate sees in a request before it decides.
