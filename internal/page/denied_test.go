@@ -216,7 +216,7 @@ func TestTheWordsFitWhatIsMissing(t *testing.T) {
 	}{
 		"one thing":                              {DeniedPage{Reason: "group_missing", Missing: []Need{group}}, "You may not open this page"},
 		"a level that nobody asked for":          {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level}}, "This page takes a stronger sign-in"},
-		"a level that was asked for":             {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level}, Tried: true}, "That sign-in was not strong enough"},
+		"a level that was asked for":             {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level}, Tried: true}, "That sign-in was too weak"},
 		"a level beside what no login can bring": {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level, group}}, "You may not open this page"},
 		"alternatives that were asked for":       {DeniedPage{Reason: "none_met", Missing: []Need{{Reason: "none_met"}}, Tried: true}, "Signing in was not enough"},
 		"several that were asked for":            {DeniedPage{Reason: "acr_insufficient", Missing: []Need{level, level}, Tried: true}, "Signing in was not enough"},

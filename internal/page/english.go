@@ -152,8 +152,8 @@ var english = language{
 		"step_up":              {"Please sign in once more", "This page takes more than your sign-in so far.", "Sign in again and open it."},
 
 		"scope_missing:tried":    {"The permission was not given", "You have signed in for this page, but the permission that it takes did not come with it.", "If you were asked for it, try again and agree. If not, ask whoever looks after this site."},
-		"acr_insufficient:tried": {"That sign-in was not strong enough", "You have signed in for this page, but the provider does not say that you did so at the level that it takes.", "See whether your account has a second factor set up and try again, or ask whoever looks after this site."},
-		"login_too_old:tried":    {"That sign-in was not new", "You have signed in for this page, but the provider does not say that it was just now.", "Sign out there and try again, or ask whoever looks after this site."},
+		"acr_insufficient:tried": {"That sign-in was too weak", "You have signed in for this page, but the provider does not confirm the level that it takes.", "Try again with a second factor, or ask whoever looks after this site."},
+		"login_too_old:tried":    {"That sign-in was not new", "You have signed in for this page, but the provider does not confirm that it was just now.", "Sign out there and try again, or ask whoever looks after this site."},
 
 		"header_repeated":  {"This request is not valid", "It has a header field twice that decides what it may do, so it is refused.", ""},
 		"method_ambiguous": {"This request is not valid", "Its method can be read in more than one way, so it is refused.", "Write methods in capitals."},
