@@ -46,6 +46,10 @@ made to be good.
 GET and HEAD are asked as a browser opens a page, and everything else as a script
 asks; --header 'accept: text/html' or 'accept: application/json' says otherwise.
 
+At /oauth2/auth it shows what another proxy is told that asks there; with
+auth_request.rules, about the request that it names, by --header 'x-forwarded-uri:
+/admin', say. The proxy is taken for one of trusted_peers, where these have names.
+
 Nothing is sent anywhere. Variables that the settings name need not be set: what
 is thrown in for them is forgotten. No secret and no token is printed.
 

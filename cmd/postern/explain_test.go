@@ -25,9 +25,14 @@ func still(t *testing.T) {
 // try runs one command line on the example's settings.
 func try(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
+	return tryOn(t, "testdata/settings.yaml", args...)
+}
+
+func tryOn(t *testing.T, settings string, args ...string) (code int, out, errOut string) {
+	t.Helper()
 	still(t)
 	var o, e strings.Builder
-	code = execute(t.Context(), append(args, "-c", "testdata/settings.yaml"), &o, &e)
+	code = execute(t.Context(), append(args, "-c", settings), &o, &e)
 	return code, o.String(), e.String()
 }
 
@@ -75,6 +80,43 @@ func TestExplainShowsWhatBecomesOfARequest(t *testing.T) {
 			golden(t, name, out)
 		})
 	}
+}
+
+func TestExplainShowsWhatAnotherProxyIsTold(t *testing.T) {
+	const auth, alice = "https://app.example.com/oauth2/auth", "testdata/alice.json"
+	admin := filepath.Join(t.TempDir(), "unverified.json")
+	if err := os.WriteFile(admin, []byte(`{"sub":"7","email":"eve@example.com","email_verified":false}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"asked_pass.txt":       {auth, "--claims", alice, "-H", "x-original-url: https://wiki.example.com/1"},
+		"asked_demand.txt":     {auth + "?allowed_groups=group2,group1&scope=a|b", "--claims", alice, "-H", "x-forwarded-uri: /admin/x", "-H", "x-forwarded-method: PUT"},
+		"asked_unverified.txt": {auth, "--claims", admin, "-H", "x-forwarded-uri: /admin/x"},
+		"asked_public.txt":     {auth, "-H", "x-forwarded-uri: /public/x"},
+		"asked_nobody.txt":     {auth, "-H", "x-forwarded-uri: /admin/x"},
+		"asked_of_nothing.txt": {auth, "--claims", alice},
+		"asked_pass.json":      {auth, "--claims", alice, "-H", "x-original-url: https://wiki.example.com/1", "-o", "json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := tryOn(t, "testdata/behind.yaml", append([]string{"explain", "GET"}, args...)...)
+			if code != 0 || errOut != "" {
+				t.Errorf("exit %d: %s", code, errOut)
+			}
+			golden(t, name, out)
+		})
+	}
+	t.Run("without rules", func(t *testing.T) {
+		_, out, _ := try(t, "explain", "GET", auth+"?allowed_groups=group2", "--claims", alice)
+		if strings.Contains(out, "Rules") || !strings.Contains(out, "✓ a session or a token\n  ✗ groups: group2  (has group1)") || !strings.Contains(out, "403") {
+			t.Error(out)
+		}
+	})
+	t.Run("on another host", func(t *testing.T) {
+		_, out, _ := try(t, "explain", "GET", "https://shop.example.com/oauth2/auth")
+		if strings.Contains(out, "Needed") || !strings.Contains(out, "421") {
+			t.Error(out)
+		}
+	})
 }
 
 func TestExplainRefusesWhatItCannotUnderstand(t *testing.T) {

@@ -78,8 +78,13 @@ func sentence(s *config.Config, o *tryout.Outcome) string {
 }
 
 func ownAnswer(o *tryout.Outcome) string {
-	if o.Status == 0 {
+	switch {
+	case o.Status == 0:
 		return "the address is Postern's own, which reads the request's body first."
+	case o.Answered:
+		return "the proxy that asks is told by status " + strconv.Itoa(o.Status) + " that the request may pass."
+	case o.Seen.Asked:
+		return "the proxy that asks is told by status " + strconv.Itoa(o.Status) + " that the request may not pass (" + o.Reason + ")."
 	}
 	return "the address is Postern's own, which answers with " + strconv.Itoa(o.Status) + " (" + o.Reason + ")."
 }
@@ -133,6 +138,8 @@ func more(c *tryout.Case, o *tryout.Outcome) (lines []string) {
 		lines = append(lines, "www-authenticate: "+shown(challenge))
 	}
 	switch {
+	case o.Kind == tryout.Own && o.Reason == "original_target_not_origin_form":
+		lines = append(lines, "By auth_request.rules it is asked about the request that the proxy in front names: try it with --header 'x-forwarded-uri: /'.")
 	case o.Reason == "no_token" && c.Claims != nil:
 		lines = append(lines, "Here tokens alone count: try it with --as token.")
 	case c.Token && (o.Kind == tryout.Login || o.Reason == "no_session"):
@@ -143,10 +150,14 @@ func more(c *tryout.Case, o *tryout.Outcome) (lines []string) {
 
 // writeGiven prints what the application is told.
 func writeGiven(p *paper, o *tryout.Outcome) {
-	if o.Kind != tryout.Pass {
+	switch {
+	case o.Kind == tryout.Pass:
+		p.heading("The application is given")
+	case o.Answered:
+		p.heading("The answer carries")
+	default:
 		return
 	}
-	p.heading("The application is given")
 	if len(o.Headers) == 0 {
 		p.line("  nothing about whoever asks")
 	}

@@ -25,11 +25,11 @@ func (p *paper) mark(state string) string { return p.in(marks[state].colour, mar
 
 // writeSeen prints how the rules see a request.
 func writeSeen(p *paper, c *config.Config, e *gate.Explanation) {
-	if e.Refused != "" || e.Own {
+	if e.Refused != "" || e.Own && !e.Asked {
 		return // no rule was asked
 	}
 	for i := range e.Readings {
-		writeReading(p, c, &e.Readings[i], i)
+		writeReading(p, c, &e.Readings[i], i == 0)
 	}
 	if e.Repeated {
 		return
@@ -43,23 +43,26 @@ func writeSeen(p *paper, c *config.Config, e *gate.Explanation) {
 const mostLooked = 20
 
 // writeReading prints the rules that were looked at.
-func writeReading(p *paper, c *config.Config, r *policy.Reading, i int) {
-	if i == 0 {
+func writeReading(p *paper, c *config.Config, r *policy.Reading, first bool) {
+	switch {
+	case r.Host != "":
+		p.heading("Rules, for " + shown(r.Method+" "+r.Host+r.Path) + ", which another proxy asks about")
+	case first:
 		p.heading("Rules")
-	} else {
+	default:
 		p.heading("Rules, because an application may take the request for " + shown(r.Method+" "+r.Path))
 	}
-	looked, first := r.Looked, 0
+	looked, skipped := r.Looked, 0
 	if more := len(looked) - mostLooked - 1; more > 0 {
 		p.line("  %s", p.in(faint, fmt.Sprintf("%d rules in front of these do not match", more)))
-		looked, first = looked[more:], more
+		looked, skipped = looked[more:], more
 	}
 	width := 0
 	for _, l := range looked {
 		width = max(width, len(named(l)))
 	}
 	for i, l := range looked {
-		writeLooked(p, l, &c.Rules[first+i].Match, width)
+		writeLooked(p, l, &c.Rules[skipped+i].Match, width)
 	}
 	if r.Rule < 0 && !(len(looked) > 0 && looked[len(looked)-1].Differs == policy.DiffersByRepeated) {
 		p.line("  %s no rule matches: whoever is known may pass", p.in(green, "✓"))
@@ -149,7 +152,7 @@ func wanted(h *policy.Held) string {
 	case "not":
 		return "not"
 	case "max_age":
-		return "max_age: signed in at most " + lasting(h.MaxAge) + " ago"
+		return "max_age: signed in at most " + lasting(h.MaxAge) + " ago" + leeway(h)
 	case "scopes":
 		return "scopes: all of " + several(h.Values)
 	}
@@ -165,6 +168,14 @@ func wanted(h *policy.Held) string {
 	return text + several(h.Values) + ", or beginning with " + several(h.Prefixes)
 }
 
+// leeway is how far the provider's clock may be from ours.
+func leeway(h *policy.Held) string {
+	if h.Leeway == 0 {
+		return ""
+	}
+	return ", give or take the provider's leeway of " + lasting(h.Leeway)
+}
+
 // has is what whoever asks has of it.
 func has(h *policy.Held) string {
 	if h.State == policy.StateUnknown && h.Has == nil || len(h.Parts) > 0 {
@@ -173,7 +184,10 @@ func has(h *policy.Held) string {
 	if len(h.Has) == 0 {
 		return "  (has none)"
 	}
-	if h.Key != "max_age" {
+	switch {
+	case h.Unverified:
+		return "  (has " + several(h.Has) + ", which does not count: the provider says that it is not verified)"
+	case h.Key != "max_age":
 		return "  (has " + several(h.Has) + ")"
 	}
 	seconds, _ := strconv.ParseInt(strings.TrimSuffix(h.Has[0], "s"), 10, 64)
@@ -229,7 +243,7 @@ func explanation(c *tryout.Case, o *tryout.Outcome) explained {
 	case c.Claims != nil:
 		x.By = "session"
 	}
-	if e := &o.Seen; e.Refused == "" && !e.Own && !o.SigningIn {
+	if e := &o.Seen; e.Refused == "" && (!e.Own || e.Asked) && !o.SigningIn {
 		x.Explanation = e.Explanation
 		x.Anyone, x.Sessions, x.Tokens = e.Need.Anyone, !e.Need.NoCookie, e.Need.Tokens
 	}

@@ -104,13 +104,9 @@ func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
 		g.tell(q.Request, EventRequestRefused, reason)
 		return g.fail(q, failure{status: 403, reason: reason}), nil
 	}
-	if q.target.Path == g.paths.auth {
-		d, reason := readDemands(q.target.Query)
-		if reason != "" {
-			g.tell(q.Request, EventRequestRefused, reason)
-			return g.fail(q, failure{status: 400, reason: reason}), nil
-		}
-		q.need = q.need.Demand(d.requirement())
+	if reason := g.demand(q); reason != "" {
+		g.tell(q.Request, EventRequestRefused, reason)
+		return g.fail(q, failure{status: 400, reason: reason}), nil
 	}
 	if q.need.Tokens {
 		cred, err := bearer.Read(q.Header, "")
@@ -137,6 +133,18 @@ func (g *Gate) serveAuth(q *request) (Verdict, Flow) {
 	return Verdict{}, g.afterWait(q, o, err, q.open(), func(o *opened, err error) (Verdict, Flow) {
 		return g.authSession(q, o, err)
 	})
+}
+
+// demand adds what a subrequest demands itself, or says why that cannot be told.
+func (g *Gate) demand(q *request) (reason string) {
+	if q.target.Path != g.paths.auth {
+		return "" // the query is the application's
+	}
+	d, reason := readDemands(q.target.Query)
+	if reason == "" {
+		q.need = q.need.Demand(d.requirement())
+	}
+	return reason
 }
 
 // findNeedBehind finds what the request must bring that another proxy asks about,
@@ -170,30 +178,40 @@ func (g *Gate) findNeedBehind(q *request) (reason string) {
 
 // needBehind finds what a request must bring that another proxy names.
 func (g *Gate) needBehind(q *request, method, address string) (need policy.Need, reason string) {
-	if methodFlaw(method) || method == "CONNECT" {
-		return need, "method_ambiguous"
+	r, reason := g.requestBehind(q, method, address)
+	if reason != "" {
+		return need, reason
 	}
-	r := policy.Request{Host: q.host, Port: q.port, Method: method, Header: q.Header}
+	need, err := g.rules.Need(r)
+	if err != nil {
+		return need, unclear(err)
+	}
+	return need, ""
+}
+
+// requestBehind reads a request that another proxy names.
+func (g *Gate) requestBehind(q *request, method, address string) (r policy.Request, reason string) {
+	if methodFlaw(method) || method == "CONNECT" {
+		return r, "method_ambiguous"
+	}
+	r = policy.Request{Host: q.host, Port: q.port, Method: method, Header: q.Header}
 	if _, rest, absolute := strings.Cut(address, "://"); absolute {
 		host, path, _ := strings.Cut(rest, "/")
 		var err error
 		if r.Host, r.Port, err = httpmsg.ParseAuthority(host); err != nil {
-			return need, "original_address_" + reasonOf(err)
+			return r, "original_address_" + reasonOf(err)
 		}
 		if !g.settings.AllowsHost(r.Host, r.Port) {
-			return need, "original_host_not_allowed"
+			return r, "original_host_not_allowed"
 		}
 		address = "/" + path
 	}
 	target, err := httpmsg.ParseTarget(address)
 	if err != nil {
-		return need, "original_target_" + reasonOf(err)
+		return r, "original_target_" + reasonOf(err)
 	}
 	r.Path = target.Path
-	if need, err = g.rules.Need(r); err != nil {
-		return need, unclear(err)
-	}
-	return need, ""
+	return r, ""
 }
 
 // authToken answers a subrequest that brings a token.

@@ -16,6 +16,7 @@ import (
 type Explanation struct {
 	Refused string // why the request cannot be understood; "" where it can
 	Own     bool   // it is for an address of ours, of which no rule says anything
+	Asked   bool   // another proxy asks there about a request, which is the one explained
 	Known   bool   // whoever asks brings a session or a token that is good
 	policy.Explanation
 }
@@ -32,15 +33,43 @@ func (g *Gate) Explain(r *httpmsg.Request) (e Explanation) {
 		e.Refused = reason
 		return e
 	}
-	if e.Own = g.describes(q.target.Path) || g.paths.own(q.target.Path); e.Own {
+	e.Own = g.describes(q.target.Path) || g.paths.own(q.target.Path)
+	switch {
+	case !e.Own:
+		e.Explanation = g.rules.Look(q.asks())
+	case q.ours && g.isAuth(q.target.Path):
+		e.Explanation, e.Asked = g.lookBehind(&q)
+	}
+	if e.Own && !e.Asked {
 		return e
 	}
-	asks := q.asks()
-	need, _ := g.rules.Need(asks)
-	subject, leeway := g.subjectBehind(&q, &need)
+	subject, leeway := g.subjectBehind(&q, &e.Need)
 	e.Known = subject != nil
-	e.Explanation = g.rules.Explain(asks, subject, g.now(), leeway)
+	e.Hold(subject, g.now(), leeway)
 	return e
+}
+
+// lookBehind says what the request falls under that another proxy asks about, and
+// what the question demands. It is false where the question cannot be answered.
+func (g *Gate) lookBehind(q *request) (e policy.Explanation, ok bool) {
+	if g.findNeedBehind(q) != "" || g.demand(q) != "" {
+		return e, false
+	}
+	e.Need = q.need
+	if !g.settings.AuthRequest.Rules {
+		return e, true
+	}
+	methods, addresses, _ := g.askedAbout(q)
+	for _, address := range addresses {
+		for _, method := range methods {
+			r, _ := g.requestBehind(q, method, address)
+			for _, reading := range g.rules.Look(r).Readings {
+				reading.Host = r.Host
+				e.Readings = append(e.Readings, reading)
+			}
+		}
+	}
+	return e, true
 }
 
 // Secret reports whether the application is told in a header field of a name
@@ -58,16 +87,15 @@ func (g *Gate) subjectBehind(q *request, need *policy.Need) (*policy.Subject, ti
 		if cred, err := bearer.Read(q.Header, q.target.Query); err != nil || cred.Token != "" {
 			t := g.tokens.Known(cred.Token, g.now())
 			if t == nil {
-				return nil, 0
+				return nil, g.provider.Leeway()
 			}
 			return &t.Subject, g.providers[t.Provider].Leeway()
 		}
 	}
-	if need.NoCookie {
-		return nil, 0
+	if !need.NoCookie {
+		if o, err := g.open(q); err == nil && o != nil {
+			return &o.subject, g.provider.Leeway()
+		}
 	}
-	if o, err := g.open(q); err == nil && o != nil {
-		return &o.subject, g.provider.Leeway()
-	}
-	return nil, 0
+	return nil, g.provider.Leeway()
 }

@@ -24,6 +24,7 @@ type Explanation struct {
 // Reading is one way to read a request, and the rules that were looked at for it
 // up to the one that is for it.
 type Reading struct {
+	Host   string   `json:"host,omitempty"` // where another proxy asks about the request
 	Path   string   `json:"path"`
 	Method string   `json:"method"`
 	Looked []Looked `json:"looked,omitempty"`
@@ -58,8 +59,12 @@ type Held struct {
 	Values   []string `json:"values,omitempty"`   // one of these, or all of "scopes"
 	Prefixes []string `json:"prefixes,omitempty"` // or a value that begins with one of these
 	MaxAge   int64    `json:"max_age,omitempty"`  // seconds
+	Leeway   int64    `json:"leeway,omitempty"`   // seconds, by which a login may be older
 	Has      []string `json:"has,omitempty"`      // what whoever asks has of it
 	Parts    []Part   `json:"parts,omitempty"`    // of "all", "any" and "not"
+	// Unverified says that the address counts for nothing: the provider says that
+	// it was not verified.
+	Unverified bool `json:"unverified,omitempty"`
 }
 
 // Part is one of the requirements that a requirement is made of.
@@ -76,7 +81,14 @@ const (
 )
 
 // Explain says what Need and Check say, and why. Nobody is known where s is nil.
-func (rs *Rules) Explain(r Request, s *Subject, now time.Time, leeway time.Duration) (e Explanation) {
+func (rs *Rules) Explain(r Request, s *Subject, now time.Time, leeway time.Duration) Explanation {
+	e := rs.Look(r)
+	e.Hold(s, now, leeway)
+	return e
+}
+
+// Look says what a request falls under and why, whoever asks.
+func (rs *Rules) Look(r Request) (e Explanation) {
 	ways, err := rs.readings(&r)
 	one := r
 	for i := range ways.np * ways.nm {
@@ -86,9 +98,14 @@ func (rs *Rules) Explain(r Request, s *Subject, now time.Time, leeway time.Durat
 	if err == nil {
 		e.Need, err = rs.Need(r)
 	}
-	if err != nil {
-		e.Repeated = true
-		return e
+	e.Repeated = err != nil
+	return e
+}
+
+// Hold says how whoever asks meets what is needed. Nobody is known where s is nil.
+func (e *Explanation) Hold(s *Subject, now time.Time, leeway time.Duration) {
+	if e.Repeated {
+		return
 	}
 	c := newCheck(s, now, leeway)
 	for _, required := range e.Need.requires {
@@ -97,7 +114,6 @@ func (rs *Rules) Explain(r Request, s *Subject, now time.Time, leeway time.Durat
 	if s != nil {
 		e.Denial = e.Need.Check(s, now, leeway)
 	}
-	return e
 }
 
 // reading says which rules were looked at.
@@ -123,9 +139,13 @@ func (c *check) held(r *requirement) (all []Held) {
 	for i := range r.tests {
 		t := &r.tests[i]
 		h := Held{Key: t.key, Values: t.words.list, Prefixes: t.prefixes, MaxAge: t.maxAge, State: StateUnknown}
+		if t.kind == ofMaxAge {
+			h.Leeway = c.leeway
+		}
 		if c.subject != nil {
 			h.State = stateNames[c.ofTest(t)]
 			h.Has = c.has(t)
+			h.Unverified = c.subject.Unverified && (t.kind == ofEmail || t.kind == ofDomain) && len(h.Has) > 0
 		}
 		for _, part := range t.parts {
 			p := Part{StateUnknown, c.held(part)}

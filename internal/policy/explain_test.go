@@ -69,7 +69,7 @@ func TestAnExplanationSaysWhatCannotBeTold(t *testing.T) {
 	e = rules.Explain(Request{Path: "/"}, nil, now, leeway)
 	want := []Held{
 		{Key: "not", State: StateUnknown, Parts: []Part{{StateUnknown, []Held{{Key: "groups", State: StateUnknown, Values: []string{"x"}}}}}},
-		{Key: "max_age", State: StateUnknown, MaxAge: 600},
+		{Key: "max_age", State: StateUnknown, MaxAge: 600, Leeway: 60},
 	}
 	if diff := cmp.Diff(want, e.Requirements); diff != "" || e.Denial != nil {
 		t.Errorf("-want +got\n%s", diff)
@@ -156,5 +156,20 @@ func TestALoginOfNoTimeIsNeverRecent(t *testing.T) {
 	required := newRequirement(config.Require{MaxAge: tenMinutes})
 	if d := required.check(&Subject{}, time.Unix(60, 0), leeway); d == nil {
 		t.Error("it is where the clock is near its beginning")
+	}
+}
+
+func TestAnAddressThatIsNotVerifiedIsSaidToBe(t *testing.T) {
+	rules := Compile(&config.Config{Rules: []config.Rule{
+		{Match: config.Match{Paths: []string{"/*"}}, Require: &config.Require{Groups: []string{"staff"}, Emails: []string{"alice@example.com"}, EmailDomains: []string{"example.com"}}},
+	}})
+	for _, unverified := range []bool{false, true} {
+		s := alice()
+		s.Unverified = unverified
+		for _, h := range rules.Explain(Request{Path: "/"}, s, now, leeway).Requirements {
+			if want := unverified && h.Key != "groups"; h.Unverified != want {
+				t.Errorf("%s: got %v", h.Key, h.Unverified)
+			}
+		}
 	}
 }

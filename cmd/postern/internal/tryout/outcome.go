@@ -35,8 +35,12 @@ type Outcome struct {
 	Challenge []string `json:"challenge,omitempty"` // www-authenticate
 	GRPC      int      `json:"grpc_status,omitempty"`
 
-	Headers []Header `json:"headers,omitempty"` // that the application is given, of Pass
+	Headers []Header `json:"headers,omitempty"` // that the application is given, of Pass, or that the answer carries
 	Removed []string `json:"removed,omitempty"` // that it is not given, although the request has them
+
+	// Answered says that another proxy asked, and that its request may pass: then
+	// this is Own, and Rule is the one of the request that it asked about.
+	Answered bool `json:"answered,omitempty"`
 
 	// Observed says that the request passes only because of insecure_observe, and
 	// Without what became of it otherwise.
@@ -123,9 +127,35 @@ func (w *world) examine(o *Outcome, r *httpmsg.Request) {
 		r = withoutToken(r) // it makes nobody known
 	}
 	o.Seen = w.gate.Explain(r)
-	if o.Seen.Own {
-		o.Kind, o.Rule = Own, ""
+	if !o.Seen.Own {
+		return
 	}
+	o.Kind = Own
+	if len(o.Seen.Readings) == 0 {
+		o.Rule = ""
+	}
+}
+
+// answer adds what another proxy is told of a request that may pass, but for what
+// makes that answer one that nobody keeps.
+func (w *world) answer(o *Outcome, r *gate.Respond) {
+	if o.Answered = o.Seen.Asked && r != nil && r.Status == w.settings.AuthRequest.Status; !o.Answered {
+		return
+	}
+	var told httpmsg.Fields
+	for _, f := range r.Header {
+		switch f.Name {
+		case "cache-control":
+		case "set-cookie":
+			name, _, _ := strings.Cut(f.Value, "=")
+			o.Headers = append(o.Headers, Header{f.Name, "the cookie " + name, true})
+		case "x-envoy-auth-headers-to-remove":
+			o.Removed = strings.Split(f.Value, ",")
+		default:
+			told = append(told, f)
+		}
+	}
+	o.Headers = append(w.headers(told), o.Headers...)
 }
 
 func withoutToken(r *httpmsg.Request) *httpmsg.Request {

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/config"
@@ -170,7 +171,10 @@ func (w *world) handle(r *httpmsg.Request) (gate.Verdict, error) {
 }
 
 // connection is the one that requests come by.
-type connection struct{ address, digest string }
+type connection struct {
+	address, digest string
+	names           []string // in the peer's certificate
+}
 
 // Address implements gate.Connection.
 func (c *connection) Address() string {
@@ -184,7 +188,7 @@ func (c *connection) Address() string {
 func (c *connection) CertificateDigest() string { return c.digest }
 
 // CertificateNames implements gate.Connection.
-func (*connection) CertificateNames() []string { return nil }
+func (c *connection) CertificateNames() []string { return c.names }
 
 // Outbound implements gate.Connection.
 func (*connection) Outbound() (outbound, known bool) { return false, true }
@@ -213,6 +217,9 @@ func (t *Tryout) Try(c *Case) (*Outcome, error) {
 
 func (w *world) try(c *Case) (*Outcome, error) {
 	w.connection = connection{}
+	if w.isQuestion(c) {
+		w.names = w.settings.TrustedPeers.SANs
+	}
 	b := &browser{}
 	switch {
 	case c.Claims == nil:
@@ -224,6 +231,13 @@ func (w *world) try(c *Case) (*Outcome, error) {
 		}
 	}
 	return w.decide(c, b.dress(c), b)
+}
+
+// isQuestion reports whether a case is another proxy's question about a request.
+// It is taken to come from a peer that is trusted, where any is by its name.
+func (w *world) isQuestion(c *Case) bool {
+	rest, ok := strings.CutPrefix(c.URL.Path(), w.settings.PathPrefix+"/auth")
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 // signIn signs somebody in at the request's host. The outcome is nil where that
@@ -259,6 +273,7 @@ func (w *world) decide(c *Case, r *httpmsg.Request, b *browser) (*Outcome, error
 	}
 	o := w.outcomeOf(v)
 	w.examine(o, r)
+	w.answer(o, v.Respond)
 	if v.Respond == nil || v.Respond.Status != 303 || o.Kind == Own {
 		return o, nil
 	}

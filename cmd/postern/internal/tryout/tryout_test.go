@@ -3,6 +3,7 @@ package tryout
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,5 +273,29 @@ func agree(t *testing.T, c *Case, o *Outcome) {
 	}
 	if last := e.Readings[0]; len(e.Readings) == 1 && last.Name != e.Need.Rule {
 		fail("explained by looking at rules up to %q", last.Name)
+	}
+}
+
+func TestWhatAnotherProxyIsTold(t *testing.T) {
+	const rules = `,"rules":[{"name":"admin","match":{"paths":["/admin/*"],"methods":["PUT"]},"require":{"groups":["admins"]}%s}]`
+	const envoy = `,"auth_request":{"status":200,"rules":true},"trusted_peers":{"sans":["spiffe://envoy"]}`
+	ask := func(more, request, claims string) *Outcome {
+		return outcome(t, try(t, envoy+fmt.Sprintf(rules, more)), asked(t, request, claims, false))
+	}
+	o := ask("", "PUT https://app.example.com/oauth2/auth/admin/x?scope=its-own", `{"groups":["admins"]}`)
+	if !o.Answered || o.Kind != Own || o.Status != 200 || o.Rule != "admin" || len(o.Headers) == 0 || !slices.Contains(o.Removed, "x-auth-request-email") {
+		t.Errorf("got %+v", o)
+	}
+	o = ask("", "PUT https://app.example.com/oauth2/auth/admin/x", `{"groups":["staff"]}`)
+	if o.Answered || o.Kind != Own || o.Status != 403 || o.Rule != "admin" || o.Headers != nil || len(o.Seen.Requirements) != 1 {
+		t.Errorf("got %+v", o)
+	}
+	o = ask(`,"insecure_observe":true`, "PUT https://app.example.com/oauth2/auth/admin/x", `{"groups":["staff"]}`)
+	if !o.Answered || !o.Observed || o.Without == nil || o.Without.Answered || o.Without.Status != 403 {
+		t.Errorf("got %+v", o)
+	}
+	o = ask("", "GET https://app.example.com/oauth2/authx", "")
+	if o.Answered || o.Seen.Asked || o.Status != 404 {
+		t.Errorf("got %+v", o)
 	}
 }
