@@ -112,7 +112,7 @@ func (k *checking) run(cmd *cobra.Command) error {
 		return refused(cmd, k.output, err)
 	}
 	found := checked{Valid: true, Insecure: s.Insecure(), StandIns: s.standIns, WithTable: len(k.tables) > 0}
-	found.warn(policy.Compile(s.Config).Warnings())
+	found.warn(policy.Warnings(s.Config))
 	if err := k.hold(&found, s.Config, now); err != nil {
 		return refused(cmd, k.output, err)
 	}

@@ -81,8 +81,8 @@ func TestEnvoyIsToldToTakeOutWhatTheGateDoesNotSay(t *testing.T) {
 	alice := w.alice()
 	delete(alice.Claims, "groups")
 	for name, test := range map[string]struct{ cookie, authorization, want string }{
-		"a person without groups": {w.cookie(alice), "", "x-auth-request-groups,x-auth-request-preferred-username," + ours},
-		"a service":               {"", "Bearer " + w.accessToken(nil), "x-auth-request-email,x-auth-request-groups,x-auth-request-preferred-username," + ours + ",authorization,dpop"},
+		"a person without groups": {w.cookie(alice), "", "x-auth-request-anonymous,x-auth-request-groups,x-auth-request-preferred-username," + ours},
+		"a service":               {"", "Bearer " + w.accessToken(nil), "x-auth-request-anonymous,x-auth-request-email,x-auth-request-groups,x-auth-request-preferred-username," + ours + ",authorization,dpop"},
 	} {
 		fields := []string{"x-auth-request-groups", "admins"}
 		if test.authorization != "" {

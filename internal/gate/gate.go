@@ -61,8 +61,9 @@ type Gate struct {
 	tellings *tellings
 	tells    []string // names of header fields
 	strip    httpmsg.NameSet
-	signer   *signer // of assertions; nil before the first
-	callback string  // the origin that receives the provider's answers, or ""
+	notable  httpmsg.NameSet // what look looks for
+	signer   *signer         // of assertions; nil before the first
+	callback string          // the origin that receives the provider's answers, or ""
 
 	providers  map[string]*oidc.Provider // by name
 	wanted     map[string]wanted         // likewise
@@ -79,7 +80,11 @@ type Gate struct {
 var alwaysStripped = []string{
 	"x-forwarded-user", "x-forwarded-email", "x-forwarded-groups",
 	"x-forwarded-preferred-username", "x-forwarded-access-token",
+	"x-auth-request-anonymous",
 }
+
+// ownPrefixes begin the names of fields that only a gate sets.
+var ownPrefixes = []string{"x-auth-request-"}
 
 // New returns the gate of the given settings.
 func New(c *config.Config, d Deps) (*Gate, error) {
@@ -87,8 +92,9 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	tellings := newTellings(c)
+	rules, tellings := policy.Compile(c), newTellings(c)
 	tells := tellNames(c, tellings)
+	c = compiled(c)
 	g := &Gate{
 		settings: c, now: d.Now, clock: d.Clock, random: d.Random, log: d.Log,
 		keys:     ring,
@@ -96,11 +102,12 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		cache:    session.NewCache[*opened](c.Session.CacheBytes),
 		used:     newUsedLogins(),
 		renewing: map[renewalOf]*renewal{},
-		rules:    policy.Compile(c),
+		rules:    rules,
 		paths:    newPaths(c.PathPrefix),
 		tellings: tellings,
 		tells:    tells,
-		strip:    httpmsg.NewNameSet(tells, []string{"x-auth-request-"}),
+		strip:    httpmsg.NewNameSet(tells, ownPrefixes),
+		notable:  httpmsg.NewNameSet(slices.Concat(tells, rewrites, policy.MethodFields()), ownPrefixes),
 		callback: c.PublicURL,
 
 		providers:  map[string]*oidc.Provider{},
@@ -130,6 +137,14 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		g.relay = newRelay(g, sealer)
 	}
 	return g, nil
+}
+
+// compiled are settings without what was compiled and is not looked at any more:
+// a thousand rules are much for the collector to look through.
+func compiled(c *config.Config) *config.Config {
+	rest := *c
+	rest.Rules = nil
+	return &rest
 }
 
 func keyringOf(c *config.Config) (*session.Keyring, error) {
@@ -173,13 +188,14 @@ func (g *Gate) OwnsCookie(name string) bool {
 type request struct {
 	*httpmsg.Request
 	authority
-	target  httpmsg.Target
-	cookies cookies
-	began   time.Time
-	renewed []string // the session's new cookies, for the browser
-	trusted *bool    // see Gate.trusted; nil until it is asked
-	spoofed []string // names of fields that the application is not to see
-	need    policy.Need
+	target    httpmsg.Target
+	cookies   cookies
+	began     time.Time
+	renewed   []string // the session's new cookies, for the browser
+	trusted   *bool    // see Gate.trusted; nil until it is asked
+	spoofed   []string // names of fields that the application is not to see
+	oneMethod bool     // no field may name another one
+	need      policy.Need
 }
 
 // authority is an authority that was understood. Most requests come with the
@@ -311,7 +327,7 @@ func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {
 		g.authority = authority{text, strings.Clone(host), strings.Clone(port), g.settings.AllowsHost(host, port)}
 	}
 	q.authority = g.authority
-	q.spoofed = g.spoofed(&q)
+	g.look(&q)
 	return q, ""
 }
 
@@ -380,14 +396,18 @@ func (g *Gate) forward(q *request, w who) Verdict {
 // anonymousFields tell the application that nobody is signed in.
 var anonymousFields = httpmsg.Fields{{Name: "x-auth-request-anonymous", Value: "true"}}
 
-// spoofed are the names of the fields of a request that the application is not
-// to see, because it might believe them.
-func (g *Gate) spoofed(q *request) (names []string) {
+// look looks at each field of a request once, and notes which of them the
+// application is not to see, because it might believe them, and whether one may
+// name another method.
+func (g *Gate) look(q *request) {
+	q.oneMethod = true
 	for i := range q.Header {
-		name := q.Header[i].Name
-		if g.strip.Has(name) || rewrites.Has(name) && !g.trusted(q) {
-			names = append(names, name)
+		switch name := q.Header[i].Name; {
+		case !g.notable.Has(name):
+		case g.strip.Has(name), rewriting.Has(name) && !g.trusted(q):
+			q.spoofed = append(q.spoofed, name)
+		case !rewriting.Has(name):
+			q.oneMethod = false
 		}
 	}
-	return names
 }

@@ -30,7 +30,7 @@ func (g *Gate) findNeed(q *request) (reason string) {
 
 // asks is a request as rules see it.
 func (q *request) asks() policy.Request {
-	return policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header}
+	return policy.Request{Host: q.host, Port: q.port, Path: q.target.Path, Method: q.Method, Header: q.Header, OneMethod: q.oneMethod}
 }
 
 // open reports whether a request passes whoever sent it.
@@ -53,7 +53,10 @@ func methodFlaw(method string) bool {
 
 // rewrites are fields by which some frameworks take another target for the
 // request's than the one that rules saw.
-var rewrites = httpmsg.NewNameSet([]string{"x-original-url", "x-rewrite-url"}, nil)
+var (
+	rewrites  = []string{"x-original-url", "x-rewrite-url"}
+	rewriting = httpmsg.NewNameSet(rewrites, nil)
+)
 
 // who is whom a decision is about: one of both, or neither.
 type who struct {

@@ -32,7 +32,7 @@ type node struct {
 	least    int // the smallest number of a rule here or beyond
 	exact    []int
 	below    []int // rules for this path and everything below it
-	children map[string]*node
+	children children
 	globs    []globNode
 	regexes  []regexOf // of paths that begin with this one's segments
 }
@@ -132,15 +132,50 @@ func (n *node) add(rule int, p *pathPattern) {
 }
 
 func (n *node) child(segment string) *node {
-	if n.children == nil {
-		n.children = map[string]*node{}
-	}
-	next := n.children[segment]
+	next := n.children.of(segment)
 	if next == nil {
 		next = &node{least: none}
-		n.children[segment] = next
+		n.children.add(segment, next)
 	}
 	return next
+}
+
+// children are a node's by their segments. Most nodes have a few, for which a map
+// would be more than all the rest for the collector to look through.
+type children struct {
+	few  []child
+	many map[string]*node // in place of few
+}
+
+type child struct {
+	segment string
+	node    *node
+}
+
+const fewChildren = 8
+
+func (c *children) of(segment string) *node {
+	for i := range c.few {
+		if c.few[i].segment == segment {
+			return c.few[i].node
+		}
+	}
+	return c.many[segment]
+}
+
+func (c *children) add(segment string, n *node) {
+	if c.many == nil && len(c.few) < fewChildren {
+		c.few = append(c.few, child{segment, n})
+		return
+	}
+	if c.many == nil {
+		c.many = make(map[string]*node, 2*fewChildren)
+		for _, f := range c.few {
+			c.many[f.segment] = f.node
+		}
+		c.few = nil
+	}
+	c.many[segment] = n
 }
 
 func (n *node) globChild(g *glob) *node {
@@ -160,11 +195,44 @@ type search struct {
 	request  *Request
 	best     int // the smallest number of those that matched so far
 	repeated bool
+
+	after  int  // only rules of larger numbers are looked for
+	fields bool // the request's fields decide, too
 }
 
 // find returns the number of the first rule that matches, or -1.
 func (ix *index) find(rules []rule, r *Request) (int, error) {
-	s := search{rules: rules, request: r, best: none}
+	s := search{rules: rules, request: r, best: none, after: -1, fields: true}
+	s.run(ix)
+	switch {
+	case s.repeated:
+		return -1, ErrRepeated
+	case s.best == none:
+		return -1, nil
+	}
+	return s.best, nil
+}
+
+// matching returns the numbers of the rules that match but for the request's
+// fields, up to the first that looks at none.
+func (ix *index) matching(rules []rule, r *Request) (all []int) {
+	s := search{rules: rules, request: r, after: -1}
+	for {
+		s.best = none
+		s.run(ix)
+		if s.best == none {
+			return all
+		}
+		all = append(all, s.best)
+		if len(rules[s.best].matcher.headers) == 0 {
+			return all
+		}
+		s.after = s.best
+	}
+}
+
+func (s *search) run(ix *index) {
+	r := s.request
 	s.shelf(ix.anyHost)
 	host := strings.TrimSuffix(strings.TrimPrefix(r.Host, "["), "]")
 	if len(ix.hosts) > 0 {
@@ -177,13 +245,6 @@ func (ix *index) find(rules []rule, r *Request) (int, error) {
 			}
 		}
 	}
-	switch {
-	case s.repeated:
-		return -1, ErrRepeated
-	case s.best == none:
-		return -1, nil
-	}
-	return s.best, nil
 }
 
 func (s *search) shelf(shelf *shelf) {
@@ -209,7 +270,7 @@ func (s *search) walk(n *node, rest string) {
 		return
 	}
 	segment, rest := cutSegment(rest)
-	if next := n.children[segment]; next != nil {
+	if next := n.children.of(segment); next != nil {
 		s.walk(next, rest)
 	}
 	for i := range n.globs {
@@ -226,8 +287,7 @@ func (s *search) consider(rules []int) {
 		if i >= s.best {
 			return
 		}
-		if d := s.rules[i].matcher.differsBesidePath(s.request); d == same || d == repeated {
-			s.best, s.repeated = i, d == repeated
+		if s.take(i) {
 			return
 		}
 	}
@@ -242,9 +302,27 @@ func (s *search) regexes(all []regexOf) {
 		if !strings.HasPrefix(s.request.Path, r.prefix) || !r.pattern.match(s.request.Path) {
 			continue
 		}
-		if d := s.rules[r.rule].matcher.differsBesidePath(s.request); d == same || d == repeated {
-			s.best, s.repeated = r.rule, d == repeated
+		if s.take(r.rule) {
 			return
 		}
 	}
+}
+
+// take looks at a rule whose path matches.
+func (s *search) take(i int) bool {
+	if i <= s.after {
+		return false
+	}
+	m, d := &s.rules[i].matcher, same
+	switch {
+	case s.fields:
+		d = m.differsBesidePath(s.request)
+	case !m.matchesHost(s.request.Host, s.request.Port) || !m.matchesMethod(s.request.Method):
+		return false
+	}
+	if d != same && d != repeated {
+		return false
+	}
+	s.best, s.repeated = i, d == repeated
+	return true
 }

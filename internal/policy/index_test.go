@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -167,6 +168,12 @@ func FuzzTheIndexFindsTheFirstRuleThatMatches(f *testing.F) {
 			if got != want || !errors.Is(err, wantErr) {
 				t.Errorf("%+v\nof %+v\ngot %d, %v, want %d, %v", c.Rules, r, got, err, want, wantErr)
 			}
+			for range 3 { // looked for, remembered, and as it was remembered
+				need, err := rules.find(&r)
+				if !errors.Is(err, wantErr) || err == nil && need.Rule != ruleName(want) {
+					t.Errorf("%+v\nof %+v\nfound %q, %v, want %d, %v", c.Rules, r, need.Rule, err, want, wantErr)
+				}
+			}
 			e := rules.reading(&r)
 			if e.Rule != want && err == nil {
 				t.Errorf("it is explained by %d, and decided by %d", e.Rule, want)
@@ -176,6 +183,14 @@ func FuzzTheIndexFindsTheFirstRuleThatMatches(f *testing.F) {
 			}
 		}
 	})
+}
+
+// ruleName is how a rule without a name is called.
+func ruleName(i int) string {
+	if i < 0 {
+		return ""
+	}
+	return strconv.Itoa(i)
 }
 
 // repeatsSpelling reports whether a field is there in another spelling alone,

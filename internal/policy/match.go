@@ -138,7 +138,7 @@ func (m *Matcher) differsInHeader(header httpmsg.Fields) difference {
 func (t *headerTest) differs(header httpmsg.Fields) difference {
 	found, value := 0, ""
 	for i := range header {
-		if !httpmsg.SameSpelling(header[i].Name, t.name) {
+		if len(header[i].Name) != len(t.name) || !httpmsg.SameSpelling(header[i].Name, t.name) {
 			continue
 		}
 		if found++; found > 1 || header[i].Name != t.name {

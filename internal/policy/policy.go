@@ -29,6 +29,7 @@ type Request struct {
 	Path       string
 	Method     string
 	Header     httpmsg.Fields
+	OneMethod  bool // none of MethodFields is among the fields: whoever knows it spares a look at all of them
 }
 
 // ErrAmbiguous says that a path can be read in several ways and is too long to
@@ -39,9 +40,11 @@ var ErrAmbiguous = errors.New("policy: long path with several readings")
 // another spelling that an application may take for it.
 var ErrRepeated = errors.New("policy: header field repeated")
 
-// Rules are compiled rules. The zero Rules ask for a session everywhere.
+// Rules are compiled rules. The zero Rules ask for a session everywhere. They are
+// used from one thread.
 type Rules struct {
 	index   index
+	recent  recent
 	rules   []rule
 	other   Need     // of what no rule matches
 	methods bool     // some rule looks at the method
@@ -49,9 +52,8 @@ type Rules struct {
 }
 
 type rule struct {
-	need     Need
-	matcher  Matcher
-	settings *config.Rule
+	need    Need
+	matcher Matcher
 }
 
 // Compile compiles the rules of settings that config.Parse has checked. What
@@ -64,7 +66,7 @@ func Compile(c *config.Config) *Rules {
 		if need.Anyone || need.Pass || need.Observe {
 			matcher = matcher.AtPorts() // what opens something opens no more than it names
 		}
-		rs.rules = append(rs.rules, rule{need: need, matcher: matcher, settings: r})
+		rs.rules = append(rs.rules, rule{need: need, matcher: matcher})
 		rs.methods = rs.methods || len(r.Match.Methods) > 0
 	}
 	rs.index = newIndex(rs.rules)
@@ -99,14 +101,26 @@ func needOf(c *config.Config, i int) Need {
 // find returns what the request needs as it is written. Where a field that
 // decides came more than once, that is the zero Need.
 func (rs *Rules) find(r *Request) (Need, error) {
-	i, err := rs.index.find(rs.rules, r)
-	switch {
-	case err != nil:
-		return Need{}, err
-	case i < 0:
-		return rs.other, nil
+	matching, known := rs.recent.rulesFor(rs, r)
+	if !known {
+		i, err := rs.index.find(rs.rules, r)
+		switch {
+		case err != nil:
+			return Need{}, err
+		case i < 0:
+			return rs.other, nil
+		}
+		return rs.rules[i].need, nil
 	}
-	return rs.rules[i].need, nil
+	for _, i := range matching {
+		switch rs.rules[i].matcher.differsInHeader(r.Header) {
+		case same:
+			return rs.rules[i].need, nil
+		case repeated:
+			return Need{}, ErrRepeated
+		}
+	}
+	return rs.other, nil
 }
 
 // Gathered returns what is to be picked of what a provider says: the name under

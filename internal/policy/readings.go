@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -11,6 +12,9 @@ import (
 var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override"}
 
 var overriding = httpmsg.NewNameSet(overrides, nil)
+
+// MethodFields are the names of the fields that may name another method.
+func MethodFields() []string { return slices.Clone(overrides) }
 
 // maxLayers is how many more times than once a path is decoded, and maxPaths how
 // many there can be then: httpmsg refuses what is encoded more often.
@@ -54,7 +58,7 @@ func (rs *Rules) plain(r *Request) bool {
 			return false
 		}
 	}
-	if rs.methods {
+	if rs.methods && !r.OneMethod {
 		for i := range r.Header {
 			if overriding.Has(r.Header[i].Name) {
 				return false

@@ -25,9 +25,16 @@ const (
 	WarnsMethod       = "weaker_method"
 )
 
+// asWritten are compiled rules beside what their writer wrote.
+type asWritten struct {
+	*Rules
+	settings []config.Rule
+}
+
 // Warnings looks for rules that do something else than it seems. It finds what
 // people get wrong, not everything that can be.
-func (rs *Rules) Warnings() (all []Warning) {
+func Warnings(c *config.Config) (all []Warning) {
+	rs := &asWritten{Compile(c), c.Rules}
 	if rs.other.Observe {
 		all = append(all, Warning{WarnsOpen, "", "insecure_observe", "lets everybody pass, whatever is decided: every path, at every host"})
 	}
@@ -53,15 +60,15 @@ func (rs *Rules) Warnings() (all []Warning) {
 }
 
 // called is how a warning names a rule.
-func (rs *Rules) called(i int) string {
-	if name := rs.rules[i].settings.Name; name != "" {
+func (rs *asWritten) called(i int) string {
+	if name := rs.settings[i].Name; name != "" {
 		return place(i) + ` ("` + name + `")`
 	}
 	return place(i)
 }
 
 // falls says what a request falls under that is asked for less.
-func (rs *Rules) falls(i int) string {
+func (rs *asWritten) falls(i int) string {
 	if i < 0 {
 		return "falls under no rule, and whoever is known may pass"
 	}
@@ -69,13 +76,13 @@ func (rs *Rules) falls(i int) string {
 }
 
 // opens says what a rule opens.
-func (rs *Rules) opens(i int) string {
-	need, m := rs.rules[i].need, rs.rules[i].settings.Match
+func (rs *asWritten) opens(i int) string {
+	need, m := rs.rules[i].need, rs.settings[i].Match
 	text := ""
 	switch {
 	case need.Anyone:
 		text = "is open to anyone: "
-	case rs.rules[i].settings.InsecureObserve:
+	case rs.settings[i].InsecureObserve:
 		text = "lets everybody pass, whatever it decides, by insecure_observe: "
 	case need.Pass:
 		text = "lets pass who is not signed in: "
@@ -105,7 +112,7 @@ func allOr(words []string, nothing string) string {
 
 // weakerPaths finds single paths that are protected, while what applications
 // often take for the same, or put below it, is less so.
-func (rs *Rules) weakerPaths(i int) (texts []string) {
+func (rs *asWritten) weakerPaths(i int) (texts []string) {
 	for _, p := range rs.rules[i].matcher.paths {
 		if p.regex != nil || p.below || p.base == "/" {
 			continue
@@ -128,7 +135,7 @@ func (rs *Rules) weakerPaths(i int) (texts []string) {
 
 // weakerAt finds the first of some paths at which less is asked for than rule i
 // asks for at the request's.
-func (rs *Rules) weakerAt(i int, r Request, paths []string) (weaker int, at string, found bool) {
+func (rs *asWritten) weakerAt(i int, r Request, paths []string) (weaker int, at string, found bool) {
 	if n, err := rs.index.find(rs.rules, &r); err != nil || n != i {
 		return 0, "", false
 	}
@@ -142,7 +149,7 @@ func (rs *Rules) weakerAt(i int, r Request, paths []string) (weaker int, at stri
 
 // weakerWithoutHeader says what a request falls under that leaves out the fields
 // by which a rule chooses.
-func (rs *Rules) weakerWithoutHeader(i int) string {
+func (rs *asWritten) weakerWithoutHeader(i int) string {
 	m := &rs.rules[i].matcher
 	if len(m.headers) == 0 {
 		return ""
@@ -170,7 +177,7 @@ const reading = 3
 
 // weakerMethods says which methods fall under something weaker than a rule that
 // is for some of them. That reading is freer than writing is what people mean.
-func (rs *Rules) weakerMethods(i int) string {
+func (rs *asWritten) weakerMethods(i int) string {
 	m := &rs.rules[i].matcher
 	if len(m.methods) == 0 {
 		return ""
@@ -210,7 +217,7 @@ func oneOf(words []string) string {
 
 // asksLess reports whether a rule, or what holds where none matches (-1), asks
 // for less than another. Different requirements are not compared.
-func (rs *Rules) asksLess(i, than int) bool {
+func (rs *asWritten) asksLess(i, than int) bool {
 	need, other := rs.other, rs.rules[than].need
 	if i >= 0 {
 		need = rs.rules[i].need
@@ -226,7 +233,7 @@ func (rs *Rules) asksLess(i, than int) bool {
 
 // probes are requests for a path as a rule wants them: one for each of its
 // hosts.
-func (rs *Rules) probes(i int, path string) (all []Request) {
+func (rs *asWritten) probes(i int, path string) (all []Request) {
 	m := &rs.rules[i].matcher
 	r := Request{Path: path, Method: "GET"}
 	if len(m.methods) > 0 {

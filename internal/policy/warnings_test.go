@@ -78,7 +78,7 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 		"reading is freer than writing": {[]config.Rule{closed(config.Match{Paths: []string{"/a/*"}, Methods: []string{"POST", "PUT", "PATCH", "DELETE"}}), open(all)}, []string{"open rules[1]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := Compile(&config.Config{Rules: c.rules}).Warnings()
+			got := Warnings(&config.Config{Rules: c.rules})
 			if len(got) != len(c.want) {
 				t.Fatalf("got %d: %+v", len(got), got)
 			}
@@ -94,14 +94,14 @@ func TestRulesThatDoSomethingElseThanTheySeemAreWarnedOf(t *testing.T) {
 
 func TestWhatIsOnlyObservedIsOpenWhole(t *testing.T) {
 	c := &config.Config{InsecureObserve: true, Rules: []config.Rule{{Match: config.Match{Paths: []string{"/a/*"}}}}}
-	got := Compile(c).Warnings()
+	got := Warnings(c)
 	if len(got) != 1 || got[0].Kind != WarnsOpen || got[0].Place != "insecure_observe" || !strings.Contains(got[0].Text, "everybody pass") {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestAWarningNamesItsRule(t *testing.T) {
-	got := Compile(&config.Config{Rules: []config.Rule{{Name: "health", Match: config.Match{Paths: []string{"/healthz"}}, Allow: "anyone"}}}).Warnings()
+	got := Warnings(&config.Config{Rules: []config.Rule{{Name: "health", Match: config.Match{Paths: []string{"/healthz"}}, Allow: "anyone"}}})
 	if len(got) != 1 || got[0].Rule != "health" {
 		t.Errorf("got %+v", got)
 	}
