@@ -35,8 +35,8 @@ type Rule struct {
 	// browser that opens a page is sent to sign in, and everything else gets
 	// status 401; `401`, everything does; or `pass`, it goes on to the
 	// application without an identity, and with `X-Auth-Request-Anonymous: true`.
-	// A token that is there and not accepted is refused all the same. It has no
-	// place beside `allow`, and `pass` none beside `require`.
+	// Where the rule accepts tokens, one that is there and not good is refused all
+	// the same. It has no place beside `allow`, and `pass` none beside `require`.
 	//
 	// Default: "login", and "401" where no session is accepted
 	OnAnonymous string `json:"on_anonymous"`
