@@ -311,10 +311,13 @@ func (w *Levels) evidence(t *testing.T) {
 	if err := json.Unmarshal([]byte(page.Body), &problem); err != nil || problem.RequestID == "" {
 		t.Fatalf("%d %v %.300s", page.Status, err, page.Body)
 	}
-	lines := w.Log.Lines(problem.RequestID)
-	if len(lines) != 1 {
-		t.Fatalf("%d lines speak of the request: %q", len(lines), lines)
-	}
+	var lines []string
+	Eventually(t, 10*time.Second, func() error { // what Envoy writes is read beside the test
+		if lines = w.Log.Lines(problem.RequestID); len(lines) != 1 {
+			return fmt.Errorf("e2e: %d lines speak of the request: %q", len(lines), lines)
+		}
+		return nil
+	})
 	var line struct{ Event, Reason, Rule, Subject, Provider string }
 	_, text, _ := strings.Cut(lines[0], "postern: {")
 	if err := json.Unmarshal([]byte("{"+text), &line); err != nil {
