@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"encoding/base64"
@@ -120,8 +121,8 @@ func (g *Gate) assertion(e *made, q *request, f *facts, now time.Time) (string, 
 	}
 	set, origin := e.by.assertion, g.origin(q)
 	claims := assertedClaims(set.Claims, f)
-	claims["iss"] = firstOf(g.settings.PublicURL, origin)
-	claims["aud"] = firstOf(set.Audience, origin)
+	claims["iss"] = cmp.Or(g.settings.PublicURL, origin)
+	claims["aud"] = cmp.Or(set.Audience, origin)
 	claims["iat"], claims["exp"] = now.Unix(), e.expires.Unix()
 	claims["jti"] = base64.RawURLEncoding.EncodeToString(id)
 	return s.sign(g.random, claims)

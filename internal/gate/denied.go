@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -17,7 +18,7 @@ func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.F
 	}
 	if f.opened != nil {
 		s := f.opened.session
-		p.SignedInAs = firstOf(s.Claims["user"].First(), s.Claims["email"].First(), s.Subject)
+		p.SignedInAs = cmp.Or(s.Claims["user"].First(), s.Claims["email"].First(), s.Subject)
 		p.Provider = displayName(g.provider.Settings().DisplayName, s.Provider)
 		start := g.startURL(g.deniedAddress(q))
 		p.Switch = start + "&switch=1"

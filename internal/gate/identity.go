@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -140,7 +141,7 @@ func (g *Gate) callerIdentity(c *bearer.Caller, forward int, q *request) httpmsg
 	if t == usual && t.assertion == nil && notes.looked {
 		return c.Identity
 	}
-	f := facts{subject: &c.Subject, id: firstOf(c.Token.Subject, c.Token.ClientID), usual: c.Identity, scheme: schemeOf(c), client: c.ClientIDHeader()}
+	f := facts{subject: &c.Subject, id: cmp.Or(c.Token.Subject, c.Token.ClientID), usual: c.Identity, scheme: schemeOf(c), client: c.ClientIDHeader()}
 	if t != usual && len(t.accessToken) > 0 {
 		if cred, err := bearer.Read(q.Header, ""); err == nil {
 			f.token = cred.Token

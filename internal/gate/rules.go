@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -69,7 +70,7 @@ func (w who) subject() (subject, provider string) {
 	case w.opened != nil:
 		return w.opened.session.Subject, w.opened.session.Provider
 	case w.caller != nil:
-		return firstOf(w.caller.Token.Subject, w.caller.Token.ClientID), w.caller.Provider
+		return cmp.Or(w.caller.Token.Subject, w.caller.Token.ClientID), w.caller.Provider
 	}
 	return "", ""
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -89,8 +90,8 @@ func newTelling(encoding string, headers map[string]config.Header, tokens []stri
 	t := &telling{accessToken: tokens, assertion: assertion}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		h := headers[name]
-		how := firstOf(h.Encoding, encoding)
-		t.headers = append(t.headers, header{name: name, claim: firstOf(h.Claim, h.Path), repeat: h.Repeat, percent: how == "percent"})
+		how := cmp.Or(h.Encoding, encoding)
+		t.headers = append(t.headers, header{name: name, claim: cmp.Or(h.Claim, h.Path), repeat: h.Repeat, percent: how == "percent"})
 	}
 	return t
 }

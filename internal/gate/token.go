@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -100,7 +101,7 @@ func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
 	p := g.providers[c.Provider].Settings()
 	claims, _ := pick(g.wanted[c.Provider].paths, c.Token.Claims)
 	if claims["user"].First() == "" {
-		claims["user"] = session.Claim{Values: []string{firstOf(c.Token.Subject, c.Token.ClientID)}}
+		claims["user"] = session.Claim{Values: []string{cmp.Or(c.Token.Subject, c.Token.ClientID)}}
 	}
 	c.Subject = policy.Subject{
 		Provider: c.Provider, ClientID: c.Token.ClientID, Claims: claims, Scopes: c.Token.Scopes,
@@ -113,15 +114,6 @@ func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
 		c.Identity = append(c.Identity, httpmsg.Field{Name: name, Value: c.Token.ClientID})
 	}
 	c.Notes, c.NotesSize = &told{}, g.room(c.Identity)
-}
-
-func firstOf(words ...string) string {
-	for _, w := range words {
-		if w != "" {
-			return w
-		}
-	}
-	return ""
 }
 
 // tokenRefused answers a request for the application whose token is not

@@ -142,17 +142,22 @@ func (c *check) wish(t *test) (s session.Step) {
 	return s
 }
 
+// ungranted are the scopes of a test that were not granted.
+func (c *check) ungranted(t *test) (scopes []string) {
+	for _, scope := range t.words.list {
+		if !slices.Contains(c.subject.Scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}
+
 // tried reports whether a login asked for what is missing.
 func (c *check) tried(t *test) bool {
 	asked := &c.subject.Asked
 	switch t.kind {
 	case ofScopes:
-		for _, scope := range t.words.list {
-			if !slices.Contains(c.subject.Scopes, scope) && !slices.Contains(asked.Scopes, scope) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(c.ungranted(t), func(scope string) bool { return !slices.Contains(asked.Scopes, scope) })
 	case ofACR:
 		// Where the login brought another of several levels that it asked for, the
 		// wish was met (OpenID Connect Core, section 3.1.2.1), and this one may be
@@ -209,12 +214,7 @@ func (c *check) missing(t *test) Missing {
 	m := Missing{Reason: t.reason, Wanted: t.words.list}
 	switch t.kind {
 	case ofScopes:
-		m.Wanted = nil
-		for _, scope := range t.words.list {
-			if !slices.Contains(c.subject.Scopes, scope) {
-				m.Wanted = append(m.Wanted, scope)
-			}
-		}
+		m.Wanted = c.ungranted(t)
 	case ofEmail, ofDomain:
 		if c.subject.Unverified && c.address(t) {
 			return Missing{Reason: ReasonUnverified}
