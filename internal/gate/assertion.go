@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -14,14 +15,13 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
-	"github.com/postern-auth/postern/internal/jws"
 	"github.com/postern-auth/postern/internal/session"
 )
 
 // signer signs assertions: JWTs (RFC 7519) by ES256 (RFC 7518, section 3.4).
 type signer struct {
 	key    *ecdsa.PrivateKey
-	header map[string]string
+	header string // encoded
 	set    []byte // the public keys, as a JWK Set (RFC 7517, section 5)
 }
 
@@ -47,13 +47,27 @@ func newSigner(ring *session.Keyring) (*signer, error) {
 	if s.set, err = json.Marshal(set); err != nil {
 		return nil, err
 	}
-	s.header = map[string]string{"alg": string(jose.ES256), "kid": set.Keys[0].KeyID, "typ": "JWT"}
-	return s, nil
+	header, err := json.Marshal(map[string]string{"alg": string(jose.ES256), "kid": set.Keys[0].KeyID, "typ": "JWT"})
+	s.header = base64.RawURLEncoding.EncodeToString(header)
+	return s, err
 }
 
 // sign returns a JWT with the claims.
 func (s *signer) sign(random io.Reader, claims map[string]any) (string, error) {
-	return jws.Sign(s.header, claims, func(input []byte) ([]byte, error) { return jws.SignES256(random, s.key, input) })
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	input := s.header + "." + base64.RawURLEncoding.EncodeToString(payload)
+	digest := sha256.Sum256([]byte(input))
+	r, t, err := ecdsa.Sign(random, s.key, digest[:])
+	if err != nil {
+		return "", err
+	}
+	signature := make([]byte, 64) // both halves in full length
+	r.FillBytes(signature[:32])
+	t.FillBytes(signature[32:])
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
 // assertionSigner is made when it is first needed: few settings do.

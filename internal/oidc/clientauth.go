@@ -13,8 +13,9 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/go-jose/go-jose/v4/json"
+
 	"github.com/postern-auth/postern/internal/httpmsg"
-	"github.com/postern-auth/postern/internal/jws"
 )
 
 // assertionType is what a client_assertion is (RFC 7523, section 2.2).
@@ -80,10 +81,28 @@ func (p *Provider) assertion(e endpoint, now time.Time) (string, error) {
 		claims.Audience = e.scheme + "://" + e.authority + e.path
 	}
 	if p.settings.ClientAuth == "client_secret_jwt" {
-		return jws.Sign(assertionHeader{Algorithm: "HS256", Type: "JWT"}, claims, p.signBySecret)
+		return signCompact(assertionHeader{Algorithm: "HS256", Type: "JWT"}, claims, p.signBySecret)
 	}
 	header := assertionHeader{p.settings.ClientKeyAlgorithm, "JWT", p.settings.ClientKeyID}
-	return jws.Sign(header, claims, p.signByKey)
+	return signCompact(header, claims, p.signByKey)
+}
+
+// signCompact makes the compact serialisation of a JWS (RFC 7515, section 7.1).
+func signCompact(header assertionHeader, claims assertionClaims, sign func(input []byte) ([]byte, error)) (string, error) {
+	h, err := json.Marshal(header)
+	if err != nil {
+		return "", err
+	}
+	c, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	input := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
+	signature, err := sign([]byte(input))
+	if err != nil {
+		return "", err
+	}
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
 // signBySecret signs by HS256 (RFC 7518, section 3.2).
@@ -106,7 +125,14 @@ func (p *Provider) signByKey(input []byte) ([]byte, error) {
 		}
 		return key.Sign(p.random, digest[:], opts)
 	case *ecdsa.PrivateKey:
-		return jws.SignES256(p.random, key, input)
+		r, s, err := ecdsa.Sign(p.random, key, digest[:])
+		if err != nil {
+			return nil, err
+		}
+		signature := make([]byte, 64) // both halves in full length, section 3.4
+		r.FillBytes(signature[:32])
+		s.FillBytes(signature[32:])
+		return signature, nil
 	case ed25519.PrivateKey:
 		return ed25519.Sign(key, input), nil
 	}
