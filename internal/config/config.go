@@ -25,9 +25,10 @@ import (
 // Config is what Postern was told to do. It is made by Parse and not changed
 // afterwards.
 type Config struct {
-	// Providers are the OpenID providers. People sign in at the first one; the
-	// others are those whose tokens are accepted (`bearer`) or fetched
-	// (`outbound`).
+	// Providers are the OpenID providers, at most 64. People sign in at those that
+	// have a `client_id`, unless their `sign_in` says otherwise; where there are
+	// several, they choose on a page. The others are those whose tokens are
+	// accepted (`bearer`) or fetched (`outbound`).
 	//
 	// Required.
 	Providers []Provider `json:"providers"`
@@ -71,6 +72,9 @@ type Config struct {
 
 	// SignIn says how signing in looks.
 	SignIn SignIn `json:"sign_in"`
+
+	// Pages says how our pages look, and what they say.
+	Pages Pages `json:"pages"`
 
 	// SignOut says what signing out ends beside the session.
 	SignOut SignOut `json:"sign_out"`
@@ -170,6 +174,7 @@ func (c *Config) setDefaults() {
 	// A part that is left out still has its defaults.
 	c.Session.setDefaults()
 	c.SignIn.setDefaults()
+	c.Pages.setDefaults()
 	c.SignOut.setDefaults()
 	c.Forward.setDefaults()
 	c.AuthRequest.setDefaults()

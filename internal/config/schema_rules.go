@@ -48,6 +48,16 @@ type Rule struct {
 	// Example: {"groups": ["admins"], "max_age": "10m"}
 	Require *Require `json:"require"`
 
+	// SignIn says where those sign in who come without a session.
+	SignIn RuleSignIn `json:"sign_in"`
+
+	// Enrich are questions of the providers' `enrich` that a login which this rule
+	// begins asks too, by their names. Whoever is signed in and was not asked about
+	// signs in once more for it.
+	//
+	// Example: ["teams"]
+	Enrich []string `json:"enrich"`
+
 	// StepUp is about the login that a requirement may lead to: where all that
 	// is missing are scopes, an `acr` or a recent login, the person is sent to
 	// the provider for that, once.
@@ -221,6 +231,17 @@ type Require struct {
 type ClaimTest struct {
 	Values   []string
 	Prefixes []string
+}
+
+// RuleSignIn says where people sign in.
+type RuleSignIn struct {
+	// Providers are the names of the providers that are offered. With one, people
+	// are sent there at once. It says where to sign in; whoever has a session of
+	// another provider passes, unless `require.provider` says otherwise.
+	//
+	// Default: all of them, or the one that `require.provider` names
+	// Example: ["google"]
+	Providers []string `json:"providers"`
 }
 
 // StepUp is about the login that a requirement may lead to.

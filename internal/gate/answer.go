@@ -58,8 +58,7 @@ func (g *Gate) fail(q *request, f failure) Verdict {
 	case f.denial != nil && httpmsg.Navigation(q.Request):
 		r.Body, r.Header = g.deniedPage(q, &f)
 	case httpmsg.Navigation(q.Request):
-		r.Body, r.Header = page.Error(page.ErrorPage{
-			Title: g.settings.SignIn.Title, Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry,
+		r.Body, r.Header = g.pages.Error(q.language(), page.ErrorPage{Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry,
 			Cause: f.cause, Figures: f.figures,
 		})
 	default:

@@ -199,7 +199,7 @@ func (g *Gate) redeem(env flow.Env, q *request, a *arrival) (*session.Session, e
 	s := &session.Session{
 		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(a.proof.Nonce),
 		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh, AccessExpires: accessExpires(now, t),
-		Asked: a.app.Step,
+		Asked: a.app.Step.Asked(),
 	}
 	if err := g.gather(env, s, id, t.Access); err != nil {
 		return nil, err

@@ -12,8 +12,7 @@ import (
 // deniedPage tells a person what they lack, as whom they are signed in, and where
 // to be somebody else.
 func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.Fields) {
-	p := page.DeniedPage{
-		Title: g.settings.SignIn.Title, Reason: f.reason, Rule: f.rule, RequestID: q.ID(),
+	p := page.DeniedPage{Reason: f.reason, Rule: f.rule, RequestID: q.ID(),
 		Missing: needsOf(f.denial.Missing), Tried: f.denial.Tried, Back: g.backFrom(q),
 	}
 	if f.opened != nil {
@@ -26,7 +25,7 @@ func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.F
 			p.Again = start
 		}
 	}
-	return page.Denied(p)
+	return g.pages.Denied(q.language(), p)
 }
 
 // loginHelps reports whether another login may bring what is missing. One that

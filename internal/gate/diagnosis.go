@@ -78,7 +78,7 @@ func (g *Gate) suspect(q *request, a *arrival, settled []int64, why error) Verdi
 	if g.settings.Session.Cookie.SameSite == "strict" && !a.asked {
 		to, err := g.ticketURL(session.Ticket{App: a.app, Return: a.to, Code: a.code, Asked: true})
 		if err == nil {
-			body, header := page.Onward(page.OnwardPage{Title: g.settings.SignIn.Title, URL: to})
+			body, header := g.pages.Onward(q.language(), page.OnwardPage{URL: to})
 			return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "session_asked"}}
 		}
 	}

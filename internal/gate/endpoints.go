@@ -154,10 +154,7 @@ func (g *Gate) returnTo(q *request, address string) string {
 func (g *Gate) serveSignIn(q *request) (Verdict, Flow) {
 	p := &g.settings.Providers[0]
 	rd, _ := g.returnParameter(q)
-	body, header := page.SignIn(page.SignInPage{
-		Title:   g.settings.SignIn.Title,
-		Choices: []page.Choice{{Name: displayName(p.DisplayName, p.Name), URL: g.startURL(rd)}},
-	})
+	body, header := g.pages.SignIn(q.language(), page.SignInPage{Choices: []page.Choice{{Name: displayName(p.DisplayName, p.Name), URL: g.startURL(rd)}}})
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in_page"}}, nil
 }
 

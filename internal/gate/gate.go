@@ -22,6 +22,7 @@ import (
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/policy"
 	"github.com/postern-auth/postern/internal/session"
 	"github.com/postern-auth/postern/internal/shared"
@@ -63,7 +64,8 @@ type Gate struct {
 	strip    httpmsg.NameSet
 	notable  httpmsg.NameSet // what look looks for
 	signer   *signer         // of assertions; nil before the first
-	callback string          // the origin that receives the provider's answers, or ""
+	pages    *page.Pages
+	callback string // the origin that receives the provider's answers, or ""
 
 	providers  map[string]*oidc.Provider // by name
 	wanted     map[string]wanted         // likewise
@@ -92,6 +94,10 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, err := newPages(c)
+	if err != nil {
+		return nil, err
+	}
 	rules, tellings := policy.Compile(c), newTellings(c)
 	tells := tellNames(c, tellings)
 	c = compiled(c)
@@ -108,6 +114,7 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		tells:    tells,
 		strip:    httpmsg.NewNameSet(tells, ownPrefixes),
 		notable:  httpmsg.NewNameSet(slices.Concat(tells, rewrites, policy.MethodFields()), ownPrefixes),
+		pages:    pages,
 		callback: c.PublicURL,
 
 		providers:  map[string]*oidc.Provider{},
@@ -153,6 +160,23 @@ func keyringOf(c *config.Config) (*session.Keyring, error) {
 		keys = append(keys, session.Key{ID: c.Session.Keys[i].ID, Secret: c.Session.Keys[i].Secret()})
 	}
 	return session.NewKeyring(keys)
+}
+
+func newPages(c *config.Config) (*page.Pages, error) {
+	templates := make(map[string]string, len(c.Pages.Templates))
+	for name, t := range c.Pages.Templates {
+		templates[name] = string(t)
+	}
+	return page.New(page.Options{
+		Title: c.SignIn.Title, Logo: c.SignIn.Logo, Text: c.SignIn.Text,
+		Language: c.Pages.Language, Colors: c.Pages.Colors, Texts: c.Pages.Texts, Templates: templates,
+	})
+}
+
+// language is what the browser says of its reader's languages.
+func (q *request) language() string {
+	accept, _ := q.Header.Get("accept-language")
+	return accept
 }
 
 // tellNames are the names of the header fields that are ours to set, on any

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/session"
 )
 
@@ -92,7 +93,9 @@ func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
 		return g.internal(q), nil
 	}
 	return Verdict{}, func(env flow.Env) Verdict {
-		to, err := g.provider.AuthorizationURL(env, g.redirectURI(q), state, proof, l.Asks())
+		to, err := g.provider.AuthorizationURL(env, oidc.Request{
+			RedirectURI: g.redirectURI(q), State: state, Proof: proof, Step: l.Asks(), Locales: q.language(),
+		})
 		if err != nil {
 			return g.providerRefused(q, err, l.Destination())
 		}

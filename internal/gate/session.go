@@ -212,7 +212,7 @@ func (g *Gate) settle(env flow.Env, q *request, s *session.Session, to string) V
 	}
 	// A redirect would go on with the navigation that the provider's site began,
 	// and a strict cookie would stay behind; one that this page begins carries it.
-	body, fields := page.Onward(page.OnwardPage{Title: g.settings.SignIn.Title, URL: to})
+	body, fields := g.pages.Onward(q.language(), page.OnwardPage{URL: to})
 	return Verdict{Respond: &Respond{Status: 200, Header: append(fields, header...), Body: body, Reason: "signed_in"}}
 }
 

@@ -36,7 +36,7 @@ func (g *Gate) serveSignOut(q *request) (Verdict, Flow) {
 	if hasReturn {
 		action += "?" + url.Values{"rd": {rd}}.Encode()
 	}
-	body, header := page.SignOut(page.SignOutPage{Title: g.settings.SignIn.Title, Action: action})
+	body, header := g.pages.SignOut(q.language(), page.SignOutPage{Action: action})
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_out_page"}}, nil
 }
 
@@ -112,7 +112,7 @@ func (g *Gate) leave(q *request, rd string) Verdict {
 	if rd != "" {
 		return g.leaveFor(q, rd)
 	}
-	v := g.signedOutPage(false)
+	v := g.signedOutPage(q, false)
 	v.Respond.Header = append(v.Respond.Header, g.cleared(q)...)
 	return v
 }
@@ -121,7 +121,7 @@ func (g *Gate) leave(q *request, rd string) Verdict {
 // redirect to another site, as our pages forbid it; a page can lead there.
 func (g *Gate) leaveFor(q *request, to string) Verdict {
 	if q.Method == "POST" && !strings.HasPrefix(to, "/") {
-		body, header := page.Onward(page.OnwardPage{Title: g.settings.SignIn.Title, URL: to})
+		body, header := g.pages.Onward(q.language(), page.OnwardPage{URL: to})
 		return Verdict{Respond: &Respond{Status: 200, Header: append(header, g.cleared(q)...), Body: body, Reason: "signed_out"}}
 	}
 	return redirect(to, "signed_out", g.cleared(q))
@@ -137,10 +137,8 @@ func (g *Gate) cleared(q *request) httpmsg.Fields {
 	return append(cookies, g.setBinding("", -1))
 }
 
-func (g *Gate) signedOutPage(atProvider bool) Verdict {
-	body, header := page.SignedOut(page.SignedOutPage{
-		Title: g.settings.SignIn.Title, SignIn: g.startURL("/"), AtProvider: atProvider,
-	})
+func (g *Gate) signedOutPage(q *request, atProvider bool) Verdict {
+	body, header := g.pages.SignedOut(q.language(), page.SignedOutPage{SignIn: g.startURL("/"), AtProvider: atProvider})
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "signed_out"}}
 }
 
@@ -152,9 +150,9 @@ func (g *Gate) serveSignedOut(q *request) (Verdict, Flow) {
 		if err == nil && back.Return != "" {
 			return redirect(g.returnTo(q, back.Return), "signed_out", nil), nil
 		}
-		return g.signedOutPage(err == nil), nil
+		return g.signedOutPage(q, err == nil), nil
 	}
-	return g.signedOutPage(false), nil
+	return g.signedOutPage(q, false), nil
 }
 
 // revokes reports whether the provider is to be told that a session's tokens

@@ -9,21 +9,31 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
+// Request is what an authorisation request of one login says.
+type Request struct {
+	RedirectURI string
+	State       string
+	Proof       session.Proof
+	Step        session.Step // asked for beside what the settings ask for
+	Locales     string       // what the browser says of its reader's languages (Accept-Language)
+}
+
 // AuthorizationURL returns the address that asks the provider to sign somebody
-// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. What step names is
-// asked for beside the settings' scopes. It waits for the provider to be known.
-func (p *Provider) AuthorizationURL(env flow.Env, redirectURI, state string, proof session.Proof, step session.Step) (string, error) {
+// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. It waits for the
+// provider to be known.
+func (p *Provider) AuthorizationURL(env flow.Env, r Request) (string, error) {
+	step := r.Step
 	if err := p.await(env); err != nil {
 		return "", err
 	}
 	q := url.Values{
 		"response_type":         {"code"},
 		"client_id":             {p.settings.ClientID},
-		"redirect_uri":          {redirectURI},
+		"redirect_uri":          {r.RedirectURI},
 		"scope":                 {strings.Join(session.Step{Scopes: p.settings.Scopes}.And(step).Scopes, " ")},
-		"state":                 {state},
-		"nonce":                 {proof.Nonce},
-		"code_challenge":        {proof.Challenge()},
+		"state":                 {r.State},
+		"nonce":                 {r.Proof.Nonce},
+		"code_challenge":        {r.Proof.Challenge()},
 		"code_challenge_method": {"S256"},
 	}
 	if len(step.ACR) > 0 {

@@ -69,7 +69,7 @@ func (r *real) serve(req *http.Request) *httptest.ResponseRecorder {
 func (r *real) signIn() {
 	r.t.Helper()
 	proof := session.Proof{Verifier: strings.Repeat("v", 43), Nonce: "n-1"}
-	address, err := r.p.AuthorizationURL(r.env(), redirectURI, "st", proof, session.Step{})
+	address, err := r.p.AuthorizationURL(r.env(), Request{RedirectURI: redirectURI, State: "st", Proof: proof})
 	if err != nil {
 		r.t.Fatal(err)
 	}

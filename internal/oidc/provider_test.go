@@ -59,7 +59,7 @@ func TestMetadataThatCannotBeTrustedIsRefused(t *testing.T) {
 			if p.Known() || Reason(got) != c.reason {
 				t.Errorf("known %v, got %v, want %s", p.Known(), got, c.reason)
 			}
-			if _, err := p.AuthorizationURL(f.env(), "https://app.example.com/cb", "st", session.Proof{}, session.Step{}); !Temporary(err) {
+			if _, err := p.AuthorizationURL(f.env(), Request{RedirectURI: "https://app.example.com/cb", State: "st", Proof: session.Proof{}}); !Temporary(err) {
 				t.Errorf("a login went on: %v", err)
 			}
 		})
@@ -192,7 +192,7 @@ func TestAKeySetWithoutAUsableKeyIsRefused(t *testing.T) {
 func TestTheAuthorisationRequestAsksForCodeWithPKCEAndNonce(t *testing.T) {
 	f := newFake(t)
 	proof := session.Proof{Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", Nonce: "n-1"}
-	address, err := f.learned("").AuthorizationURL(f.env(), "https://app.example.com/oauth2/callback", "st", proof, session.Step{})
+	address, err := f.learned("").AuthorizationURL(f.env(), Request{RedirectURI: "https://app.example.com/oauth2/callback", State: "st", Proof: proof})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,7 +370,7 @@ func TestARequestThatComesBeforeTheProviderIsKnownWaitsForIt(t *testing.T) {
 	for i := range results {
 		results[i] = errors.New("still waiting")
 		s.Go(func(env flow.Env) {
-			_, results[i] = p.AuthorizationURL(env, "https://app.example.com/cb", "st", session.Proof{}, session.Step{})
+			_, results[i] = p.AuthorizationURL(env, Request{RedirectURI: "https://app.example.com/cb", State: "st", Proof: session.Proof{}})
 		})
 	}
 	if Reason(results[MaxParked]) != "too_many_waiting" || p.Parked() != MaxParked {
@@ -395,7 +395,7 @@ func TestARequestDoesNotWaitForEver(t *testing.T) {
 	s := flow.NewScheduler(func(flow.Call) (uint32, error) { return 0, flow.ErrUnavailable }, func() time.Time { return f.now })
 	var got error
 	s.Go(func(env flow.Env) {
-		_, got = p.AuthorizationURL(env, "https://app.example.com/cb", "st", session.Proof{}, session.Step{})
+		_, got = p.AuthorizationURL(env, Request{RedirectURI: "https://app.example.com/cb", State: "st", Proof: session.Proof{}})
 	})
 	for elapsed := time.Duration(0); elapsed < ParkTime; elapsed += time.Second {
 		if p.Due(f.now) {

@@ -10,17 +10,16 @@ import (
 
 // DeniedPage tells somebody who is signed in why they may not pass.
 type DeniedPage struct {
-	Title, Logo string
-	Reason      string // of the first thing that is missing: a stable code in snake_case
-	Rule        string // the rule that said no
-	RequestID   string
-	SignedInAs  string // a name or an e-mail address; "" where none is known
-	Provider    string // the display name of the provider that said so
-	Missing     []Need // all that is missing
-	Again       string // where to sign in again, which may bring it; "" for nowhere
-	Switch      string // where to sign in as someone else; "" for nowhere
-	Back        string // where to go back to; "" for nowhere
-	Tried       bool   // a login asked for what is missing, and it did not come
+	Reason     string // of the first thing that is missing: a stable code in snake_case
+	Rule       string // the rule that said no
+	RequestID  string
+	SignedInAs string // a name or an e-mail address; "" where none is known
+	Provider   string // the display name of the provider that said so
+	Missing    []Need // all that is missing
+	Again      string // where to sign in again, which may bring it; "" for nowhere
+	Switch     string // where to sign in as someone else; "" for nowhere
+	Back       string // where to go back to; "" for nowhere
+	Tried      bool   // a login asked for what is missing, and it did not come
 }
 
 var (
@@ -48,8 +47,8 @@ const (
 
 // Denied writes the page that says no to somebody who is signed in: what is
 // missing, whom they are signed in as, and how to be someone else.
-func Denied(p DeniedPage) (body []byte, header httpmsg.Fields) {
-	t := &english
+func (s *Pages) Denied(accept string, p DeniedPage) (body []byte, header httpmsg.Fields) {
+	t := s.language(accept)
 	e := t.refusal(&p)
 	again := t.signInAgain
 	if p.Tried {
@@ -64,7 +63,7 @@ func Denied(p DeniedPage) (body []byte, header httpmsg.Fields) {
 			label{t.reason, plain(p.Reason, maxValue)},
 			label{t.requestID, shorten(p.RequestID)},
 		)))
-	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: lockMark}, content), headers()
+	return document(frame{t: t, heading: e.title, site: s.Title, logo: s.Logo, mark: lockMark}, content), headers()
 }
 
 // who says whom one is signed in as, as far as that is known.

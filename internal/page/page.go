@@ -23,20 +23,35 @@ import (
 
 // SignInPage lets a person choose how to sign in.
 type SignInPage struct {
-	Title       string // what one signs in to; "" to say nothing
-	Logo        string // an https: or data:image/ address; "" for the plain mark
 	Destination string // the host that waits behind the sign-in; "" to say nothing
 	Choices     []Choice
+	Email       *EmailForm // asks for an e-mail address, by whose domain the provider is found; nil for no such question
+	SignedInAs  string     // a name; "" where nobody is signed in
+	SignOut     string     // where to sign out; "" for nowhere
+	Stay        string     // where somebody who is signed in already goes on to; "" for nowhere
 }
 
 // Choice is one way to sign in.
-type Choice struct{ Name, URL string }
+type Choice struct {
+	Name, URL string
+	Kind      string // the provider's type in the settings, whose mark the button has
+	Logo      string // an https: or data:image/ address in place of that mark
+	Color     string // "#rrggbb"; "" for the usual one
+	Last      bool   // this browser signed in that way before
+}
+
+// EmailForm asks for an e-mail address. The answer is a GET of Action with the
+// address as email and Return as rd.
+type EmailForm struct {
+	Action, Return string
+	Value          string // what was typed before
+	Unknown        bool   // no provider is known for that
+}
 
 // SignOutPage asks whether to sign out. The answer is a POST to Action.
 type SignOutPage struct {
-	Title, Logo string
-	Action      string
-	Cancel      string // where "stay signed in" leads; "" for the root
+	Action string
+	Cancel string // where "stay signed in" leads; "" for the root
 }
 
 // OnwardPage sends a browser on to another site once a form has been posted.
@@ -44,27 +59,24 @@ type SignOutPage struct {
 // posted against every redirect that follows (CSP level 3, section 6.4.2), and
 // drop the request without a word.
 type OnwardPage struct {
-	Title, Logo string
-	URL         string
+	URL string
 }
 
 // SignedOutPage says that the session is over.
 type SignedOutPage struct {
-	Title, Logo string
-	SignIn      string // where to sign in again; "" for nowhere
-	AtProvider  bool   // the session at the provider has ended as well
+	SignIn     string // where to sign in again; "" for nowhere
+	AtProvider bool   // the session at the provider has ended as well
 }
 
 // ErrorPage says why something did not happen, in the words that belong to
 // the reason, or to the status where the reason has none.
 type ErrorPage struct {
-	Title, Logo string
-	Status      int
-	Reason      string // a stable code in snake_case
-	Cause       string // what the reason comes of, in snake_case; "" where it says all
-	RequestID   string
-	Retry       string // where to try again; "" for nowhere
-	Figures     []Figure
+	Status    int
+	Reason    string // a stable code in snake_case
+	Cause     string // what the reason comes of, in snake_case; "" where it says all
+	RequestID string
+	Retry     string // where to try again; "" for nowhere
+	Figures   []Figure
 }
 
 // Figure is something that was counted. The key is one that the language has a
@@ -72,8 +84,8 @@ type ErrorPage struct {
 type Figure struct{ Key, Value string }
 
 // SignIn writes a sign-in page.
-func SignIn(p SignInPage) (body []byte, header httpmsg.Fields) {
-	t := &english
+func (s *Pages) SignIn(accept string, p SignInPage) (body []byte, header httpmsg.Fields) {
+	t := s.language(accept)
 	lead := t.signInMany
 	switch len(p.Choices) {
 	case 0:
@@ -94,43 +106,43 @@ func SignIn(p SignInPage) (body []byte, header httpmsg.Fields) {
 		destination = fill(destinationHTML, text("to", t.continueTo), text("host", p.Destination))
 	}
 	content := fill(signInHTML, text("lead", lead), part("choices", choices), part("destination", destination))
-	return document(frame{t: t, heading: t.signIn, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers()
+	return document(frame{t: t, heading: t.signIn, site: s.Title, logo: s.Logo, mark: doorMark}, content), headers()
 }
 
 // SignOut writes the question before a sign-out.
-func SignOut(p SignOutPage) (body []byte, header httpmsg.Fields) {
-	t := &english
+func (s *Pages) SignOut(accept string, p SignOutPage) (body []byte, header httpmsg.Fields) {
+	t := s.language(accept)
 	if p.Cancel == "" {
 		p.Cancel = "/"
 	}
 	content := fill(signOutHTML, text("lead", t.signOutLead),
 		text("action", link(p.Action)), text("yes", t.signOut),
 		text("cancel", link(p.Cancel)), text("no", t.staySignedIn))
-	return document(frame{t: t, heading: t.signOutAsk, site: p.Title, logo: p.Logo, mark: doorMark}, content), headers()
+	return document(frame{t: t, heading: t.signOutAsk, site: s.Title, logo: s.Logo, mark: doorMark}, content), headers()
 }
 
 // SignedOut writes the page after a sign-out.
-func SignedOut(p SignedOutPage) (body []byte, header httpmsg.Fields) {
-	t := &english
+func (s *Pages) SignedOut(accept string, p SignedOutPage) (body []byte, header httpmsg.Fields) {
+	t := s.language(accept)
 	lead := t.signedOutLead
 	if p.AtProvider {
 		lead = t.signedOutAtProvider
 	}
 	content := fill(messageHTML, text("lead", lead), part("action", action(p.SignIn, t.signInAgain)))
-	return document(frame{t: t, heading: t.signedOut, site: p.Title, logo: p.Logo, mark: doneMark}, content), headers()
+	return document(frame{t: t, heading: t.signedOut, site: s.Title, logo: s.Logo, mark: doneMark}, content), headers()
 }
 
 // Onward writes a page that a browser leaves at once.
-func Onward(p OnwardPage) (body []byte, header httpmsg.Fields) {
-	t := &english
+func (s *Pages) Onward(accept string, p OnwardPage) (body []byte, header httpmsg.Fields) {
+	t := s.language(accept)
 	content := fill(messageHTML, text("lead", t.onwardLead), part("action", action(p.URL, t.onwardNow)))
-	body = document(frame{t: t, heading: t.onward, site: p.Title, logo: p.Logo, mark: doorMark}, content)
+	body = document(frame{t: t, heading: t.onward, site: s.Title, logo: s.Logo, mark: doorMark}, content)
 	return body, append(headers(), httpmsg.Field{Name: "refresh", Value: "0;url=" + link(p.URL)})
 }
 
 // Error writes an error page.
-func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
-	t := &english
+func (s *Pages) Error(accept string, p ErrorPage) (body []byte, header httpmsg.Fields) {
+	t := s.language(accept)
 	e := t.explain(p.Status, p.Reason, p.Cause)
 	labels := make([]label, 0, len(p.Figures)+3)
 	for _, f := range p.Figures {
@@ -143,7 +155,7 @@ func Error(p ErrorPage) (body []byte, header httpmsg.Fields) {
 	}
 	retry := action(p.Retry, name)
 	content := fill(errorHTML, text("lead", e.detail), text("advice", e.advice), part("retry", retry), part("details", details(labels...)))
-	return document(frame{t: t, heading: e.title, site: p.Title, logo: p.Logo, mark: stopMark}, content), headers()
+	return document(frame{t: t, heading: e.title, site: s.Title, logo: s.Logo, mark: stopMark}, content), headers()
 }
 
 // label is a value and what it is called.

@@ -48,6 +48,11 @@ type Session struct {
 	Unverified bool   `json:"ev,omitempty"`
 	Gathered   string `json:"ga,omitempty"`
 
+	// Enriched are the names of the questions that were asked after the login, and
+	// Proof the id of the key that the access token is bound to (RFC 9449).
+	Enriched []string `json:"en,omitempty"`
+	Proof    string   `json:"pk,omitempty"`
+
 	// Userinfo are the names of the claims that the provider's userinfo endpoint
 	// said: what it says no more is gone, and what an ID token said is not.
 	Userinfo []string `json:"ui,omitempty"`
