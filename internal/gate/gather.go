@@ -40,7 +40,7 @@ func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, access
 	p, w := g.provider.Settings(), g.wanted[g.provider.Name()]
 	said := [][]byte{id.Claims}
 	if p.Type == "keycloak" {
-		own, err := g.provider.OwnTokenClaims(env, accessToken, id.Subject)
+		own, err := g.provider.OwnTokenClaims(env, oidc.Access{Token: accessToken}, id.Subject)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, access
 	claims, complete := pick(w.paths, said...)
 	s.Userinfo = nil
 	if (p.Userinfo == "always" || p.Userinfo == "auto" && !complete) && g.provider.HasUserinfo() {
-		info, err := g.provider.Userinfo(env, accessToken, id.Subject)
+		info, err := g.provider.Userinfo(env, oidc.Access{Token: accessToken}, id.Subject)
 		if err != nil {
 			return err
 		}

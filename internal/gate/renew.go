@@ -298,7 +298,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 // confirm shows the provider the access token of a session that has no refresh
 // token.
 func (g *Gate) confirm(env flow.Env, s *session.Session) (*session.Session, error) {
-	info, err := g.provider.Confirm(env, s.AccessToken, s.Subject)
+	info, err := g.provider.Confirm(env, oidc.Access{Token: s.AccessToken, Proof: s.Proof}, s.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -369,7 +369,7 @@ func (g *Gate) reclaim(env flow.Env, n *session.Session, t oidc.Tokens) error {
 		if p.Userinfo == "never" || !g.provider.HasUserinfo() {
 			return nil
 		}
-		info, err := g.provider.Userinfo(env, t.Access, n.Subject)
+		info, err := g.provider.Userinfo(env, oidc.Access{Token: t.Access, Proof: t.Proof}, n.Subject)
 		if err == nil {
 			g.addClaims(n, info)
 		}

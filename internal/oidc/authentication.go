@@ -71,8 +71,8 @@ func (w *ways) UnmarshalJSON(b []byte) error {
 // signed one of this provider about the given subject, and nil where it is not:
 // an access token is the provider's own affair. It waits for the provider to be
 // known.
-func (p *Provider) OwnTokenClaims(env flow.Env, raw, subject string) ([]byte, error) {
-	t, err := p.VerifyAccessToken(env, raw, &config.Bearer{
+func (p *Provider) OwnTokenClaims(env flow.Env, access Access, subject string) ([]byte, error) {
+	t, err := p.VerifyAccessToken(env, access.Token, &config.Bearer{
 		InsecureAnyAudience: true, // it was not brought by anybody: the provider gave it to us
 		Types:               []string{"at+jwt", "JWT"},
 		Algorithms:          p.settings.Algorithms,

@@ -76,7 +76,7 @@ var proofs = map[string]struct {
 		return p.Revoke(env, "rt-0", "refresh_token")
 	}},
 	"an introspection": {"https://id.example.com/introspect?realm=main", func(p *Provider, env flow.Env) error {
-		_, err := p.Confirm(env, "at-1", "u-1")
+		_, err := p.Confirm(env, Access{Token: "at-1"}, "u-1")
 		return err
 	}},
 }

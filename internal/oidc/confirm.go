@@ -21,22 +21,22 @@ func (p *Provider) canIntrospect() bool {
 // introspection, which has none. It fails with reason "token_refused" or
 // "sub_differs" where the provider does not, and every other failure is
 // Temporary, but for a provider that cannot be asked.
-func (p *Provider) Confirm(env flow.Env, accessToken, subject string) ([]byte, error) {
+func (p *Provider) Confirm(env flow.Env, access Access, subject string) ([]byte, error) {
 	if err := p.await(env); err != nil {
 		return nil, err
 	}
 	switch {
 	case p.HasUserinfo():
-		return p.confirmByUserinfo(env, accessToken, subject)
+		return p.confirmByUserinfo(env, access, subject)
 	case p.canIntrospect():
-		return nil, p.confirmByIntrospection(env, accessToken, subject)
+		return nil, p.confirmByIntrospection(env, access.Token, subject)
 	}
 	return nil, refuse("confirmation", "no_endpoint")
 }
 
-func (p *Provider) confirmByUserinfo(env flow.Env, accessToken, subject string) ([]byte, error) {
+func (p *Provider) confirmByUserinfo(env flow.Env, access Access, subject string) ([]byte, error) {
 	const step = "userinfo"
-	r, err := p.askUserinfo(env, step, accessToken, 401, 403)
+	r, err := p.askUserinfo(env, step, access, 401, 403)
 	if err != nil {
 		return nil, passing(err)
 	}

@@ -40,7 +40,7 @@ func TestASignInIsConfirmedAtTheUserinfoEndpoint(t *testing.T) {
 			f := newFake(t)
 			p := f.learned("")
 			f.on("/userinfo", c.answer, c.err)
-			claims, err := p.Confirm(f.env(), "at-1", "u-1")
+			claims, err := p.Confirm(f.env(), Access{Token: "at-1"}, "u-1")
 			checkConfirmed(t, claims, err, c.reason, c.temporary)
 			if err == nil && !strings.Contains(string(claims), "al@example.com") {
 				t.Errorf("claims %s", claims)
@@ -83,7 +83,7 @@ func TestASignInIsConfirmedByIntrospectionWhereThereIsNoUserinfo(t *testing.T) {
 			if !p.CanConfirm() {
 				t.Error("it says that it cannot")
 			}
-			claims, err := p.Confirm(f.env(), "at-1", "u-1")
+			claims, err := p.Confirm(f.env(), Access{Token: "at-1"}, "u-1")
 			checkConfirmed(t, claims, err, c.reason, c.temporary)
 			v := form(t, f.last)
 			if auth, _ := f.last.Header.Get("authorization"); !strings.HasPrefix(auth, "Basic ") ||
@@ -107,7 +107,7 @@ func TestAProviderThatCannotBeAskedConfirmsNothing(t *testing.T) {
 			f.withEndpoints(c.endpoints)
 			p := f.learned("")
 			p.settings.ClientAuth = c.clientAuth
-			_, err := p.Confirm(f.env(), "at-1", "u-1")
+			_, err := p.Confirm(f.env(), Access{Token: "at-1"}, "u-1")
 			if p.CanConfirm() || Reason(err) != "no_endpoint" {
 				t.Errorf("got %v", err)
 			}

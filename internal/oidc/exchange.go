@@ -19,6 +19,7 @@ type Tokens struct {
 	Refresh  string
 	Lifetime time.Duration // of the access token; 0: not told
 	Scope    []string      // of the access token; nil: not told
+	Proof    string        // the id of the key that the access token is bound to (RFC 9449); "": none
 }
 
 // String never shows a token.

@@ -37,6 +37,6 @@ type Question struct {
 
 // Ask asks a question and returns the pages of the answer, which are JSON. step
 // names it in a Failure. A page on another host than the first is not fetched.
-func (p *Provider) Ask(env flow.Env, step string, q Question, accessToken string) ([][]byte, error) {
+func (p *Provider) Ask(env flow.Env, step string, q Question, access Access) ([][]byte, error) {
 	return nil, refuse(step, "not_asked")
 }

@@ -105,7 +105,7 @@ func TestARealProviderRenewsAndTheSecondUseOfATokenIsRefused(t *testing.T) {
 	if _, err := r.p.Refresh(r.env(), renewed.Refresh); Reason(err) != "provider_invalid_grant" {
 		t.Errorf("its family lives on: %v", err)
 	}
-	if _, err := r.p.Confirm(r.env(), renewed.Access, "u-1"); Reason(err) != "token_refused" {
+	if _, err := r.p.Confirm(r.env(), Access{Token: renewed.Access}, "u-1"); Reason(err) != "token_refused" {
 		t.Errorf("its access token is confirmed: %v", err)
 	}
 }
@@ -117,13 +117,13 @@ func TestARealProviderConfirmsUntilTheTokenIsRevoked(t *testing.T) {
 			if count == "introspection" {
 				r.p.meta.userinfo = nil
 			}
-			if _, err := r.p.Confirm(r.env(), r.tokens.Access, "u-1"); err != nil {
+			if _, err := r.p.Confirm(r.env(), Access{Token: r.tokens.Access}, "u-1"); err != nil {
 				t.Errorf("before: %v", err)
 			}
 			if err := r.p.Revoke(r.env(), r.tokens.Refresh, "refresh_token"); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.p.Confirm(r.env(), r.tokens.Access, "u-1"); Reason(err) != "token_refused" {
+			if _, err := r.p.Confirm(r.env(), Access{Token: r.tokens.Access}, "u-1"); Reason(err) != "token_refused" {
 				t.Errorf("after: %v", err)
 			}
 			if r.idp.Count("revocation") != 1 || r.idp.Count(count) != 2 {

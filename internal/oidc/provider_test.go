@@ -339,11 +339,11 @@ func TestUserinfoAboutSomebodyElseIsRefused(t *testing.T) {
 	f := newFake(t)
 	p := f.learned("")
 	f.on("/userinfo", jsonAnswer(200, map[string]any{"sub": "u-2", "email": "eve@example.com"}), nil)
-	if _, err := p.Userinfo(f.env(), "at-1", "u-1"); Reason(err) != "sub_differs" {
+	if _, err := p.Userinfo(f.env(), Access{Token: "at-1"}, "u-1"); Reason(err) != "sub_differs" {
 		t.Errorf("got %v", err)
 	}
 	f.on("/userinfo", jsonAnswer(200, map[string]any{"sub": "u-1", "email": "al@example.com"}), nil)
-	if _, err := p.Userinfo(f.env(), "at-1", "u-1"); err != nil {
+	if _, err := p.Userinfo(f.env(), Access{Token: "at-1"}, "u-1"); err != nil {
 		t.Error(err)
 	}
 	if got, _ := f.last.Header.Get("authorization"); got != "Bearer at-1" {

@@ -12,22 +12,22 @@ func (p *Provider) HasUserinfo() bool { return p.meta != nil && p.meta.userinfo 
 // Userinfo asks the provider about the person that an access token is for
 // (Core, section 5.3) and returns the answer, JSON. The subject must be the
 // ID token's: otherwise the answer may be about somebody else (section 5.3.2).
-func (p *Provider) Userinfo(env flow.Env, accessToken, subject string) ([]byte, error) {
+func (p *Provider) Userinfo(env flow.Env, access Access, subject string) ([]byte, error) {
 	const step = "userinfo"
 	if !p.HasUserinfo() {
 		return nil, refuse(step, "no_endpoint")
 	}
-	r, err := p.askUserinfo(env, step, accessToken)
+	r, err := p.askUserinfo(env, step, access)
 	if err != nil {
 		return nil, err
 	}
 	return readUserinfo(step, r, subject)
 }
 
-func (p *Provider) askUserinfo(env flow.Env, step, accessToken string, accept ...int) (flow.Response, error) {
+func (p *Provider) askUserinfo(env flow.Env, step string, access Access, accept ...int) (flow.Response, error) {
 	return p.call(env, step, *p.meta.userinfo, flow.Call{
 		Method:  "GET",
-		Header:  httpmsg.Fields{{Name: "authorization", Value: "Bearer " + accessToken}},
+		Header:  httpmsg.Fields{{Name: "authorization", Value: "Bearer " + access.Token}},
 		MaxBody: maxUserinfo,
 	}, accept...)
 }
