@@ -23,7 +23,7 @@ func TestProvidersThatAreRefused(t *testing.T) {
 		{"a secret of nobody", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "b", "issuer": "https://b.example.com", "cluster": "b", "client_secret": {"env": "SHOP_CLIENT_SECRET"}}`), []string{
 			`providers[1].client_id: is required: the client whose secret or key this is`}},
 		{"an unknown type", provider(t, `"type": "saml"`), []string{
-			`providers[0].type: "saml" is not one of oidc, keycloak`}},
+			`providers[0].type: "saml" is not one of oidc, keycloak, google, entra, github, gitlab, okta, auth0, oauth2`}},
 		{"a key in another case", provider(t, `"Scopes": ["openid"]`), []string{
 			`providers[0].Scopes: unknown key; did you mean "scopes"?`}},
 		{"a key given twice", provider(t, `"client_id": "d"`), []string{
@@ -140,7 +140,7 @@ func TestTheTopLevelRefused(t *testing.T) {
 		{"a log of something else", top(t, `"log": {"decisions": "none"}`), []string{
 			`log.decisions: "none" is not one of denied, all`}},
 		{"a key that resembles nothing", top(t, `"colour of the bicycle shed": 1`), []string{
-			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, sign_out, forward, bearer, bearer_cache_bytes, resource, cors, auth_request, trusted_peers, outbound, rules, log, insecure_observe, insecure_http_cookies`}},
+			`["colour of the bicycle shed"]: unknown key; known here: providers, public_url, hosts, path_prefix, session, sign_in, pages, sign_out, forward, bearer, bearer_cache_bytes, resource, cors, auth_request, trusted_peers, outbound, rules, log, insecure_observe, insecure_http_cookies`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { refused(t, tt.settings, tt.want...) })

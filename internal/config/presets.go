@@ -16,3 +16,13 @@ func (p *Provider) Plain() bool { return p.Type == "github" || p.Type == "oauth2
 
 // SignsIn reports whether people may sign in at the provider.
 func (p *Provider) SignsIn() bool { return p.SignIn && p.ClientID != "" }
+
+// SwitchPrompt is the prompt by which the provider lets people sign in as someone
+// else.
+func (p *Provider) SwitchPrompt() string {
+	switch p.Type {
+	case "google", "entra", "github":
+		return "select_account"
+	}
+	return "login"
+}

@@ -12,7 +12,8 @@ import (
 
 // IDToken is a verified ID token.
 type IDToken struct {
-	Subject string
+	Issuer  string // who says so: the provider's, or the one of a tenant of it
+	Subject string // unique with the issuer
 	SID     string // the provider's session, where it names one
 	Claims  []byte // the whole payload, JSON
 	Authentication
@@ -25,6 +26,7 @@ var idTokens = kind{step: "ID token", limit: MaxIDToken, types: []string{"JWT"}}
 
 // Original is what a session remembers of the ID token that began it.
 type Original struct {
+	Issuer    string
 	Subject   string
 	NonceHash string // see NonceHash
 	AuthTime  int64  // seconds since 1970; 0: not known
@@ -72,6 +74,8 @@ func (p *Provider) VerifyRenewed(env flow.Env, raw string, was Original, accessT
 	switch {
 	case err != nil:
 		return nil, err
+	case was.Issuer != "" && c.Issuer != was.Issuer:
+		return nil, refuse(step, "iss_differs")
 	case c.Subject != was.Subject:
 		return nil, refuse(step, "sub_differs")
 	case c.Nonce != "" && subtle.ConstantTimeCompare([]byte(NonceHash(c.Nonce)), []byte(was.NonceHash)) != 1:
@@ -107,7 +111,7 @@ func (p *Provider) verifyIDToken(env flow.Env, raw, accessToken string) (*IDToke
 	if c.AtHash != "" && subtle.ConstantTimeCompare([]byte(c.AtHash), []byte(leftHash(t.alg, accessToken))) != 1 {
 		return nil, nil, refuse(idTokens.step, "at_hash_differs")
 	}
-	return &IDToken{Subject: c.Subject, SID: c.SID, Claims: payload, Authentication: c.told()}, c, nil
+	return &IDToken{Issuer: c.Issuer, Subject: c.Subject, SID: c.SID, Claims: payload, Authentication: c.told()}, c, nil
 }
 
 // checkParties checks who issued the token, for whom, and about whom.
