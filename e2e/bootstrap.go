@@ -89,6 +89,9 @@ func staticClusters(s EnvoySetup) ([]object, error) {
 		if err != nil {
 			return nil, err
 		}
+		if socket := s.Sockets[name]; socket != nil {
+			cluster["transport_socket"] = socket
+		}
 		if name == "app" && s.AppHTTP2 {
 			cluster["typed_extension_protocol_options"] = object{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": object{
 				"@type":                "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",

@@ -36,6 +36,7 @@ type EnvoySetup struct {
 	Before   []object          // further filters, before the gate
 	Filters  []object          // further filters, between the gate and the application
 	Clusters map[string]string // further clusters: name to host:port
+	Sockets  map[string]object // transport sockets of clusters that speak TLS, by name
 
 	Config any               // Postern's settings: a string is used as it is, the rest as JSON; without them there is no filter
 	Env    map[string]string // environment of the module
