@@ -12,10 +12,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// OtherIssuer is a second provider, for settings that name it. Its endpoints are
-// below that address, and o1 is its key.
-const OtherIssuer = "https://login.example.net"
-
 // accessToken makes an access token: a good one of RFC 9068 for service-a, made
 // out to shop-api, changed as an ID token is by idToken.
 func accessToken(changes string, now time.Time) (string, error) {

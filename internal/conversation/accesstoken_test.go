@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -71,23 +70,6 @@ func TestAProofShowsTheKeyThatSignedIt(t *testing.T) {
 	}
 	if _, err := p.proof("@key=nobody"); err == nil {
 		t.Error("a key that is not there")
-	}
-}
-
-func TestProvidersStandSideBySide(t *testing.T) {
-	p := &player{script: &Script{}}
-	for address, want := range map[string]string{
-		OtherIssuer + wellKnown: `"token_endpoint":"` + OtherIssuer + `/token"`,
-		OtherIssuer + "/keys":   `"kid":"o1"`,
-		Issuer + wellKnown:      `"token_endpoint":"https://id.example.com/token"`,
-	} {
-		r, ok := p.auto(Call{URL: address})
-		if !ok || !strings.Contains(r.Body, want) {
-			t.Errorf("%s: %s", address, r.Body)
-		}
-	}
-	if r, _ := p.auto(Call{URL: "https://id.example.com/keys"}); strings.Contains(r.Body, `"kid":"o1"`) {
-		t.Error("a provider publishes the other's key")
 	}
 }
 

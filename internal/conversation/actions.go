@@ -72,10 +72,7 @@ func (p *player) arrange(s *step) error {
 	case "take over", "hand back":
 		return p.takeOver(s)
 	case "provider":
-		if s.rest != "up" && s.rest != "down" {
-			return fmt.Errorf("a provider is up or down")
-		}
-		return p.gate.Provider(s.rest == "up")
+		return p.reach(s.rest)
 	case "jar":
 		return p.jar(s)
 	case "let", "assert":
@@ -189,6 +186,18 @@ func (p *player) compute(s *step) error {
 	return nil
 }
 
+// reach says whether hosts of a cluster, or of all, are healthy.
+func (p *player) reach(text string) error {
+	cluster, state, named := strings.Cut(text, " ")
+	if !named {
+		cluster, state = "", text
+	}
+	if state != "up" && state != "down" {
+		return fmt.Errorf("a provider is up or down")
+	}
+	return p.gate.Provider(cluster, state == "up")
+}
+
 func (p *player) advance(s *step) error {
 	d, err := time.ParseDuration(strings.TrimPrefix(s.rest, "+"))
 	if err != nil || d <= 0 {
@@ -278,6 +287,7 @@ func (p *player) request(s *step, rest string) (Request, error) {
 		return Request{}, err
 	}
 	p.rememberQuery(r.Target)
+	p.rememberQuery("?" + r.Body) // response_mode=form_post
 	return r, nil
 }
 

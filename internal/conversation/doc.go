@@ -63,7 +63,8 @@
 //	   {"token_type": "Bearer", …}           … with this body, to the step's end
 //	reply never                              … not in time
 //	reply cut                                … by closing the connection
-//	provider down                            no host of the provider is healthy
+//	provider down                            no host of any provider is healthy
+//	provider other down                      … of the one with this cluster
 //	take over keys                           the script answers calls for keys
 //	hand back keys                           … and no longer
 //	event login_refused state_missing        one line of the log; other=value may follow
@@ -92,5 +93,21 @@
 // functions are in expand.go; $idtoken makes and signs an ID token, $accesstoken
 // an access token, $dpop a proof of possession. $thumbprint and $jwk are of a
 // key, $certificate and $x5t of a certificate, as certificate names it.
-// $other_issuer is a second provider, whose key is o1.
+//
+// # Several providers
+//
+// Beside the provider main, whom all settings have, there are two more, known to
+// settings that name them in their list of providers: other ($other_issuer, with
+// its endpoints at https://login.example.net, key o1, client shop-at-other with
+// secret-at-other-of-the-tests) and third ($third_issuer, at
+// https://sso.example.org, key t1, client shop-at-third with
+// secret-at-third-of-the-tests). What an entry of that list says is laid over
+// what is known of the provider of its name, so that three of them are
+//
+//	{"providers": [{}, {"name": "other"}, {"name": "third", "own_callback": true}]}
+//
+// Each is reached through a cluster of its name (main's is idp) and publishes its
+// metadata and keys, which discovery-other.json and discovery-third.json change as
+// discovery.json does main's. $idtoken_other and $idtoken_third make their ID
+// tokens.
 package conversation

@@ -55,8 +55,9 @@ type Gate interface {
 	HandBack()
 	// Application sets what the application answers from now on.
 	Application(Reply)
-	// Provider says whether any host of the provider is healthy.
-	Provider(up bool) error
+	// Provider says whether any host of a provider is healthy: of the one that is
+	// reached through the cluster, or of all for "".
+	Provider(cluster string, up bool) error
 	// Now is the gate's time.
 	Now() time.Time
 	// Advance lets time pass.

@@ -88,6 +88,7 @@ type envoyGate struct {
 	address  string
 	settings []byte
 	clusters []string
+	down     map[string]bool // clusters without a healthy host
 	provider *provider
 	marks    int
 }
@@ -97,10 +98,10 @@ func (e *envoy) Start(s Setup) (Gate, error) {
 		return nil, fmt.Errorf("several workers or gates, a host without bodies, or a direction: the script needs only: native module")
 	}
 	e.gates++
-	g := &envoyGate{envoy: e, setup: s, name: fmt.Sprintf("gate-%d", e.gates), provider: newProvider(s.Auto)}
+	g := &envoyGate{envoy: e, setup: s, name: fmt.Sprintf("gate-%d", e.gates), provider: newProvider(s.Auto), down: map[string]bool{}}
 	e.app.reset()
 	var err error
-	g.settings, err = eachCluster(s.Settings, func(name string) string { return name + "-of-" + g.name })
+	g.settings, err = eachCluster(s.Settings, g.own)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (e *envoy) Start(s Setup) (Gate, error) {
 	e.mu.Lock()
 	e.hears[g.name] = s.Log
 	e.mu.Unlock()
-	if err := g.Provider(true); err != nil {
+	if err := g.Provider("", true); err != nil {
 		return nil, err
 	}
 	filter := resource("listener.v3.Listener", listener(g.name, e.module, string(g.settings)))
@@ -147,25 +148,31 @@ func (g *envoyGate) HandBack() { g.provider.handBack() }
 
 func (g *envoyGate) Application(r Reply) { g.envoy.app.set(r) }
 
-func (g *envoyGate) Provider(up bool) error {
+func (g *envoyGate) Provider(cluster string, up bool) error {
 	var clusters []object
-	hosts := 0
-	if up {
-		hosts = 1
-	}
 	for _, name := range g.clusters {
-		clusters = append(clusters, resource("cluster.v3.Cluster", clusterOf(name, g.provider.port(), up)))
+		if cluster == "" || g.own(cluster) == name {
+			g.down[name] = !up
+		}
+		clusters = append(clusters, resource("cluster.v3.Cluster", clusterOf(name, g.provider.port(), !g.down[name])))
 	}
 	if err := g.envoy.process.publish(clustersFile, clusters...); err != nil {
 		return err
 	}
 	for _, name := range g.clusters {
+		hosts := 1
+		if g.down[name] {
+			hosts = 0
+		}
 		if err := g.envoy.process.members(name, hosts); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// own is the name of a cluster of this gate's, among those of all gates.
+func (g *envoyGate) own(cluster string) string { return cluster + "-of-" + g.name }
 
 func (g *envoyGate) Advance(time.Duration) error {
 	return fmt.Errorf("the clock of Envoy is the real one: the script needs only: native module")

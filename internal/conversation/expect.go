@@ -215,7 +215,7 @@ var storable = map[string]bool{"denied": true, "resource_metadata": true, "jwks"
 // where a browser is given a token.
 func withoutHint(address string) string {
 	before, after, found := strings.Cut(address, "id_token_hint=")
-	if !found || !strings.Contains(before, "://id.example.com/logout?") {
+	if !found || !strings.Contains(before, partyAt(before).origin+"/logout?") {
 		return address
 	}
 	_, rest, _ := strings.Cut(after, "&")

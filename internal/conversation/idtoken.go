@@ -29,11 +29,11 @@ const (
 )
 
 // signingKeys are the provider's keys by their ids. It publishes k1 and e1;
-// k2 and stranger are for scripts. o1 is the other provider's, d1 and d2 are
-// those of clients.
+// k2 and stranger are for scripts. o1 and t1 are of the providers other and third,
+// d1 and d2 those of clients.
 var signingKeys = sync.OnceValue(func() map[string]crypto.Signer {
 	keys := map[string]crypto.Signer{}
-	for _, id := range []string{"k1", "k2", "stranger", "o1"} {
+	for _, id := range []string{"k1", "k2", "stranger", "o1", "t1"} {
 		keys[id], _ = rsa.GenerateKey(rand.Reader, 2048)
 	}
 	for _, id := range []string{"e1", "d1", "d2"} {
@@ -58,14 +58,7 @@ func keySet(ids string) (string, error) {
 
 // metadata is the provider's discovery document with some members changed.
 func metadata(changes string) (string, error) {
-	doc := map[string]any{
-		"issuer":                 Issuer,
-		"authorization_endpoint": "https://id.example.com/auth",
-		"token_endpoint":         "https://id.example.com/token",
-		"userinfo_endpoint":      "https://id.example.com/userinfo",
-		"jwks_uri":               "https://id.example.com/keys",
-		"authorization_response_iss_parameter_supported": true,
-	}
+	doc := parties[0].discovery()
 	if err := change(doc, changes, time.Time{}); err != nil {
 		return "", err
 	}

@@ -139,11 +139,13 @@ func (g *moduleGate) HandBack() { g.answerCalls() }
 
 func (g *moduleGate) Application(r Reply) { g.app = r }
 
-func (g *moduleGate) Provider(up bool) error {
+func (g *moduleGate) Provider(cluster string, up bool) error {
 	clusters, err := clusterNames(g.setup.Settings)
 	for _, h := range g.hosts {
 		for _, name := range clusters {
-			h.SetCluster(name, wazerohost.Cluster{Down: !up})
+			if cluster == "" || cluster == name {
+				h.SetCluster(name, wazerohost.Cluster{Down: !up})
+			}
 		}
 	}
 	return err

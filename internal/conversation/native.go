@@ -31,7 +31,7 @@ type nativeGate struct {
 	now     time.Time
 	calls   []*Call
 	next    uint32
-	down    bool
+	down    map[string]bool // clusters
 	app     Reply
 	open    []*nativeExchange // those that time concerns
 }
@@ -48,7 +48,7 @@ func (native) Start(s Setup) (Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &nativeGate{setup: s, now: s.Now, app: defaultApp}
+	g := &nativeGate{setup: s, now: s.Now, app: defaultApp, down: map[string]bool{}}
 	for range max(1, s.Replicas) {
 		memory := shared.NewLocal()
 		var workers []*nativeWorker
@@ -100,7 +100,7 @@ type nativeCall struct {
 }
 
 func (g *nativeGate) dispatch(w *nativeWorker, c flow.Call) (uint32, error) {
-	if g.down {
+	if g.down[c.Cluster] {
 		g.setup.Log("postern: no call through cluster " + strconv.Quote(c.Cluster)) // as the plugin does
 		return 0, flow.ErrNotSent
 	}
@@ -187,9 +187,14 @@ func (g *nativeGate) HandBack() { g.answerCalls() }
 
 func (g *nativeGate) Application(r Reply) { g.app = r }
 
-func (g *nativeGate) Provider(up bool) error {
-	g.down = !up
-	return nil
+func (g *nativeGate) Provider(cluster string, up bool) error {
+	names, err := clusterNames(g.setup.Settings)
+	for _, name := range names {
+		if cluster == "" || cluster == name {
+			g.down[name] = !up
+		}
+	}
+	return err
 }
 
 // Advance goes on by ticks, and by shorter steps where something waits for less.

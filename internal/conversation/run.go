@@ -92,13 +92,21 @@ func (p *player) play(c Case) error {
 func (p *player) reset(c Case) {
 	p.vars = newVars()
 	p.vars.values["issuer"], p.vars.values["client_id"], p.vars.values["client_secret"] = Issuer, ClientID, ClientSecret
-	p.vars.values["other_issuer"] = OtherIssuer
+	p.vars.values["other_issuer"], p.vars.values["third_issuer"] = OtherIssuer, ThirdIssuer
 	p.vars.values["request_id"] = "no-request"
 	for name, value := range c.Vars {
 		p.vars.later[name] = value
 	}
-	p.vars.funcs["idtoken"] = func(arg string) (string, error) {
-		return idToken(arg, p.vars.values["nonce"], p.now())
+	p.secrets = secrets{}
+	for i := range parties {
+		p.secrets.add(parties[i].secret)
+		name := "idtoken_" + parties[i].name
+		if i == 0 {
+			name = "idtoken"
+		}
+		p.vars.funcs[name] = func(arg string) (string, error) {
+			return parties[i].idToken(arg, p.vars.values["nonce"], p.now())
+		}
 	}
 	p.vars.funcs["accesstoken"] = p.withClock(func(arg string) (string, error) { return accessToken(arg, p.now()) })
 	p.vars.funcs["dpop"] = p.withClock(p.proof)
@@ -113,8 +121,6 @@ func (p *player) reset(c Case) {
 	p.mu.Lock()
 	p.manual, p.log, p.issued, p.plain = map[string]bool{}, nil, nil, nil
 	p.mu.Unlock()
-	p.secrets = secrets{}
-	p.secrets.add(ClientSecret)
 }
 
 // withClock is a function of the gate's time, which begins the gate: before that
@@ -236,11 +242,7 @@ func (p *player) auto(c Call) (Reply, bool) {
 	if what == "" || p.manual[what] {
 		return Reply{}, false
 	}
-	keys := "k1 e1"
-	if strings.HasPrefix(c.URL, OtherIssuer) {
-		keys = "o1"
-	}
-	body, err := keySet(keys)
+	body, err := keySet(partyAt(c.URL).keys)
 	if what == "discovery" {
 		issuer, _ := strings.CutSuffix(c.URL, wellKnown)
 		body, err = p.script.discovery(issuer)
@@ -266,33 +268,16 @@ func provided(address string) string {
 	return ""
 }
 
-// settings are the default ones with the file's laid over.
-func (s *Script) settings(file string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(s.folder, "settings.json"))
+// readSettings reads the default settings.
+func readSettings(folder string) (settings map[string]any, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, "settings.json"))
 	if err != nil {
 		return nil, err
 	}
-	patch, ok := s.files[file]
-	if !ok {
-		if file != "settings.json" {
-			return nil, fmt.Errorf("the script has no %s", file)
-		}
-		return text, nil
+	if err := json.Unmarshal(text, &settings); err != nil {
+		return nil, fmt.Errorf("default settings: %w", err)
 	}
-	return overlay(text, []byte(patch))
-}
-
-func (s *Script) discovery(issuer string) (string, error) {
-	doc, err := metadata("issuer=" + issuer)
-	if issuer == OtherIssuer {
-		doc = strings.ReplaceAll(doc, "https://id.example.com", OtherIssuer)
-	}
-	patch, ok := s.files["discovery.json"]
-	if err != nil || !ok {
-		return doc, err
-	}
-	laid, err := overlay([]byte(doc), []byte(patch))
-	return string(laid), err
+	return settings, nil
 }
 
 // overlay lays one document over another.
