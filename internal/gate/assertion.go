@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -15,13 +14,14 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/jws"
 	"github.com/postern-auth/postern/internal/session"
 )
 
 // signer signs assertions: JWTs (RFC 7519) by ES256 (RFC 7518, section 3.4).
 type signer struct {
 	key    *ecdsa.PrivateKey
-	header string // encoded
+	header map[string]any
 	set    []byte // the public keys, as a JWK Set (RFC 7517, section 5)
 }
 
@@ -47,27 +47,13 @@ func newSigner(ring *session.Keyring) (*signer, error) {
 	if s.set, err = json.Marshal(set); err != nil {
 		return nil, err
 	}
-	header, err := json.Marshal(map[string]string{"alg": string(jose.ES256), "kid": set.Keys[0].KeyID, "typ": "JWT"})
-	s.header = base64.RawURLEncoding.EncodeToString(header)
-	return s, err
+	s.header = map[string]any{"alg": "ES256", "kid": set.Keys[0].KeyID, "typ": "JWT"}
+	return s, nil
 }
 
 // sign returns a JWT with the claims.
 func (s *signer) sign(random io.Reader, claims map[string]any) (string, error) {
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", err
-	}
-	input := s.header + "." + base64.RawURLEncoding.EncodeToString(payload)
-	digest := sha256.Sum256([]byte(input))
-	r, t, err := ecdsa.Sign(random, s.key, digest[:])
-	if err != nil {
-		return "", err
-	}
-	signature := make([]byte, 64) // both halves in full length
-	r.FillBytes(signature[:32])
-	t.FillBytes(signature[32:])
-	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+	return jws.Sign(s.header, claims, func(input []byte) ([]byte, error) { return jws.SignES256(random, s.key, input) })
 }
 
 // assertionSigner is made when it is first needed: few settings do.

@@ -2,8 +2,8 @@
 // believed: one spelling, bounded in length and in nesting, so that whatever
 // reads it after this does not recurse without end; which keys are good enough
 // and for which algorithm; and verification with the salt that the specification
-// asks for. What a token must say, and whose key it needs, is its callers' to
-// decide.
+// asks for. What Postern signs itself gets its form here, too. What a token must
+// say, and whose key it needs, is its callers' to decide.
 //
 // It refuses keys that are not public, of another use, of a size outside the
 // bounds or known to be broken, and never verifies by a key of another kind than

@@ -13,9 +13,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/go-jose/go-jose/v4/json"
-
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/jws"
 )
 
 // assertionType is what a client_assertion is (RFC 7523, section 2.2).
@@ -50,59 +49,42 @@ func (p *Provider) authenticate(step string, e endpoint, form url.Values, now ti
 	return nil, nil
 }
 
-type assertionHeader struct {
-	Algorithm string `json:"alg"`
-	Type      string `json:"typ"`
-	KeyID     string `json:"kid,omitempty"`
-}
-
-type assertionClaims struct {
-	Issuer   string `json:"iss"`
-	Subject  string `json:"sub"`
-	Audience string `json:"aud"`
-	ID       string `json:"jti"`
-	IssuedAt int64  `json:"iat"`
-	Expires  int64  `json:"exp"`
-}
-
 // assertion is a JWT by which the client proves itself once (RFC 7523, section
 // 3).
 func (p *Provider) assertion(e endpoint, now time.Time) (string, error) {
-	unique := make([]byte, 16)
-	if _, err := io.ReadFull(p.random, unique); err != nil {
+	id, err := p.unique()
+	if err != nil {
 		return "", err
 	}
-	claims := assertionClaims{
-		Issuer: p.settings.ClientID, Subject: p.settings.ClientID, Audience: p.settings.Issuer,
-		ID:       base64.RawURLEncoding.EncodeToString(unique),
-		IssuedAt: now.Unix(), Expires: now.Add(assertionLifetime).Unix(),
+	claims := map[string]any{
+		"iss": p.settings.ClientID, "sub": p.settings.ClientID, "aud": p.settings.Issuer,
+		"jti": id, "iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
 	}
 	if p.settings.ClientAssertionAudience == "endpoint" {
-		claims.Audience = e.scheme + "://" + e.authority + e.path
+		claims["aud"] = e.scheme + "://" + e.authority + e.path
 	}
 	if p.settings.ClientAuth == "client_secret_jwt" {
-		return signCompact(assertionHeader{Algorithm: "HS256", Type: "JWT"}, claims, p.signBySecret)
+		return jws.Sign(map[string]any{"alg": "HS256", "typ": "JWT"}, claims, p.signBySecret)
 	}
-	header := assertionHeader{p.settings.ClientKeyAlgorithm, "JWT", p.settings.ClientKeyID}
-	return signCompact(header, claims, p.signByKey)
+	return p.signWithKey("JWT", claims)
 }
 
-// signCompact makes the compact serialisation of a JWS (RFC 7515, section 7.1).
-func signCompact(header assertionHeader, claims assertionClaims, sign func(input []byte) ([]byte, error)) (string, error) {
-	h, err := json.Marshal(header)
-	if err != nil {
+// signWithKey makes a JWT that the client's key signs.
+func (p *Provider) signWithKey(typ string, claims map[string]any) (string, error) {
+	header := map[string]any{"alg": p.settings.ClientKeyAlgorithm, "typ": typ}
+	if p.settings.ClientKeyID != "" {
+		header["kid"] = p.settings.ClientKeyID
+	}
+	return jws.Sign(header, claims, p.signByKey)
+}
+
+// unique is an identifier that nothing else has.
+func (p *Provider) unique() (string, error) {
+	id := make([]byte, 16)
+	if _, err := io.ReadFull(p.random, id); err != nil {
 		return "", err
 	}
-	c, err := json.Marshal(claims)
-	if err != nil {
-		return "", err
-	}
-	input := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
-	signature, err := sign([]byte(input))
-	if err != nil {
-		return "", err
-	}
-	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+	return base64.RawURLEncoding.EncodeToString(id), nil
 }
 
 // signBySecret signs by HS256 (RFC 7518, section 3.2).
@@ -125,14 +107,7 @@ func (p *Provider) signByKey(input []byte) ([]byte, error) {
 		}
 		return key.Sign(p.random, digest[:], opts)
 	case *ecdsa.PrivateKey:
-		r, s, err := ecdsa.Sign(p.random, key, digest[:])
-		if err != nil {
-			return nil, err
-		}
-		signature := make([]byte, 64) // both halves in full length, section 3.4
-		r.FillBytes(signature[:32])
-		s.FillBytes(signature[32:])
-		return signature, nil
+		return jws.SignES256(p.random, key, input)
 	case ed25519.PrivateKey:
 		return ed25519.Sign(key, input), nil
 	}
