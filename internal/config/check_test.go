@@ -129,8 +129,8 @@ func TestTheTopLevelRefused(t *testing.T) {
 			`sign_in.title: holds a line break or another control character`}},
 		{"a title with half a surrogate pair", top(t, `"sign_in": {"title": "a\ud800b"}`), []string{
 			`sign_in.title: holds a character that is not valid Unicode`}},
-		{"a title of many pages", top(t, `"sign_in": {"title": "`+strings.Repeat("a", 5000)+`"}`), []string{
-			`sign_in.title: is longer than 4096 bytes`}},
+		{"a title of many pages", top(t, `"sign_in": {"title": "`+strings.Repeat("a", 9000)+`"}`), []string{
+			`sign_in.title: is longer than 8192 bytes`}},
 		{"cookies in the clear on the network", top(t, `"insecure_http_cookies": true`), []string{
 			`insecure_http_cookies: is for loopback hosts only, which hosts[0] ("app.example.com") is not`}},
 		{"cookies in the clear on a host that only looks like this machine", with(t, "app.example.com", "localhost.example.com", `"hosts":`, `"insecure_http_cookies": true, "hosts":`), []string{

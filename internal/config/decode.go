@@ -8,7 +8,7 @@ import (
 )
 
 // maxString bounds a single string, secrets included and keys excepted.
-const maxString = 4096
+const maxString = 8192
 
 // decoder is a type that reads its own kind of value.
 type decoder interface {

@@ -36,7 +36,8 @@ func TestTheReferenceIsCurrent(t *testing.T) {
 // base is settings to which each setting of the reference can be added.
 const base = `{
 	"providers": [{"name": "keycloak", "issuer": "https://id.example.com", "cluster": "idp", "client_id": "c",
-		"client_secret": {"env": "SHOP_CLIENT_SECRET"}, "client_key": {"env": "SHOP_CLIENT_KEY"}}],
+		"client_secret": {"env": "SHOP_CLIENT_SECRET"}, "client_key": {"env": "SHOP_CLIENT_KEY"},
+		"enrich": [{"name": "teams", "url": "https://id.example.com/teams", "select": {"teams": "value"}}]}],
 	"hosts": ["auth.example.com"],
 	"session": {"keys": [{"id": "k", "env": "POSTERN_KEY"}],
 		"store": {"webdis": {"cluster": "webdis", "user": "postern", "password": {"env": "WEBDIS_PASSWORD"}}}},
