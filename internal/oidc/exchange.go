@@ -64,21 +64,27 @@ func (p *Provider) Exchange(env flow.Env, code, redirectURI, verifier string) (T
 		"code":          {code},
 		"redirect_uri":  {redirectURI},
 		"code_verifier": {verifier},
+		"resource":      p.settings.Resources,
 	}
-	doc, err := p.askTokens(env, step, form)
+	bound, err := p.binding(step, "")
 	if err != nil {
 		return Tokens{}, err
 	}
-	t, err := readTokens(step, doc)
+	doc, err := p.askTokens(env, step, form, bound)
+	if err != nil {
+		return Tokens{}, err
+	}
+	t, err := readTokens(step, doc, bound)
 	if err == nil && t.ID == "" {
 		return Tokens{}, refuse(step, "no_id_token")
 	}
 	return t, err
 }
 
-// askTokens sends a form to the token endpoint and reads the answer.
-func (p *Provider) askTokens(env flow.Env, step string, form url.Values) (*tokenDocument, error) {
-	r, err := p.post(env, step, p.meta.token, form, maxTokens, 400, 401)
+// askTokens asks the token endpoint for tokens, which are to be bound to a key of
+// ours or are not, and reads the answer.
+func (p *Provider) askTokens(env flow.Env, step string, form url.Values, bound binding) (*tokenDocument, error) {
+	r, err := p.postForTokens(env, step, form, bound)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +98,29 @@ func (p *Provider) askTokens(env flow.Env, step string, form url.Values) (*token
 	return doc, nil
 }
 
-func readTokens(step string, doc *tokenDocument) (Tokens, error) {
+// postForTokens sends the form, and once more where the provider wants a nonce of
+// its own in the proof: with another client assertion, for each is for one use.
+func (p *Provider) postForTokens(env flow.Env, step string, form url.Values, bound binding) (flow.Response, error) {
+	if bound.key == nil {
+		return p.post(env, step, p.meta.token, form, maxTokens, 400, 401)
+	}
+	env = bearing{env, p, "", bound.key}
+	r, err := p.post(env, step, p.meta.token, form, maxTokens, 400, 401)
+	if err == nil && refusedForNonce(r) {
+		r, err = p.post(env, step, p.meta.token, form, maxTokens, 400, 401)
+	}
+	return r, err
+}
+
+// readTokens reads tokens, which must be bound where they were to be. Nothing
+// becomes of one that its thief could use, too (RFC 9449, section 5).
+func readTokens(step string, doc *tokenDocument, bound binding) (Tokens, error) {
 	switch {
 	case doc.AccessToken == "":
 		return Tokens{}, refuse(step, "no_access_token")
-	case !strings.EqualFold(doc.TokenType, "Bearer"):
+	case bound.key != nil && !strings.EqualFold(doc.TokenType, "DPoP"):
+		return Tokens{}, refuse(step, "token_not_bound")
+	case bound.key == nil && !strings.EqualFold(doc.TokenType, "Bearer"):
 		return Tokens{}, refuse(step, "token_type_not_bearer")
 	case !visible(doc.AccessToken) || !visible(doc.RefreshToken) || !visible(doc.IDToken):
 		return Tokens{}, refuse(step, "token_malformed")
@@ -107,7 +131,7 @@ func readTokens(step string, doc *tokenDocument) (Tokens, error) {
 	}
 	return Tokens{
 		Access: doc.AccessToken, ID: doc.IDToken, Refresh: doc.RefreshToken,
-		Lifetime: lifetime, Scope: doc.Scope,
+		Lifetime: lifetime, Scope: doc.Scope, Proof: bound.id,
 	}, nil
 }
 
@@ -136,22 +160,23 @@ func visible(s string) bool {
 }
 
 // knownErrors are the codes of RFC 6749 sections 4.1.2.1 and 5.2, of RFC 7009
-// section 2.2.1, of RFC 8693 section 2.2.2, and of Core section 3.1.2.6.
+// section 2.2.1, of RFC 8693 section 2.2.2, of RFC 9449 sections 5 and 8, and of
+// Core section 3.1.2.6.
 var knownErrors = map[string]bool{
 	"access_denied": true, "account_selection_required": true, "consent_required": true,
-	"interaction_required": true, "invalid_client": true, "invalid_grant": true,
+	"interaction_required": true, "invalid_client": true, "invalid_dpop_proof": true, "invalid_grant": true,
 	"invalid_request": true, "invalid_request_object": true, "invalid_request_uri": true,
 	"invalid_scope": true, "invalid_target": true, "login_required": true, "registration_not_supported": true,
 	"request_not_supported": true, "request_uri_not_supported": true, "server_error": true,
 	"temporarily_unavailable": true, "unauthorized_client": true,
 	"unsupported_grant_type": true, "unsupported_response_type": true,
-	"unsupported_token_type": true,
+	"unsupported_token_type": true, nonceError: true,
 }
 
 // refusal is the Failure for a provider's error code.
 func refusal(step, code string) error {
 	code = ErrorCode(code)
-	return &Failure{Step: step, Reason: "provider_" + code, Temporary: code == "server_error" || code == "temporarily_unavailable"}
+	return &Failure{Step: step, Reason: "provider_" + code, Temporary: code == "server_error" || code == "temporarily_unavailable" || code == nonceError}
 }
 
 // ErrorCode returns an error code as the specifications name it, or "error"

@@ -75,6 +75,8 @@ func unanswered(step string, err error) error {
 	switch {
 	case errors.Is(err, flow.ErrCanceled):
 		return err
+	case errors.Is(err, errNoProof):
+		return outage(step, "proof_not_made")
 	case errors.Is(err, flow.ErrTooLarge):
 		return lost(step, "answer_too_large")
 	case errors.Is(err, flow.ErrNotSent):

@@ -66,13 +66,13 @@ func (p *Provider) ExchangeToken(env flow.Env, subjectToken string, g Grant) (To
 
 // askGrant asks for an access token. What may come beside it is dropped: such a
 // token is asked for anew and not refreshed (RFC 6749, section 4.4.3), and is
-// nobody's sign-in.
+// nobody's sign-in. It is bound to no key of ours: it is for others to use.
 func (p *Provider) askGrant(env flow.Env, step string, form url.Values) (t Tokens, issued string, err error) {
-	doc, err := p.askTokens(env, step, form)
+	doc, err := p.askTokens(env, step, form, binding{})
 	if err != nil {
 		return Tokens{}, "", passing(err)
 	}
-	if t, err = readTokens(step, doc); err != nil {
+	if t, err = readTokens(step, doc, binding{}); err != nil {
 		return Tokens{}, "", err
 	}
 	t.Refresh, t.ID = "", ""

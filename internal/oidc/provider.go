@@ -57,6 +57,10 @@ type Provider struct {
 	// OnFailure is told of every attempt to learn metadata or keys that failed.
 	OnFailure func(error)
 
+	// ProofKeys are what the setting token_binding "dpop" needs.
+	ProofKeys ProofKeys
+	nonces    map[string]string // that proofs are to repeat, by origin
+
 	meta *metadata
 	keys *keySet
 

@@ -79,9 +79,12 @@ func (e endpoint) host() string { return hostOf(&url.URL{Scheme: e.scheme, Host:
 
 // askPage fetches one page.
 func (p *Provider) askPage(env flow.Env, step string, e endpoint, q *Question, access Access) (flow.Response, error) {
+	env, err := p.bearing(env, step, access)
+	if err != nil {
+		return flow.Response{}, err
+	}
 	r, err := p.call(questioning{env, q}, step, e, flow.Call{
 		Method: cmp.Or(q.Method, "GET"), Body: []byte(q.Body), MaxBody: q.MaxBytes,
-		Header: httpmsg.Fields{{Name: "authorization", Value: "Bearer " + access.Token}},
 	})
 	if err != nil {
 		return r, err

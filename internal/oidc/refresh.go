@@ -23,14 +23,19 @@ func (p *Provider) Refresh(env flow.Env, refreshToken string) (Tokens, error) {
 	if err := p.await(env); err != nil {
 		return Tokens{}, err
 	}
+	bound, err := p.binding(step, "")
+	if err != nil {
+		return Tokens{}, err
+	}
 	doc, err := p.askTokens(env, step, url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
-	})
+		"resource":      p.settings.Resources,
+	}, bound)
 	if err != nil {
 		return Tokens{}, passing(err)
 	}
-	t, err := readTokens(step, doc)
+	t, err := readTokens(step, doc, bound)
 	if err != nil {
 		// The provider has answered with tokens, so the old one may be spent.
 		return Tokens{}, lost(step, Reason(err))

@@ -1,9 +1,6 @@
 package oidc
 
-import (
-	"github.com/postern-auth/postern/internal/flow"
-	"github.com/postern-auth/postern/internal/httpmsg"
-)
+import "github.com/postern-auth/postern/internal/flow"
 
 // HasUserinfo reports whether the provider has a userinfo endpoint. It is
 // meaningful once the provider is known.
@@ -25,11 +22,11 @@ func (p *Provider) Userinfo(env flow.Env, access Access, subject string) ([]byte
 }
 
 func (p *Provider) askUserinfo(env flow.Env, step string, access Access, accept ...int) (flow.Response, error) {
-	return p.call(env, step, *p.meta.userinfo, flow.Call{
-		Method:  "GET",
-		Header:  httpmsg.Fields{{Name: "authorization", Value: "Bearer " + access.Token}},
-		MaxBody: maxUserinfo,
-	}, accept...)
+	env, err := p.bearing(env, step, access)
+	if err != nil {
+		return flow.Response{}, err
+	}
+	return p.call(env, step, *p.meta.userinfo, flow.Call{Method: "GET", MaxBody: maxUserinfo}, accept...)
 }
 
 func readUserinfo(step string, r flow.Response, subject string) ([]byte, error) {
