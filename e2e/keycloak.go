@@ -12,8 +12,8 @@ import (
 // keycloakVersion is the one that the Makefile fetches.
 const keycloakVersion = "26.4.0"
 
-// startKeycloak runs Keycloak with the realm of testdata/keycloak, in memory
-// and on a free port. The distribution's own launcher is a shell script that
+// startKeycloak runs Keycloak with the realms of testdata/keycloak, in memory
+// and on a free port; people sign in at the first of them. The distribution's own launcher is a shell script that
 // would stand between us and the process, so the virtual machine is started
 // directly, with the options that matter.
 func startKeycloak() (*Provider, error) {
@@ -55,7 +55,7 @@ func startKeycloak() (*Provider, error) {
 // keycloakHome is a throw-away home: Keycloak writes into its own, and reads
 // what to import from there; the parts that it only reads are linked.
 func keycloakHome(dist string) (string, error) {
-	realm, err := part("setup", "testdata", "keycloak", "realm.json")
+	realms, err := part("setup", "testdata", "keycloak")
 	if err != nil {
 		return "", err
 	}
@@ -63,14 +63,14 @@ func keycloakHome(dist string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("e2e: keycloak's home: %w", err)
 	}
-	if err := fillHome(home, dist, realm); err != nil {
+	if err := fillHome(home, dist, realms); err != nil {
 		removeAll(home)()
 		return "", fmt.Errorf("e2e: keycloak's home: %w", err)
 	}
 	return home, nil
 }
 
-func fillHome(home, dist, realm string) error {
+func fillHome(home, dist, realms string) error {
 	for _, dir := range []string{"lib", "providers", "themes", "conf"} {
 		if err := os.Symlink(filepath.Join(dist, dir), filepath.Join(home, dir)); err != nil {
 			return err
@@ -80,11 +80,7 @@ func fillHome(home, dist, realm string) error {
 	if err := os.MkdirAll(imports, fs.FileMode(0o700)); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(realm)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(imports, "main-realm.json"), text, 0o600)
+	return os.CopyFS(imports, os.DirFS(realms))
 }
 
 func keycloakArgs(dist, home, host string, port int) []string {

@@ -4,13 +4,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // Owns says whether an address is the gate's (or the application's behind it).
 func (g *Gate) Owns(u *url.URL) bool { return "http://"+u.Host == g.URL("") }
 
-// callback says whether an address is where the provider sends a browser back.
-func (g *Gate) callback(u *url.URL) bool { return g.Owns(u) && u.Path == "/oauth2/callback" }
+// callback says whether an address is where a provider sends a browser back.
+func (g *Gate) callback(u *url.URL) bool {
+	return g.Owns(u) && (u.Path == callbackPath || strings.HasPrefix(u.Path, callbackPath+"/"))
+}
+
+const callbackPath = "/oauth2/callback"
 
 // Login is a login under way in one browser, step by step.
 type Login struct {
@@ -83,15 +88,20 @@ func (g *Gate) SignIn(b *Browser, target string, who Person) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := login.AtProvider(who); err != nil {
+	return login.through(target, who)
+}
+
+// through goes the rest of the way, to a page that it ends at, and returns that.
+func (l *Login) through(target string, who Person) (*Page, error) {
+	if err := l.AtProvider(who); err != nil {
 		return nil, err
 	}
-	way, err := login.Finish()
+	way, err := l.Finish()
 	if err != nil {
 		return nil, err
 	}
 	last := way[len(way)-1]
-	if last.Status != http.StatusOK || last.URL.String() != g.URL(target) {
+	if last.Status != http.StatusOK || last.URL.String() != l.Gate.URL(target) {
 		return nil, fmt.Errorf("e2e: the journey ended with %d at %s: %.300s", last.Status, last.URL.Path, last.Body)
 	}
 	return last, nil
