@@ -119,7 +119,7 @@ func (g *Gate) refuseLogin(q *request, f failure) Verdict {
 	if f.retry == "" && !f.final {
 		f.retry = g.startURL("/")
 	}
-	g.log(Event{Event: EventLoginRefused, Reason: f.forLog(), Cause: f.cause, Provider: g.provider.Name(), RequestID: q.ID()})
+	g.log(Event{Event: EventLoginRefused, Reason: f.forLog(), Cause: f.cause, Provider: g.about(q), RequestID: q.ID()})
 	return g.fail(q, f)
 }
 
@@ -129,7 +129,7 @@ func (g *Gate) providerRefused(q *request, err error, rd string) Verdict {
 	if errors.Is(err, flow.ErrCanceled) {
 		return Verdict{} // nobody is there to be answered
 	}
-	g.providerFailure(q.ID(), err)
+	g.failureOf(q.party.Provider, q.ID(), err)
 	f := failure{status: 502, reason: oidc.Reason(err), retry: g.startURL(rd)}
 	if oidc.Temporary(err) {
 		f.status, f.retryAfter = 503, retryAfter
@@ -146,9 +146,6 @@ var ourFault = map[string]bool{
 	"provider_invalid_client": true, "provider_unauthorized_client": true,
 	"provider_unsupported_grant_type": true, "provider_invalid_scope": true,
 }
-
-// providerFailure logs what the provider where people sign in failed with.
-func (g *Gate) providerFailure(requestID string, err error) { g.failureOf(g.provider, requestID, err) }
 
 func (g *Gate) failureOf(p *oidc.Provider, requestID string, err error) {
 	e := Event{Event: EventProviderFailure, Reason: oidc.Reason(err), Provider: p.Name(), RequestID: requestID}

@@ -241,7 +241,7 @@ func (g *Gate) authSession(q *request, o *opened, err error) (Verdict, Flow) {
 		}
 		return g.noBehind(q, w, EventAccessDenied, f.reason, func() Verdict { return g.fail(q, f) })
 	}
-	if d := q.need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
+	if d := q.need.Check(&o.subject, g.now(), o.party.Leeway()); d != nil {
 		return g.noBehind(q, w, EventAccessDenied, d.Reason, func() Verdict { return g.lacksBehind(q, o, d) })
 	}
 	if len(q.renewed) > 1 {

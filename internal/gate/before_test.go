@@ -36,7 +36,7 @@ func TestAnAddressIsNotBelievedLongerThanTheSettingsBelieveIt(t *testing.T) {
 
 func TestOnlyAYesVerifiesAnAddress(t *testing.T) {
 	w := newWorld(t, 1, parts{})
-	p := w.workers[0].provider.Settings()
+	p := w.workers[0].parties[0].Settings()
 	for said, want := range map[string]bool{
 		`{}`: false, `{"email_verified":null}`: false, `{"email_verified":true}`: false, `{"email_verified":"true"}`: false, `{"email_verified":1}`: false,
 		`{"email_verified":false}`: true, `{"email_verified":"false"}`: true, `{"email_verified":0}`: true, `{"email_verified":"1"}`: true,

@@ -55,15 +55,47 @@ func readResponse(query string) (r response, reason string) {
 // with the answer, a session that the browser has stays as it is: any site can
 // send a browser here.
 func (g *Gate) serveCallback(q *request) (Verdict, Flow) {
-	r, reason := readResponse(q.target.Query)
+	if q.Method != "POST" {
+		return g.takeUp(q, q.target.Query)
+	}
+	return g.withForm(q, maxResponse, func(form string) (Verdict, Flow) { return g.takeUp(q, form) }, func(f failure) Verdict {
+		return g.refuseLogin(q, f)
+	})
+}
+
+// maxResponse is the longest authorisation response in a form, in bytes.
+const maxResponse = maxCode + session.MaxState + 4<<10
+
+// misdirected says what is wrong with where a provider's answer arrived. One with
+// a redirect address of its own answers nowhere else, and nobody else there: so no
+// code of one provider reaches another that names none (RFC 9700, section 4.4).
+func (g *Gate) misdirected(q *request, p *party) (reason string) {
+	posts := p.Settings().ResponseMode == "form_post"
+	switch {
+	case q.target.Path != g.callbackPath(p):
+		return "callback_of_another_provider"
+	case posts != (q.Method == "POST"):
+		return "response_mode_differs"
+	}
+	return ""
+}
+
+// takeUp goes on with a login by the parameters that the provider answered with.
+func (g *Gate) takeUp(q *request, parameters string) (Verdict, Flow) {
+	r, reason := readResponse(parameters)
 	if reason != "" {
 		return g.refuseLogin(q, failure{status: 400, reason: reason}), nil
 	}
 	l, err := g.keys.OpenLogin(r.state)
-	if err != nil || l.Provider != g.provider.Name() {
+	if err != nil || g.partyNamed(l.Provider) == nil {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_not_ours"}), nil
 	}
+	p := g.partyNamed(l.Provider)
+	q.party = p
 	retry := g.startURL(l.Destination())
+	if reason := g.misdirected(q, p); reason != "" {
+		return g.refuseLogin(q, failure{status: 403, reason: reason, retry: retry}), nil
+	}
 	if l.Expired(g.now(), g.settings.SignIn.LoginTimeout.Std()) {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_expired", retry: retry}), nil
 	}
@@ -71,14 +103,14 @@ func (g *Gate) serveCallback(q *request) (Verdict, Flow) {
 	if b == nil {
 		return g.unbound(q, l, g.unboundFailure(q, retry))
 	}
-	proof, err := g.keys.Prove(b, l, g.clientID())
+	proof, err := g.keys.Prove(b, l, p.clientID())
 	if err != nil {
 		return g.foreign(q, l, b, failure{status: 403, reason: "binding_differs", retry: retry})
 	}
 	if g.used.has(l.ID) {
 		return g.unbound(q, l, failure{status: 400, reason: "state_used", retry: retry})
 	}
-	return Verdict{}, func(env flow.Env) Verdict { return g.finish(env, q, l, r, b, proof) }
+	return Verdict{}, func(env flow.Env) Verdict { return g.finish(env, q, p, l, r, b, proof) }
 }
 
 // unbound answers a login that cannot be finished in this browser. If the
@@ -124,15 +156,15 @@ func (g *Gate) foreign(q *request, l *session.Login, b *session.Binding, f failu
 			return g.unbound(q, l, f)
 		}
 		g.tell(q.Request, EventLoginRestarted, f.forLog())
-		return g.begin(q, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1, Step: l.Step})
+		return g.begin(q, q.party, session.Login{Return: l.Return, App: l.App, Attempt: l.Attempt + 1, Step: l.Step})
 	})
 }
 
 // finish looks at what the provider answered, and turns the code into a session
 // or hands it on to the host that began the login.
-func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, b *session.Binding, proof session.Proof) Verdict {
+func (g *Gate) finish(env flow.Env, q *request, p *party, l *session.Login, r response, b *session.Binding, proof session.Proof) Verdict {
 	retry := g.startURL(l.Destination())
-	if err := g.provider.CheckIssuer(env, r.issuer, r.hasIssuer); err != nil {
+	if err := p.CheckIssuer(env, r.issuer, r.hasIssuer); err != nil {
 		if oidc.Temporary(err) || errors.Is(err, flow.ErrCanceled) {
 			return g.providerRefused(q, err, l.Destination())
 		}
@@ -144,7 +176,7 @@ func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, b 
 	if r.code == "" {
 		return g.refuseLogin(q, failure{status: 400, reason: "code_missing", retry: retry})
 	}
-	a := arrival{app: l.Application(g.origin(q), g.party()), code: r.code, proof: proof, binding: b, to: l.Return}
+	a := arrival{party: p, app: l.Application(g.origin(q), p.mark), code: r.code, proof: proof, binding: b, to: l.Return}
 	if l.App == nil {
 		return g.complete(env, q, a)
 	}
@@ -158,6 +190,7 @@ func (g *Gate) finish(env flow.Env, q *request, l *session.Login, r response, b 
 // arrival is a login that came back with a code, to the browser that began it
 // and to the host that will have the session.
 type arrival struct {
+	party   *party
 	app     session.Application
 	code    string
 	proof   session.Proof
@@ -188,23 +221,24 @@ func (g *Gate) complete(env flow.Env, q *request, a arrival) Verdict {
 func (g *Gate) redeem(env flow.Env, q *request, a *arrival) (*session.Session, error) {
 	// Before the provider is asked: a logout that comes meanwhile ends it too.
 	now := env.Now()
-	t, err := g.provider.Exchange(env, a.code, g.redirectURI(q), a.proof.Verifier)
+	p := a.party
+	t, err := p.Exchange(env, a.code, g.redirectURI(q, p), a.proof.Verifier)
 	if err != nil {
 		return nil, err
 	}
-	id, err := g.provider.VerifyIDToken(env, t.ID, a.proof.Nonce, t.Access)
+	id, err := p.Identify(env, t, a.proof.Nonce)
 	if err != nil {
 		return nil, err
 	}
 	s := &session.Session{
-		Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(a.proof.Nonce),
-		AccessToken: t.Access, IDToken: t.ID, RefreshToken: t.Refresh, AccessExpires: accessExpires(now, t),
+		Provider: p.Name(), Issuer: id.Issuer, ClientID: p.clientID(), Subject: id.Subject, SID: id.SID, AuthTime: id.AuthTime, NonceHash: oidc.NonceHash(a.proof.Nonce),
+		AccessToken: t.Access, Proof: t.Proof, IDToken: t.ID, RefreshToken: t.Refresh, AccessExpires: accessExpires(now, t),
 		Asked: a.app.Step.Asked(),
 	}
-	if err := g.gather(env, s, id, t.Access); err != nil {
+	if err := g.gather(env, p, s, id); err != nil {
 		return nil, err
 	}
-	g.noteScopes(s, t)
+	p.noteScopes(s, t)
 	return s, g.beginSession(s, now)
 }
 
@@ -214,20 +248,20 @@ func (g *Gate) beginSession(s *session.Session, now time.Time) error {
 	if _, err := io.ReadFull(g.random, random[:]); err != nil {
 		return err
 	}
-	p, moment := &g.settings.Providers[0], session.MomentOf(now)
+	moment := session.MomentOf(now)
 	s.ID = base64.RawURLEncoding.EncodeToString(random[:])
-	s.Provider, s.Issuer, s.ClientID = p.Name, p.Issuer, p.ClientID
 	s.Begun, s.Confirmed, s.Seen = moment, moment, moment
 	return nil
 }
 
 // noteScopes notes which scopes were granted. A provider that does not say has
 // granted all that was asked for (RFC 6749, section 5.1).
-func (g *Gate) noteScopes(s *session.Session, t oidc.Tokens) {
-	usual := g.settings.Providers[0].Scopes
-	granted := t.Scope
-	if granted == nil {
-		granted = session.Step{Scopes: usual}.And(s.Asked).Scopes
+func (p *party) noteScopes(s *session.Session, t oidc.Tokens) {
+	usual := p.Settings().Scopes
+	asked := session.Step{Scopes: usual}.And(s.Asked).Scopes
+	granted := asked
+	if t.Scope != nil {
+		granted = p.Granted(asked, t.Scope)
 	}
 	s.Scopes = nil
 	if len(granted) != len(usual) || slices.ContainsFunc(usual, func(u string) bool { return !slices.Contains(granted, u) }) {
@@ -241,7 +275,7 @@ func (g *Gate) granted(s *session.Session) []string {
 	if s.Scopes != nil || s.Gathered != g.wanted[s.Provider].stamp {
 		return s.Scopes
 	}
-	return g.settings.Providers[0].Scopes
+	return g.partyOf(s).Settings().Scopes
 }
 
 // accessExpires is when an access token expires that was got at a time, in

@@ -7,6 +7,7 @@ import (
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/policy"
+	"github.com/postern-auth/postern/internal/session"
 )
 
 // deniedPage tells a person what they lack, as whom they are signed in, and where
@@ -17,8 +18,8 @@ func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.F
 	}
 	if f.opened != nil {
 		s := f.opened.session
-		p.SignedInAs = cmp.Or(s.Claims["user"].First(), s.Claims["email"].First(), s.Subject)
-		p.Provider = displayName(g.provider.Settings().DisplayName, s.Provider)
+		p.SignedInAs = personOf(s)
+		p.Provider = f.opened.party.displayName()
 		start := g.startURL(g.deniedAddress(q))
 		p.Switch = start + "&switch=1"
 		if f.loginHelps() {
@@ -26,6 +27,11 @@ func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.F
 		}
 	}
 	return g.pages.Denied(q.language(), p)
+}
+
+// personOf is what somebody is called who is signed in.
+func personOf(s *session.Session) string {
+	return cmp.Or(s.Claims["user"].First(), s.Claims["email"].First(), s.Subject)
 }
 
 // loginHelps reports whether another login may bring what is missing. One that

@@ -72,10 +72,10 @@ func (g *Gate) countSettled(v Verdict, b *session.Binding, before []int64) Verdi
 const reasonSignedIn = "signed_in"
 
 // suspect answers a login that looks like one too many. Browsers send no strict
-// cookie in a navigation that the provider's site began: there, a page of ours
-// asks first.
+// cookie in a navigation that the provider's site began, and no lax one with a form
+// that it posts: there, a page of ours asks first.
 func (g *Gate) suspect(q *request, a *arrival, settled []int64, why error) Verdict {
-	if g.settings.Session.Cookie.SameSite == "strict" && !a.asked {
+	if (g.settings.Session.Cookie.SameSite == "strict" || q.Method == "POST") && !a.asked {
 		to, err := g.ticketURL(session.Ticket{App: a.app, Return: a.to, Code: a.code, Asked: true})
 		if err == nil {
 			body, header := g.pages.Onward(q.language(), page.OnwardPage{URL: to})
@@ -159,7 +159,7 @@ func (g *Gate) tooLarge(q *request, err error) Verdict {
 		return g.internal(q)
 	}
 	g.log(Event{
-		Event: EventLoginRefused, Reason: reason, Provider: g.provider.Name(),
+		Event: EventLoginRefused, Reason: reason, Provider: g.about(q),
 		Bytes: e.Bytes, Dropped: e.Dropped, RequestID: q.ID(),
 	})
 	figures := []page.Figure{

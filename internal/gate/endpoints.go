@@ -9,7 +9,6 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
-	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/session"
 )
 
@@ -69,7 +68,7 @@ func (g *Gate) endpoint(path string) (methods string, answer func(*request) (Ver
 	case g.paths.start:
 		return read, g.serveStart
 	case g.paths.callback:
-		return "GET", g.serveCallback
+		return g.callbackMethods, g.serveCallback
 	case g.paths.ticket:
 		return "GET", g.serveTicket
 	case g.paths.signIn:
@@ -86,6 +85,11 @@ func (g *Gate) endpoint(path string) (methods string, answer func(*request) (Ver
 		return "GET", g.serveFrontchannelLogout
 	case g.paths.backchannel:
 		return "POST", g.serveBackchannelLogout
+	}
+	if name, ok := strings.CutPrefix(path, g.paths.callback+"/"); ok {
+		if p := g.partyNamed(name); p != nil && p.Settings().OwnCallback {
+			return g.callbackMethods, g.serveCallback
+		}
 	}
 	return "", nil
 }
@@ -150,21 +154,6 @@ func (g *Gate) returnTo(q *request, address string) string {
 	return "/"
 }
 
-// serveSignIn shows the page on which a person chooses how to sign in.
-func (g *Gate) serveSignIn(q *request) (Verdict, Flow) {
-	p := &g.settings.Providers[0]
-	rd, _ := g.returnParameter(q)
-	body, header := g.pages.SignIn(q.language(), page.SignInPage{Choices: []page.Choice{{Name: displayName(p.DisplayName, p.Name), URL: g.startURL(rd)}}})
-	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in_page"}}, nil
-}
-
-func displayName(display, name string) string {
-	if display != "" {
-		return display
-	}
-	return name
-}
-
 // startURL is the address that begins a login, to return to rd: on the host that
 // will have the session.
 func (g *Gate) startURL(rd string) string {
@@ -187,7 +176,7 @@ func (g *Gate) serveUserinfo(q *request) (Verdict, Flow) {
 			return g.withClearedCookies(q, g.fail(q, failure{status: 401, reason: "no_session", retry: g.startURL("/")}), err), nil
 		}
 		claims := maps.Clone(o.session.Claims)
-		maps.DeleteFunc(claims, func(name string, _ session.Claim) bool { return g.provider.Settings().Claims[name] == "" })
+		maps.DeleteFunc(claims, func(name string, _ session.Claim) bool { return o.party.Settings().Claims[name] == "" })
 		body, err := json.Marshal(claims)
 		if err != nil {
 			return g.internal(q), nil

@@ -48,24 +48,26 @@ type Gate struct {
 	random   io.Reader
 	log      func(Event)
 
-	keys     *session.Keyring
-	jar      session.Jar
-	cache    *session.Cache[*opened]
-	used     *usedLogins
-	provider *oidc.Provider // where people sign in
-	endings  *shared.Endings
-	renewals *shared.Renewals
-	store    *store                 // nil without one
-	renewing map[renewalOf]*renewal // in this worker
-	rules    *policy.Rules
-	paths    paths
-	tellings *tellings
-	tells    []string // names of header fields
-	strip    httpmsg.NameSet
-	notable  httpmsg.NameSet // what look looks for
-	signer   *signer         // of assertions; nil before the first
-	pages    *page.Pages
-	callback string // the origin that receives the provider's answers, or ""
+	keys            *session.Keyring
+	jar             session.Jar
+	cache           *session.Cache[*opened]
+	used            *usedLogins
+	callbackMethods string
+	parties         []*party // where people sign in, in the order of the settings
+	endings         *shared.Endings
+	renewals        *shared.Renewals
+	store           *store                 // nil without one
+	renewing        map[renewalOf]*renewal // in this worker
+	rules           *policy.Rules
+	paths           paths
+	tellings        *tellings
+	tells           []string // names of header fields
+	strip           httpmsg.NameSet
+	notable         httpmsg.NameSet // what look looks for
+	signer          *signer         // of assertions; nil before the first
+	pages           *page.Pages
+	callback        string // the origin that receives the provider's answers, or ""
+	posted          bool   // some of these come as forms from the provider\'s pages
 
 	providers  map[string]*oidc.Provider // by name
 	wanted     map[string]wanted         // likewise
@@ -127,11 +129,20 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		g.providers[p.Name()] = p
 		g.wanted[p.Name()] = newWanted(g.rules, &c.Providers[i])
 	}
-	g.provider = g.providers[c.Providers[0].Name]
-	p := &c.Providers[0]
+	first := &c.Providers[0]
+	g.callbackMethods = "GET"
+	for i, p := range signInProviders(c) {
+		if p.ResponseMode == "form_post" {
+			g.callbackMethods, g.posted = "GET, POST", true
+		}
+		g.parties = append(g.parties, g.newParty(g.providers[p.Name]))
+		if i == 0 {
+			first = p // the others may come and go, and what is known stays
+		}
+	}
 	sealer := shared.Sealer{
 		Memory: d.Shared, Keys: ring, Random: d.Random,
-		Scope: []string{p.Issuer, p.ClientID, c.Session.Cookie.Name},
+		Scope: []string{first.Issuer, first.ClientID, c.Session.Cookie.Name},
 	}
 	g.endings = shared.NewEndings(sealer, d.Signal, c.Session.Lifetime.Std())
 	g.renewals = shared.NewRenewals(sealer)
@@ -205,7 +216,7 @@ func (g *Gate) Interval() time.Duration {
 // OwnsCookie reports whether a cookie of the given name is the gate's: an
 // application neither sees nor sets it.
 func (g *Gate) OwnsCookie(name string) bool {
-	return g.jar.Owns(name) || name == g.bindingName() || name == g.needName()
+	return g.jar.Owns(name) || name == g.bindingName() || name == g.needName() || name == g.choiceName()
 }
 
 // request is a request whose target, authority and cookies are understood.
@@ -217,6 +228,7 @@ type request struct {
 	began     time.Time
 	renewed   []string // the session's new cookies, for the browser
 	trusted   *bool    // see Gate.trusted; nil until it is asked
+	party     *party   // the one that it is about, as far as that is known; else nil
 	spoofed   []string // names of fields that the application is not to see
 	oneMethod bool     // no field may name another one
 	need      policy.Need
@@ -238,6 +250,8 @@ type cookies struct {
 	bindings int    // how many cookies of the binding's name came
 	need     string // what a subrequest found missing
 	needs    int
+	choice   string // the provider that was chosen before
+	choices  int
 	rest     string // the application's, as one field value
 	ours     bool   // some were ours, so that only the rest goes on
 }
@@ -251,6 +265,10 @@ func (g *Gate) readCookies(f httpmsg.Fields) (c cookies) {
 		}
 		if name == g.needName() {
 			c.need, c.needs = value, c.needs+1
+			return true
+		}
+		if name == g.choiceName() {
+			c.choice, c.choices = value, c.choices+1
 			return true
 		}
 		return c.session.Take(name, value)

@@ -36,11 +36,11 @@ func newWanted(rules *policy.Rules, p *config.Provider) wanted {
 // gather has a session say what the provider says of the person: in the ID
 // token; in a Keycloak's access token, where it has the roles; and at userinfo,
 // where the settings ask for that or something is still wanted.
-func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, accessToken string) error {
-	p, w := g.provider.Settings(), g.wanted[g.provider.Name()]
+func (g *Gate) gather(env flow.Env, p *party, s *session.Session, id *oidc.IDToken) error {
+	set := p.Settings()
 	said := [][]byte{id.Claims}
-	if p.Type == "keycloak" {
-		own, err := g.provider.OwnTokenClaims(env, oidc.Access{Token: accessToken}, id.Subject)
+	if set.Type == "keycloak" {
+		own, err := p.OwnTokenClaims(env, accessOf(s), id.Subject)
 		if err != nil {
 			return err
 		}
@@ -48,14 +48,14 @@ func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, access
 			said = append(said, own)
 		}
 	}
-	claims, complete := pick(w.paths, said...)
+	claims, complete := pick(p.paths, said...)
 	s.Userinfo = nil
-	if (p.Userinfo == "always" || p.Userinfo == "auto" && !complete) && g.provider.HasUserinfo() {
-		info, err := g.provider.Userinfo(env, oidc.Access{Token: accessToken}, id.Subject)
+	if (set.Userinfo == "always" || set.Userinfo == "auto" && !complete) && p.HasUserinfo() {
+		info, err := p.Userinfo(env, accessOf(s), id.Subject)
 		if err != nil {
 			return err
 		}
-		informed, _ := pick(w.paths, info)
+		informed, _ := pick(p.paths, info)
 		for name, claim := range informed {
 			if _, known := claims[name]; !known {
 				claims[name], s.Userinfo = claim, append(s.Userinfo, name)
@@ -65,7 +65,7 @@ func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, access
 		said = append(said, info)
 	}
 	nameless(claims, id.Subject)
-	s.Claims, s.Gathered, s.Unverified = claims, w.stamp, unverified(p, said...)
+	s.Claims, s.Gathered, s.Unverified = claims, p.stamp, unverified(set, said...)
 	if id.ACR != "" {
 		s.ACR = id.ACR
 	}
@@ -73,6 +73,11 @@ func (g *Gate) gather(env flow.Env, s *session.Session, id *oidc.IDToken, access
 		s.AMR = id.AMR
 	}
 	return nil
+}
+
+// accessOf is a session's access token.
+func accessOf(s *session.Session) oidc.Access {
+	return oidc.Access{Token: s.AccessToken, Proof: s.Proof}
 }
 
 // nameless has somebody without a user name go by another one.
@@ -85,8 +90,8 @@ func nameless(claims map[string]session.Claim, name string) {
 // addClaims has a session say what the provider's userinfo endpoint now says,
 // and what was said before elsewhere. What that endpoint has ceased to say is
 // gone: many providers leave a list out once nothing is in it.
-func (g *Gate) addClaims(s *session.Session, info []byte) {
-	claims, _ := pick(g.wanted[g.provider.Name()].paths, info)
+func (p *party) addClaims(s *session.Session, info []byte) {
+	claims, _ := pick(p.paths, info)
 	said := slices.Sorted(maps.Keys(claims))
 	for name, claim := range s.Claims {
 		if _, fresh := claims[name]; !fresh && !slices.Contains(s.Userinfo, name) {
@@ -96,7 +101,7 @@ func (g *Gate) addClaims(s *session.Session, info []byte) {
 	nameless(claims, s.Subject)
 	s.Claims, s.Userinfo = claims, said
 	if gjson.GetBytes(info, "email_verified").Exists() {
-		s.Unverified = unverified(g.provider.Settings(), info)
+		s.Unverified = unverified(p.Settings(), info)
 	}
 }
 

@@ -11,16 +11,6 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
-// signIn answers a navigation without a session: by the page that lets the
-// person choose, or by a login at once.
-func (g *Gate) signIn(q *request, step session.Step) (Verdict, Flow) {
-	rd := q.wanted()
-	if g.settings.SignIn.Page == "always" {
-		return redirect(g.paths.signIn+"?"+url.Values{"rd": {rd}}.Encode(), "sign_in", nil), nil
-	}
-	return g.begin(q, session.Login{Return: rd, Step: step})
-}
-
 // wanted is the address of what was asked for, to come back to.
 func (q *request) wanted() string {
 	for _, address := range []string{q.Target, q.target.Path} { // too long, most likely: without its query is better than none
@@ -32,31 +22,62 @@ func (q *request) wanted() string {
 }
 
 // serveStart begins a login: to return to the rd parameter, or to where a
-// sealed request of another host of ours says.
+// sealed request of another host of ours says; at the provider that the provider
+// parameter names, or where the person chooses.
 func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 	values, err := url.ParseQuery(q.target.Query)
 	if sealed := values["request"]; err == nil && len(sealed) == 1 {
-		start, err := g.keys.OpenStart(sealed[0], g.now())
-		switch {
-		case err != nil:
-			return g.refuseLogin(q, failure{status: 400, reason: "start_request"}), nil
-		case start.App != nil:
-			return g.beginFor(q, start)
-		}
-		return g.begin(q, session.Login{Return: g.returnTo(q, start.Return), Step: start.Step})
+		return g.serveSealedStart(q, sealed[0])
 	}
 	rd, _ := g.returnParameter(q)
+	p, ok := g.namedIn(values)
+	if !ok {
+		return g.refuseLogin(q, failure{status: 400, reason: "provider_unknown", retry: g.signInURL(rd)}), nil
+	}
 	if values.Has("switch") {
-		return g.begin(q, session.Login{Return: rd, Step: session.Step{Prompt: "login"}})
+		return g.switchPerson(q, p, rd)
 	}
 	need, clear := g.takeNeed(q)
-	begin := func() (Verdict, Flow) {
-		return withFields(clear)(g.begin(q, session.Login{Return: rd, Step: need.Step}))
-	}
+	begin := func() (Verdict, Flow) { return withFields(clear)(g.startAt(q, p, rd, need.Step, p != nil)) }
 	if need.Renew {
 		return g.renewAndReturn(q, rd, clear, begin)
 	}
 	return begin()
+}
+
+// serveSealedStart begins a login as a value says that only we can have made.
+func (g *Gate) serveSealedStart(q *request, sealed string) (Verdict, Flow) {
+	start, err := g.keys.OpenStart(sealed, g.now())
+	p := g.partyNamed(start.Provider)
+	switch {
+	case err != nil, p == nil && start.Provider != "":
+		return g.refuseLogin(q, failure{status: 400, reason: "start_request"}), nil
+	case start.App != nil:
+		return g.beginFor(q, start)
+	}
+	return g.startAt(q, p, g.returnTo(q, start.Return), start.Step, start.Chosen)
+}
+
+// namedIn returns the provider that a query names, or nil where it names none. It
+// is not ok to name one that there is not, or two.
+func (g *Gate) namedIn(query url.Values) (p *party, ok bool) {
+	named := query["provider"]
+	if len(named) != 1 {
+		return nil, len(named) == 0
+	}
+	p = g.partyNamed(named[0])
+	return p, p != nil
+}
+
+// switchPerson begins a login for somebody who wants to be somebody else.
+func (g *Gate) switchPerson(q *request, p *party, rd string) (Verdict, Flow) {
+	if of := g.offered(g.needOf(q, rd).Providers); p == nil && (len(of) == 1 || g.settings.SignIn.Page == "never") {
+		p = of[0]
+	}
+	if p == nil {
+		return g.toSignIn(q, rd), nil
+	}
+	return g.startAt(q, p, rd, session.Step{Prompt: p.Settings().SwitchPrompt()}, true)
 }
 
 // withFields has the answer that a decision leads to carry further fields.
@@ -79,22 +100,23 @@ func withFields(fields httpmsg.Fields) func(Verdict, Flow) (Verdict, Flow) {
 // begin sends the browser to the provider, or to our own callback host, where
 // that is another: the login must begin where its answer arrives, because the
 // binding cookie is for that host alone.
-func (g *Gate) begin(q *request, l session.Login) (Verdict, Flow) {
+func (g *Gate) begin(q *request, p *party, l session.Login) (Verdict, Flow) {
+	q.party = p
+	l.Provider = p.Name()
 	if g.elsewhere(q) {
-		return g.beginElsewhere(q, l), nil
+		return g.beginElsewhere(q, p, l), nil
 	}
-	l.Provider = g.provider.Name()
 	b, header, err := g.bind(q)
 	if err != nil {
 		return g.internal(q), nil
 	}
-	state, proof, err := g.keys.BeginLogin(b, l, g.clientID(), g.now(), g.random)
+	state, proof, err := g.keys.BeginLogin(b, l, p.clientID(), g.now(), g.random)
 	if err != nil {
 		return g.internal(q), nil
 	}
 	return Verdict{}, func(env flow.Env) Verdict {
-		to, err := g.provider.AuthorizationURL(env, oidc.Request{
-			RedirectURI: g.redirectURI(q), State: state, Proof: proof, Step: l.Asks(), Locales: q.language(),
+		to, err := p.AuthorizationURL(env, oidc.Request{
+			RedirectURI: g.redirectURI(q, p), State: state, Proof: proof, Step: l.Asks(), Locales: q.language(),
 		})
 		if err != nil {
 			return g.providerRefused(q, err, l.Destination())
@@ -129,11 +151,11 @@ func (g *Gate) sealedBinding(b *session.Binding) (httpmsg.Field, error) {
 // beginElsewhere sends the browser to the callback host, with a request that
 // only this gate can have written. Where sessions are of single hosts, it binds
 // the login to this browser at this host first.
-func (g *Gate) beginElsewhere(q *request, l session.Login) Verdict {
-	start, header := session.Start{Return: l.Return, Step: l.Step, Made: g.now().Unix()}, httpmsg.Fields(nil)
+func (g *Gate) beginElsewhere(q *request, p *party, l session.Login) Verdict {
+	start, header := session.Start{Return: l.Return, Provider: l.Provider, Step: l.Step, Made: g.now().Unix()}, httpmsg.Fields(nil)
 	var err error
 	if g.tickets() {
-		start.App, header, err = g.beginApplication(q, l)
+		start.App, header, err = g.beginApplication(q, p, l)
 	} else if strings.HasPrefix(l.Return, "/") {
 		start.Return = g.origin(q) + l.Return
 	}
@@ -148,14 +170,20 @@ func (g *Gate) beginElsewhere(q *request, l session.Login) Verdict {
 }
 
 // redirectURI is where the provider sends the browser back to.
-func (g *Gate) redirectURI(q *request) string {
+func (g *Gate) redirectURI(q *request, p *party) string {
 	if g.callback != "" {
-		return g.callback + g.paths.callback
+		return g.callback + g.callbackPath(p)
 	}
-	return g.origin(q) + g.paths.callback
+	return g.origin(q) + g.callbackPath(p)
 }
 
-func (g *Gate) clientID() string { return g.settings.Providers[0].ClientID }
+// callbackPath is the path at which a provider's answers arrive.
+func (g *Gate) callbackPath(p *party) string {
+	if p.Settings().OwnCallback {
+		return g.paths.callback + "/" + p.Name()
+	}
+	return g.paths.callback
+}
 
 // bindingName is the name of the cookie that ties logins to a browser. It is
 // for this host alone, whatever the session's cookie is: a binding that a
@@ -179,15 +207,24 @@ func (g *Gate) setNeed(value string, lifetime time.Duration) httpmsg.Field {
 	return g.setOwn(g.needName(), value, lifetime)
 }
 
+// setBinding sets the binding. Forms that a provider's page posts bring no other
+// cookies than those that go along from everywhere.
 func (g *Gate) setBinding(value string, lifetime time.Duration) httpmsg.Field {
+	if g.posted {
+		return g.setFor(httpmsg.SameSiteNone, g.bindingName(), value, lifetime)
+	}
 	return g.setOwn(g.bindingName(), value, lifetime)
 }
 
 // setOwn sets a cookie that is for this host alone.
 func (g *Gate) setOwn(name, value string, lifetime time.Duration) httpmsg.Field {
+	return g.setFor(httpmsg.SameSiteLax, name, value, lifetime)
+}
+
+func (g *Gate) setFor(sites httpmsg.SameSite, name, value string, lifetime time.Duration) httpmsg.Field {
 	return httpmsg.Field{Name: "set-cookie", Value: httpmsg.SetCookie{
 		Name: name, Value: value, Path: "/", MaxAge: lifetime,
-		SameSite: httpmsg.SameSiteLax, Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
+		SameSite: sites, Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
 	}.String()}
 }
 

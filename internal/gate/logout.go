@@ -17,12 +17,12 @@ import (
 // application are of one site; without the very session that the provider
 // names nothing happens, for any site can show such a frame.
 func (g *Gate) serveFrontchannelLogout(q *request) (Verdict, Flow) {
-	named := g.namedSID(q)
+	issuer, named := g.namedSID(q)
 	if named == "" {
 		return g.framed(nil), nil
 	}
 	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) {
-		if o == nil || o.session.SID != named {
+		if o == nil || o.session.SID != named || o.session.Issuer != issuer {
 			return g.framed(nil), nil
 		}
 		return Verdict{}, func(env flow.Env) Verdict {
@@ -30,27 +30,32 @@ func (g *Gate) serveFrontchannelLogout(q *request) (Verdict, Flow) {
 			if err := g.end(env, shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID)); err != nil {
 				g.tell(q.Request, EventEndingUnshared, "")
 			}
-			g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
+			g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: o.session.Provider, RequestID: q.ID()})
 			return g.framed(g.cleared(q))
 		}
 	})
 }
 
-// namedSID returns the session at our provider that a request names, or "".
-func (g *Gate) namedSID(q *request) string {
+// namedSID returns the session at a provider of ours that a request names, and
+// the provider's issuer; or nothing.
+func (g *Gate) namedSID(q *request) (issuer, sid string) {
 	values, err := url.ParseQuery(q.target.Query)
-	if err != nil || len(values["iss"]) != 1 || len(values["sid"]) != 1 || values.Get("iss") != g.settings.Providers[0].Issuer {
-		return ""
+	if err != nil || len(values["iss"]) != 1 || len(values["sid"]) != 1 || len(g.partiesOf(values.Get("iss"))) == 0 {
+		return "", ""
 	}
-	return values.Get("sid")
+	return values.Get("iss"), values.Get("sid")
 }
 
-// framed is an empty page that the provider may show in a frame.
+// framed is an empty page that our providers may show in a frame.
 func (g *Gate) framed(cookies httpmsg.Fields) Verdict {
+	by := "frame-ancestors"
+	for _, p := range g.parties {
+		by += " " + originOf(p.Issuer())
+	}
 	header := httpmsg.Fields{
 		{Name: "content-type", Value: "text/html; charset=utf-8"},
 		{Name: "cache-control", Value: "no-store"},
-		{Name: "content-security-policy", Value: "default-src 'none'; frame-ancestors " + originOf(g.settings.Providers[0].Issuer)},
+		{Name: "content-security-policy", Value: "default-src 'none'; " + by},
 		{Name: "referrer-policy", Value: "no-referrer"},
 		{Name: "x-content-type-options", Value: "nosniff"},
 	}
@@ -70,52 +75,60 @@ const maxLogoutBody = oidc.MaxLogoutToken + 1024
 // serveBackchannelLogout takes the provider's word that somebody's sessions are
 // over (Back-Channel Logout 1.0, section 2.5).
 func (g *Gate) serveBackchannelLogout(q *request) (Verdict, Flow) {
+	return g.withForm(q, maxLogoutBody, func(body string) (Verdict, Flow) {
+		form, err := url.ParseQuery(body)
+		if err != nil || len(form["logout_token"]) != 1 {
+			return g.refuseLogout(q, failure{status: 400, reason: "logout_token_missing"}), nil
+		}
+		return Verdict{}, func(env flow.Env) Verdict { return g.logOut(env, q, form.Get("logout_token")) }
+	}, func(f failure) Verdict { return g.refuseLogout(q, f) })
+}
+
+// withForm goes on with the form that a request has for its body, still encoded;
+// or has it refused.
+func (g *Gate) withForm(q *request, limit int, then func(form string) (Verdict, Flow), refuse func(failure) Verdict) (Verdict, Flow) {
 	media, _ := q.Header.Only("content-type")
 	media, _, _ = strings.Cut(media, ";")
 	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
-		return g.refuseLogout(q, 400, "not_a_form"), nil
+		return refuse(failure{status: 400, reason: "not_a_form"}), nil
 	}
-	return Verdict{Body: &Body{Limit: maxLogoutBody, Then: func(body []byte, err error) (Verdict, Flow) {
+	return Verdict{Body: &Body{Limit: limit, Then: func(body []byte, err error) (Verdict, Flow) {
 		if err != nil {
-			return g.bodyRefused(q, err), nil
+			return refuse(bodyFailure(err)), nil
 		}
-		form, err := url.ParseQuery(string(body))
-		if err != nil || len(form["logout_token"]) != 1 {
-			return g.refuseLogout(q, 400, "logout_token_missing"), nil
-		}
-		return Verdict{}, func(env flow.Env) Verdict { return g.logOut(env, q, form.Get("logout_token")) }
+		return then(string(body))
 	}}}, nil
 }
 
-// bodyRefused answers a request whose body could not be read.
-func (g *Gate) bodyRefused(q *request, err error) Verdict {
+// bodyFailure says why a request's body could not be read.
+func bodyFailure(err error) failure {
 	switch {
 	case errors.Is(err, ErrBodyTooLarge):
-		return g.refuseLogout(q, 413, "body_too_large")
+		return failure{status: 413, reason: "body_too_large"}
 	case errors.Is(err, ErrBodySlow):
-		return g.refuseLogout(q, 408, "body_too_slow")
+		return failure{status: 408, reason: "body_too_slow"}
 	}
-	return g.refuseLogout(q, 501, "bodies_not_let_through")
+	return failure{status: 501, reason: "bodies_not_let_through"}
 }
 
 // logOut ends what a logout token names.
 func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
-	t, err := g.provider.VerifyLogoutToken(env, raw)
+	t, err := g.verifyLogout(env, q, raw)
 	switch {
 	case errors.Is(err, flow.ErrCanceled):
 		return Verdict{} // nobody is there to be answered
 	case oidc.Temporary(err):
-		return g.refuseLogout(q, 503, oidc.Reason(err))
+		return g.refuseLogout(q, failure{status: 503, reason: oidc.Reason(err), retryAfter: retryAfter})
 	case err != nil:
-		return g.refuseLogout(q, 400, oidc.Reason(err))
+		return g.refuseLogout(q, failure{status: 400, reason: oidc.Reason(err)})
 	}
-	used := shared.KeyOf(shared.KindToken, g.settings.Providers[0].Issuer, t.ID)
+	used := shared.KeyOf(shared.KindToken, t.Issuer, t.ID)
 	g.endings.Sync(g.clock())
 	// Where it may have been forgotten that a token was used, one that names a
 	// session is good all the same: to end that one twice does no harm.
 	forgotten := t.SID == "" && t.Issued.Before(g.endings.TokenFloor())
 	if _, known := g.endings.Ended(used); known || forgotten {
-		return g.refuseLogout(q, 400, "jti_used")
+		return g.refuseLogout(q, failure{status: 400, reason: "jti_used"})
 	}
 	// The token counts as used once all who must know do: until then the
 	// provider may send it again.
@@ -124,17 +137,33 @@ func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
 		err = g.end(env, used)
 	}
 	if err != nil {
-		return g.refuseLogout(q, 503, "not_recorded")
+		return g.refuseLogout(q, failure{status: 503, reason: "not_recorded", retryAfter: retryAfter})
 	}
-	g.log(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.provider.Name(), RequestID: q.ID()})
+	g.log(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.about(q), RequestID: q.ID()})
 	return Verdict{Respond: &Respond{Status: 200, Header: httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, Reason: "backchannel_logout"}}
+}
+
+// verifyLogout verifies a logout token as one of the provider that it says it is
+// of. Of several of one issuer, the one whose client it is for takes it.
+func (g *Gate) verifyLogout(env flow.Env, q *request, raw string) (t *oidc.LogoutToken, err error) {
+	issuer, _ := oidc.IssuerOf(raw)
+	of := g.partiesOf(issuer)
+	if len(of) == 0 {
+		of = g.parties[:1] // which says what is wrong with it
+	}
+	for _, q.party = range of {
+		if t, err = q.party.VerifyLogoutToken(env, raw); oidc.Reason(err) != "aud_differs" {
+			break
+		}
+	}
+	return t, err
 }
 
 // endingsBy returns what a logout token ends: the session that it names, and
 // sessions of the person that it may be meant for as their ID tokens named none;
 // or, where it names a person alone, all of theirs.
 func (g *Gate) endingsBy(t *oidc.LogoutToken) (names []shared.Key) {
-	issuer, ofPerson := g.settings.Providers[0].Issuer, shared.KindSubject
+	issuer, ofPerson := t.Issuer, shared.KindSubject
 	if t.SID != "" {
 		names, ofPerson = append(names, shared.KeyOf(shared.KindSID, issuer, t.SID)), shared.KindUnnamed
 	}
@@ -144,11 +173,7 @@ func (g *Gate) endingsBy(t *oidc.LogoutToken) (names []shared.Key) {
 	return names
 }
 
-func (g *Gate) refuseLogout(q *request, status int, reason string) Verdict {
-	g.log(Event{Event: EventLogoutRefused, Reason: reason, Provider: g.provider.Name(), RequestID: q.ID()})
-	f := failure{status: status, reason: reason}
-	if status == 503 {
-		f.retryAfter = retryAfter
-	}
+func (g *Gate) refuseLogout(q *request, f failure) Verdict {
+	g.log(Event{Event: EventLogoutRefused, Reason: f.reason, Provider: g.about(q), RequestID: q.ID()})
 	return g.fail(q, f)
 }

@@ -104,7 +104,7 @@ type renewal struct {
 func (g *Gate) renewed(env flow.Env, o *opened) (*opened, []string, error) {
 	limit := renewalLimit
 	if g.servable(o, g.now()) {
-		if !g.provider.Known() {
+		if !o.party.Known() {
 			return o, nil, nil
 		}
 		limit = patience
@@ -192,10 +192,11 @@ func (g *Gate) renewable(env flow.Env, s *session.Session) error {
 	if s.RefreshToken == "" && !g.confirmable(s) {
 		return errUnrenewable
 	}
-	if err := g.provider.Await(env); err != nil {
+	p := g.partyOf(s)
+	if err := p.Await(env); err != nil {
 		return &outage{again: env.Now().Add(retryAfter * time.Second), cause: err}
 	}
-	if s.RefreshToken == "" && !g.provider.CanConfirm() {
+	if s.RefreshToken == "" && !p.CanConfirm() {
 		return errUnrenewable
 	}
 	return nil
@@ -283,7 +284,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	case !g.hold(s, holder, shared.Claimed, shared.Sent):
 		return g.renew(env, s) // we were too slow, and another worker took over
 	}
-	t, err := g.provider.Refresh(env, s.RefreshToken)
+	t, err := g.partyOf(s).Refresh(env, s.RefreshToken)
 	if oidc.Unknown(err) {
 		return g.refreshLost(env, s, holder, g.renewals.Look(s.ID).Tries)
 	}
@@ -298,13 +299,14 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 // confirm shows the provider the access token of a session that has no refresh
 // token.
 func (g *Gate) confirm(env flow.Env, s *session.Session) (*session.Session, error) {
-	info, err := g.provider.Confirm(env, oidc.Access{Token: s.AccessToken, Proof: s.Proof}, s.Subject)
+	p := g.partyOf(s)
+	info, err := p.Confirm(env, accessOf(s), s.Subject)
 	if err != nil {
 		return nil, err
 	}
 	n := g.successor(s)
 	if info != nil {
-		g.addClaims(n, info)
+		p.addClaims(n, info)
 	}
 	return n, nil
 }
@@ -321,19 +323,19 @@ func (g *Gate) successor(s *session.Session) *session.Session {
 // refreshed makes the next generation of a session from what a refresh gave
 // (OpenID Connect Core, section 12.2).
 func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*session.Session, error) {
-	n := g.successor(s)
-	n.AccessToken, n.AccessExpires = t.Access, accessExpires(g.clock(), t)
+	n, p := g.successor(s), g.partyOf(s)
+	n.AccessToken, n.Proof, n.AccessExpires = t.Access, t.Proof, accessExpires(g.clock(), t)
 	if t.Refresh != "" {
 		n.RefreshToken = t.Refresh
 	}
 	if t.Scope != nil {
-		g.noteScopes(n, t)
+		p.noteScopes(n, t)
 	}
-	err := g.reclaim(env, n, t)
+	err := g.reclaim(env, p, n, t)
 	if oidc.Temporary(err) || unforeseen(err) {
 		// The old refresh token is used up, so the new one must not be lost.
 		// What the person was known as holds until the next renewal.
-		g.providerFailure("", err)
+		g.failureOf(p.Provider, "", err)
 		return n, nil
 	}
 	g.forgetLost(n, s)
@@ -363,26 +365,25 @@ func unforeseen(err error) bool {
 
 // reclaim verifies the new ID token of a renewed session and reads the claims
 // anew.
-func (g *Gate) reclaim(env flow.Env, n *session.Session, t oidc.Tokens) error {
-	p := &g.settings.Providers[0]
-	if t.ID == "" {
-		if p.Userinfo == "never" || !g.provider.HasUserinfo() {
-			return nil
-		}
-		info, err := g.provider.Userinfo(env, oidc.Access{Token: t.Access, Proof: t.Proof}, n.Subject)
-		if err == nil {
-			g.addClaims(n, info)
-		}
+func (g *Gate) reclaim(env flow.Env, p *party, n *session.Session, t oidc.Tokens) error {
+	was := oidc.Original{Subject: n.Subject, Issuer: n.Issuer, NonceHash: n.NonceHash, AuthTime: n.AuthTime}
+	id, err := p.IdentifyAgain(env, t, was)
+	if err != nil {
 		return err
 	}
-	was := oidc.Original{Subject: n.Subject, NonceHash: n.NonceHash, AuthTime: n.AuthTime}
-	id, err := g.provider.VerifyRenewed(env, t.ID, was, t.Access)
-	if err != nil {
+	if id == nil {
+		if p.Settings().Userinfo == "never" || !p.HasUserinfo() {
+			return nil
+		}
+		info, err := p.Userinfo(env, accessOf(n), n.Subject)
+		if err == nil {
+			p.addClaims(n, info)
+		}
 		return err
 	}
 	n.IDToken = t.ID
 	if id.SID != "" {
 		n.SID = id.SID
 	}
-	return g.gather(env, n, id, t.Access)
+	return g.gather(env, p, n, id)
 }

@@ -132,7 +132,7 @@ func (q *request) decision(event, reason string, w who) Event {
 func (g *Gate) decide(q *request, o *opened, err error) (Verdict, Flow) {
 	w := who{opened: o}
 	if o != nil && !q.need.Anyone {
-		if d := q.need.Check(&o.subject, g.now(), g.provider.Leeway()); d != nil {
+		if d := q.need.Check(&o.subject, g.now(), o.party.Leeway()); d != nil {
 			return g.lacks(q, o, d)
 		}
 	}
@@ -171,7 +171,7 @@ func (g *Gate) lacks(q *request, o *opened, d *policy.Denial) (Verdict, Flow) {
 		return g.no(q, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) { return fresh(g.fail(q, f), nil) })
 	case !q.need.NoSignIn && httpmsg.Navigation(q.Request) && g.reaches(q.target.Path):
 		return g.no(q, w, EventSignInNeeded, d.Reason, func() (Verdict, Flow) {
-			return fresh(g.begin(q, session.Login{Return: q.wanted(), Step: *d.Cure}))
+			return fresh(g.begin(q, o.party, session.Login{Return: q.wanted(), Step: *d.Cure}))
 		})
 	}
 	return g.no(q, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) {

@@ -16,6 +16,7 @@ import (
 // opened is a session as the cache keeps it.
 type opened struct {
 	session  *session.Session
+	party    *party         // whose session it is
 	subject  policy.Subject // whom rules see
 	identity httpmsg.Fields // what the application is told, usually
 	told     told           // what it was told in other ways
@@ -97,8 +98,7 @@ func (g *Gate) lookUp(c *session.Chunks) (*opened, error) {
 // admit looks at a session that opened and was not seen before, and remembers
 // it if it is good.
 func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
-	p := &g.settings.Providers[0]
-	if s.Provider != p.Name || s.Issuer != p.Issuer || s.ClientID != p.ClientID {
+	if g.partyOf(s) == nil {
 		return nil, errForeign
 	}
 	if s.Begun.Time().Before(g.settings.Session.NotBefore.Time) {
@@ -115,7 +115,7 @@ func (g *Gate) admit(c *session.Chunks, s *session.Session) (*opened, error) {
 // newOpened reckons what follows from a session.
 func (g *Gate) newOpened(s *session.Session) *opened {
 	set := &g.settings.Session
-	o := &opened{session: s, subject: g.subjectOf(s), identity: g.identity(s.Claims, "Bearer ", s.AccessToken), renew: g.renewalOf(s), names: endingsOf(s)}
+	o := &opened{session: s, party: g.partyOf(s), subject: g.subjectOf(s), identity: g.identity(s.Claims, "Bearer ", s.AccessToken), renew: g.renewalOf(s), names: endingsOf(s)}
 	o.told.room = g.room(o.identity)
 	o.watch.opened = o
 	o.ends = s.Begun.Time().Add(set.Lifetime.Std())

@@ -88,9 +88,10 @@ func (g *Gate) leaveProvider(env flow.Env, q *request, s *session.Session, rd st
 	if err != nil {
 		return g.leave(q, rd)
 	}
-	to, offered, err := g.provider.LogoutURL(env, s.IDToken, g.signedOutURI(q), state)
+	p := g.partyOf(s)
+	to, offered, err := p.LogoutURL(env, s.IDToken, g.signedOutURI(q), state)
 	if err != nil {
-		g.providerFailure(q.ID(), err)
+		g.failureOf(p.Provider, q.ID(), err)
 	}
 	if err != nil || !offered {
 		return g.leave(q, rd) // here, at least
@@ -134,12 +135,21 @@ func (g *Gate) cleared(q *request) httpmsg.Fields {
 	if len(cookies) == 0 {
 		cookies = httpmsg.Fields{g.setCookie(g.jar.Name(0), "", -1)}
 	}
-	return append(cookies, g.setBinding("", -1))
+	return append(append(cookies, g.setBinding("", -1)), g.forgo(q)...)
 }
 
 func (g *Gate) signedOutPage(q *request, atProvider bool) Verdict {
-	body, header := g.pages.SignedOut(q.language(), page.SignedOutPage{SignIn: g.startURL("/"), AtProvider: atProvider})
+	body, header := g.pages.SignedOut(q.language(), page.SignedOutPage{SignIn: g.signInAgainURL(), AtProvider: atProvider})
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "signed_out"}}
+}
+
+// signInAgainURL is where somebody signs in who has signed out: where there is a
+// choice, they are to have it again.
+func (g *Gate) signInAgainURL() string {
+	if len(g.parties) > 1 {
+		return g.signInURL("/")
+	}
+	return g.startURL("/")
 }
 
 // serveSignedOut receives a person who signed out at the provider.
@@ -158,7 +168,7 @@ func (g *Gate) serveSignedOut(q *request) (Verdict, Flow) {
 // revokes reports whether the provider is to be told that a session's tokens
 // are no longer good.
 func (g *Gate) revokes(s *session.Session) bool {
-	return g.settings.SignOut.Revoke && g.provider.HasRevocation() && (s.RefreshToken != "" || s.AccessToken != "")
+	return g.settings.SignOut.Revoke && g.partyOf(s).HasRevocation() && (s.RefreshToken != "" || s.AccessToken != "")
 }
 
 // revoke tells the provider that a session's tokens are no longer good (RFC
@@ -171,9 +181,10 @@ func (g *Gate) revoke(env flow.Env, s *session.Session) {
 	if token == "" {
 		token, hint = s.AccessToken, "access_token"
 	}
+	p := g.partyOf(s)
 	env.Go(func(env flow.Env) {
-		if err := g.provider.Revoke(env, token, hint); err != nil {
-			g.providerFailure("", err)
+		if err := p.Revoke(env, token, hint); err != nil {
+			g.failureOf(p.Provider, "", err)
 		}
 	})
 }

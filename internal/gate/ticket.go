@@ -20,32 +20,27 @@ import (
 // by tickets.
 func (g *Gate) tickets() bool { return g.callback != "" && g.settings.Session.Cookie.Domain == "" }
 
-// party stands for the provider and the client of the settings.
-func (g *Gate) party() []byte {
-	p := &g.settings.Providers[0]
-	return session.PartyOf(p.Name, p.Issuer, p.ClientID)
-}
-
 // beginApplication begins a login at the application's host.
-func (g *Gate) beginApplication(q *request, l session.Login) (*session.Application, httpmsg.Fields, error) {
+func (g *Gate) beginApplication(q *request, p *party, l session.Login) (*session.Application, httpmsg.Fields, error) {
 	b, header, err := g.bind(q)
 	if err != nil {
 		return nil, nil, err
 	}
-	a := session.Application{Origin: g.origin(q), Party: g.party(), Attempt: l.Attempt, Step: l.Step}
-	a, err = g.keys.BeginApplication(b, a, g.provider.Name(), g.clientID(), g.random)
+	a := session.Application{Origin: g.origin(q), Party: p.mark, Attempt: l.Attempt, Step: l.Step}
+	a, err = g.keys.BeginApplication(b, a, p.Name(), p.clientID(), g.random)
 	return &a, header, err
 }
 
 // beginFor takes a login of an application's host to the provider.
 func (g *Gate) beginFor(q *request, start session.Start) (Verdict, Flow) {
-	if g.callback != g.origin(q) || !start.App.For(g.party()) {
+	p := g.partyMarked(start.App.Party)
+	if g.callback != g.origin(q) || p == nil {
 		return g.refuseLogin(q, failure{status: 400, reason: "start_request"}), nil
 	}
 	if !g.allowsOrigin(start.App.Origin) {
 		return g.refuseLogin(q, failure{status: 403, reason: "host_not_allowed", final: true}), nil
 	}
-	return g.begin(q, session.Login{Return: start.Return, App: start.App})
+	return g.begin(q, p, session.Login{Return: start.Return, App: start.App})
 }
 
 // allowsOrigin reports whether an origin that was sealed is one of ours: the
@@ -97,12 +92,14 @@ func (g *Gate) serveTicket(q *request) (Verdict, Flow) {
 	if why != "" {
 		return g.refuseTicket(q, why, ""), nil
 	}
+	p := g.partyMarked(t.App.Party)
+	q.party = p
 	l := &session.Login{Return: t.Return, BoundAt: t.App.BoundAt, Attempt: t.App.Attempt, Step: t.App.Step}
 	b := g.binding(q)
 	if b == nil {
 		return g.unbound(q, l, g.unboundFailure(q, ""))
 	}
-	proof, err := g.keys.ProveApplication(b, &t.App, g.provider.Name(), g.clientID())
+	proof, err := g.keys.ProveApplication(b, &t.App, p.Name(), p.clientID())
 	retry := g.startURL(g.returnTo(q, t.Return))
 	switch {
 	case err != nil && t.Expired(g.now()):
@@ -114,7 +111,7 @@ func (g *Gate) serveTicket(q *request) (Verdict, Flow) {
 	case g.used.has(t.App.ID):
 		return g.unbound(q, l, ticketFailure("ticket_used", retry))
 	}
-	a := arrival{app: t.App, code: t.Code, proof: proof, binding: b, to: t.Return, asked: t.Asked}
+	a := arrival{party: p, app: t.App, code: t.Code, proof: proof, binding: b, to: t.Return, asked: t.Asked}
 	return Verdict{}, func(env flow.Env) Verdict { return g.complete(env, q, a) }
 }
 
@@ -130,7 +127,7 @@ func (g *Gate) readTicket(q *request) (t *session.Ticket, why string) {
 		return nil, "ticket_not_ours"
 	case t.App.Origin != g.origin(q):
 		return nil, "ticket_of_another_host"
-	case !t.App.For(g.party()):
+	case g.partyMarked(t.App.Party) == nil:
 		return nil, "ticket_of_another_client"
 	}
 	return t, ""

@@ -87,15 +87,15 @@ func (g *Gate) subjectBehind(q *request, need *policy.Need) (*policy.Subject, ti
 		if cred, err := bearer.Read(q.Header, q.target.Query); err != nil || cred.Token != "" {
 			t := g.tokens.Known(cred.Token, g.now())
 			if t == nil {
-				return nil, g.provider.Leeway()
+				return nil, 0
 			}
 			return &t.Subject, g.providers[t.Provider].Leeway()
 		}
 	}
 	if !need.NoCookie {
 		if o, err := g.open(q); err == nil && o != nil {
-			return &o.subject, g.provider.Leeway()
+			return &o.subject, o.party.Leeway()
 		}
 	}
-	return nil, g.provider.Leeway()
+	return nil, 0
 }

@@ -72,7 +72,7 @@ func (g *Gate) hold(s *session.Session, holder uint64, from, to shared.State) bo
 	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
 		ours = r.State == from && r.Holder == holder && r.Base == s.Generation
 		if ours {
-			r.State, r.At = to, now.Add(2*g.settings.Providers[0].Timeout.Std()+claimFor)
+			r.State, r.At = to, now.Add(2*g.partyOf(s).Settings().Timeout.Std()+claimFor)
 		}
 		return ours
 	})

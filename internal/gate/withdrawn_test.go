@@ -30,7 +30,7 @@ func TestWhatUserinfoHasCeasedToSayIsGone(t *testing.T) {
 			w := newWorld(t, 1, parts{})
 			alice := w.alice()
 			alice.Userinfo = row.userinfo
-			w.workers[0].addClaims(alice, []byte(row.info))
+			w.workers[0].parties[0].addClaims(alice, []byte(row.info))
 			if got := join(alice.Claims["groups"]); got != row.want || alice.Claims["user"].First() != row.user {
 				t.Errorf("groups %q of %q", got, alice.Claims["user"].First())
 			}

@@ -30,6 +30,7 @@ var logoutTokens = kind{asker: ofStrangers, step: "logout token", limit: MaxLogo
 // LogoutToken is a verified logout token: the provider's word that a session,
 // or all of a person's, is over. At least one of SID and Subject is there.
 type LogoutToken struct {
+	Issuer  string
 	SID     string
 	Subject string
 	ID      string // must be accepted once only
@@ -93,7 +94,7 @@ func (p *Provider) readLogoutClaims(payload []byte, now time.Time) (*LogoutToken
 		return nil, refuse(step, "claims_malformed")
 	}
 	switch {
-	case c.Issuer != p.settings.Issuer:
+	case !p.Speaks(c.Issuer):
 		return nil, refuse(step, "iss_differs")
 	case !c.Audience.has(p.settings.ClientID):
 		return nil, refuse(step, "aud_differs")
@@ -114,5 +115,5 @@ func (p *Provider) readLogoutClaims(payload []byte, now time.Time) (*LogoutToken
 	if !now.Before(c.IssuedAt.time().Add(maxLogoutAge + p.settings.Leeway.Std())) {
 		return nil, refuse(step, "iat_too_old")
 	}
-	return &LogoutToken{SID: c.SID, Subject: c.Subject, ID: c.ID, Issued: c.IssuedAt.time()}, nil
+	return &LogoutToken{Issuer: c.Issuer, SID: c.SID, Subject: c.Subject, ID: c.ID, Issued: c.IssuedAt.time()}, nil
 }

@@ -203,10 +203,12 @@ func (r *Keyring) proof(l *Login, secret []byte, clientID string) (Proof, error)
 // Start asks the callback host to begin a login for another host, by a value
 // in the address that no other site can make.
 type Start struct {
-	Return string       `json:"r"`
-	Made   int64        `json:"t"`
-	App    *Application `json:"o,omitempty"` // nil where the callback host makes the session
-	Step   Step         `json:"x"`           // what a login there is to bring beyond a usual one
+	Return   string       `json:"r"`
+	Provider string       `json:"p,omitempty"` // the provider's name; "" where that is still to be chosen
+	Chosen   bool         `json:"c,omitempty"` // the person chose it
+	Made     int64        `json:"t"`
+	App      *Application `json:"o,omitempty"` // nil where the callback host makes the session
+	Step     Step         `json:"x"`           // what a login there is to bring beyond a usual one
 }
 
 const (
