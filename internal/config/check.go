@@ -26,6 +26,7 @@ func (r *reader) check(c *Config) {
 	r.rules("rules", c)
 	r.insecureHTTPCookies(c)
 	r.outboundAlone(c)
+	r.boundTokens(c)
 	r.callbackHost(c)
 }
 
@@ -70,19 +71,54 @@ func (r *reader) callbackHost(c *Config) {
 	}
 }
 
+// maxProviders bounds what each worker learns and keeps of providers.
+const maxProviders = 64
+
 func (r *reader) providers(c *Config) {
-	if len(c.Providers) == 0 {
+	switch n := len(c.Providers); {
+	case n == 0:
 		r.problem("providers", "is required: at least one provider")
+	case n > maxProviders:
+		r.problem("providers", "holds %d providers; at most %d", n, maxProviders)
+		return
 	}
-	names, issuers := make(map[string]string), make(map[string]string)
+	names, domains := make(map[string]string), make(map[string]string)
+	groups := c.tellsGroups()
 	for i := range c.Providers {
 		p, here := &c.Providers[i], index("providers", i)
+		p.preset(groups)
 		r.provider(here, p)
 		r.unlike(at(here, "name"), p.Name, here, names)
-		r.unlike(at(here, "issuer"), p.Issuer, here, issuers)
+		r.sameIssuer(c.Providers, i)
+		for j, domain := range p.EmailDomains {
+			r.unlike(index(at(here, "email_domains"), j), domain, here, domains)
+		}
 	}
-	if len(c.Providers) > 0 && len(c.Hosts) > 0 {
-		r.required(at(index("providers", 0), "client_id"), c.Providers[0].ClientID, "the client's name at the provider where people sign in")
+	if len(c.Hosts) > 0 {
+		r.someoneSignsIn(c.Providers)
+	}
+}
+
+// sameIssuer notes a provider that could not be told from one before it: of one
+// issuer there may be several clients.
+func (r *reader) sameIssuer(providers []Provider, i int) {
+	p, here := &providers[i], at(index("providers", i), "issuer")
+	for j := range i {
+		other := &providers[j]
+		alike := p.ClientID == other.ClientID || p.ClientID == "" || other.ClientID == ""
+		if p.Issuer != "" && p.Issuer == other.Issuer && alike && r.clean(here) {
+			r.problem(here, "is the same as that of %s; each needs a client_id of its own then", index("providers", j))
+		}
+	}
+}
+
+func (r *reader) someoneSignsIn(providers []Provider) {
+	if len(providers) == 0 || slices.ContainsFunc(providers, func(p Provider) bool { return p.SignsIn() }) {
+		return
+	}
+	first := index("providers", 0)
+	if r.required(at(first, "client_id"), providers[0].ClientID, "the client's name at the provider where people sign in") {
+		r.problem(at(first, "sign_in"), "leaves no provider where people can sign in")
 	}
 }
 

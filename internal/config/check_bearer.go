@@ -9,7 +9,7 @@ import (
 
 // bearers checks which tokens are accepted.
 func (r *reader) bearers(path string, c *Config) {
-	seen := make(map[string]string)
+	seen, issuers := make(map[string]string), make(map[string]string)
 	for i := range c.Bearer {
 		b, here := &c.Bearer[i], index(path, i)
 		p := r.providerOf(at(here, "provider"), b.Provider, c.Providers)
@@ -17,6 +17,12 @@ func (r *reader) bearers(path string, c *Config) {
 			r.problem(at(here, "provider"), "%s has %s already; each provider has one entry", quote(b.Provider), other)
 		}
 		seen[b.Provider] = here
+		if p != nil {
+			if other, ok := issuers[p.Issuer]; ok && r.clean(at(here, "provider")) {
+				r.problem(at(here, "provider"), "has the issuer of %s, by which tokens are told apart; one of the two has to do", other)
+			}
+			issuers[p.Issuer] = here
+		}
 		r.bearer(here, b, p)
 	}
 	r.between("bearer_cache_bytes", c.BearerCacheBytes, 0, 256<<20)
@@ -62,6 +68,9 @@ func (r *reader) bearer(path string, b *Bearer, p *Provider) {
 	r.within(at(at(path, "dpop"), "window"), b.DPoP.Window, 5*time.Second, 5*minute)
 	if p != nil && b.Check != "jwt" {
 		r.mayAsk(at(path, "check"), p)
+	}
+	if p != nil && p.Plain() && (b.Check != "introspection" || p.Endpoints.Introspection == "") && r.clean(at(path, "check")) {
+		r.problem(at(path, "check"), `must be "introspection" for provider %s, which has no keys, and its endpoints.introspection be set`, quote(p.Name))
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -22,15 +23,20 @@ var algorithms = []string{
 
 func (r *reader) provider(path string, p *Provider) {
 	r.providerName(at(path, "name"), p.Name)
-	p.preset()
 	r.oneOf(at(path, "type"), p.Type, "oidc", "keycloak", "google", "entra", "github", "gitlab", "okta", "auth0", "oauth2")
 	r.atMost(at(path, "display_name"), p.DisplayName, 100)
-	r.issuer(at(path, "issuer"), p)
+	r.picture(at(path, "logo"), p.Logo)
+	r.color(at(path, "color"), p.Color)
+	r.emailDomains(at(path, "email_domains"), p.EmailDomains)
+	r.kind(path, p)
+	r.issuer(path, p)
 	if here := at(path, "cluster"); r.required(here, p.Cluster, `the Envoy cluster for calls to the provider`) {
 		r.cluster(here, p.Cluster)
 	}
 	r.clusters(at(path, "clusters"), p.Clusters)
 	r.client(path, p)
+	r.request(path, p)
+	r.profile(path, p)
 	r.scopes(at(path, "scopes"), p)
 	r.algorithms(at(path, "algorithms"), p.Algorithms)
 	r.claims(at(path, "claims"), p.Claims)
@@ -54,12 +60,22 @@ func (r *reader) providerName(path, name string) {
 
 // issuer follows OpenID Connect Core, section 1.2 (Issuer Identifier).
 func (r *reader) issuer(path string, p *Provider) {
-	if !r.required(path, p.Issuer, `the provider's issuer, such as "https://id.example.com/realms/main"`) {
+	here := at(path, "issuer")
+	if p.Type == "entra" && p.Issuer == "" {
+		return // of a tenant that is missing or wrong, and told of
+	}
+	if !r.required(here, p.Issuer, `the provider's issuer, such as "https://id.example.com/realms/main"`) {
 		return
 	}
-	u, ok := r.address(path, p.Issuer)
-	if ok && u.scheme == "http" && !p.InsecureIssuer {
-		r.problem(path, "must be an https address; insecure_issuer accepts http, with its dangers")
+	u, ok := r.address(here, p.Issuer)
+	switch {
+	case !ok:
+	case u.scheme == "http" && !p.InsecureIssuer:
+		r.problem(here, "must be an https address; insecure_issuer accepts http, with its dangers")
+	case p.Type == "entra":
+		r.entraIssuer(path, p, u)
+	case p.Type == "auth0" && u.path != "/":
+		r.problem(here, `must end in "/" right after the host: that is how Auth0 spells it`)
 	}
 }
 
@@ -109,34 +125,40 @@ func (r *reader) clientAuth(path string, p *Provider) {
 	if p.ClientAuth == "" {
 		p.ClientAuth = p.defaultClientAuth()
 	}
-	r.oneOf(here, p.ClientAuth, "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
-	switch none, key := p.ClientAuth == "none", p.ClientAuth == "private_key_jwt"; {
-	case none && p.ClientSecret.IsSet():
-		r.problem(here, `"none" goes without a client_secret; leave one of the two out`)
-	case none && p.ClientKey.IsSet():
-		r.problem(here, `"none" goes without a client_key; leave one of the two out`)
+	r.oneOf(here, p.ClientAuth, clientAuths...)
+	bare := p.ClientAuth == "none" || p.ByCertificate() // without a secret and without a key
+	switch key := p.ClientAuth == "private_key_jwt"; {
+	case bare && p.ClientSecret.IsSet():
+		r.problem(here, `%s goes without a client_secret; leave one of the two out`, quote(p.ClientAuth))
+	case bare && p.ClientKey.IsSet() && !p.RequestObject:
+		r.problem(here, `%s goes without a client_key; leave one of the two out`, quote(p.ClientAuth))
+	case p.ByCertificate():
+		r.required(at(path, "client_id"), p.ClientID, "the client whose certificate this is")
 	case key && !p.ClientKey.IsSet():
 		r.problem(here, "%s needs client_key", quote(p.ClientAuth))
-	case !none && !key && !p.ClientSecret.IsSet():
+	case !bare && !key && !p.ClientSecret.IsSet():
 		r.problem(here, "%s needs client_secret", quote(p.ClientAuth))
 	case p.ClientAuth == "client_secret_jwt" && len(p.ClientSecret.Reveal()) < minHMACSecret:
 		r.problem(here, "%s needs a client_secret of at least %d bytes", quote(p.ClientAuth), minHMACSecret)
 	}
 }
 
+// clientAuths are the ways in which a client proves itself (Core, section 9; RFC
+// 8705, section 2).
+var clientAuths = []string{
+	"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt",
+	"tls_client_auth", "self_signed_tls_client_auth", "none",
+}
+
+// ByCertificate reports whether the client proves itself by the certificate of its
+// connection (RFC 8705).
+func (p *Provider) ByCertificate() bool {
+	return p.ClientAuth == "tls_client_auth" || p.ClientAuth == "self_signed_tls_client_auth"
+}
+
 // minHMACSecret is the least that HS256 may be used with (RFC 7518, section
 // 3.2): who sees a signature can try out shorter ones.
 const minHMACSecret = 32
-
-func (p *Provider) defaultClientAuth() string {
-	switch {
-	case p.ClientKey.IsSet():
-		return "private_key_jwt"
-	case p.ClientSecret.IsSet():
-		return "client_secret_basic"
-	}
-	return "none"
-}
 
 // clientKey checks what is said about the key beside the key itself.
 func (r *reader) clientKey(path string, p *Provider) {
@@ -150,11 +172,14 @@ func (r *reader) clientKey(path string, p *Provider) {
 		return
 	}
 	fitting := p.ClientKey.algorithms()
-	if p.ClientKeyAlgorithm == "" {
+	if p.Profile == "fapi2" {
+		fitting = fapiOf(fitting)
+	}
+	if p.ClientKeyAlgorithm == "" && len(fitting) > 0 {
 		p.ClientKeyAlgorithm = fitting[0]
 	}
 	if !slices.Contains(fitting, p.ClientKeyAlgorithm) {
-		r.problem(algorithm, "%s is not what the key is for: %s", quote(p.ClientKeyAlgorithm), list(fitting))
+		r.problem(algorithm, "%s is not what the key is for: %s", quote(p.ClientKeyAlgorithm), cmp.Or(list(fitting), "none that the profile allows"))
 	}
 	if p.ClientKeyID == "" {
 		p.ClientKeyID = p.ClientKey.ID()

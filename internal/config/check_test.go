@@ -17,7 +17,7 @@ func TestProvidersThatAreRefused(t *testing.T) {
 		{"two of one name", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "a", "issuer": "https://b.example.com", "cluster": "b"}`), []string{
 			`providers[1].name: is the same as that of providers[0]`}},
 		{"two of one issuer", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "b", "issuer": "https://id.example.com", "cluster": "b"}`), []string{
-			`providers[1].issuer: is the same as that of providers[0]`}},
+			`providers[1].issuer: is the same as that of providers[0]; each needs a client_id of its own then`}},
 		{"no client where people sign in", with(t, `, "client_id": "c"`, ``), []string{
 			`providers[0].client_id: is required: the client's name at the provider where people sign in`}},
 		{"a secret of nobody", with(t, `"client_id": "c"}`, `"client_id": "c"}, {"name": "b", "issuer": "https://b.example.com", "cluster": "b", "client_secret": {"env": "SHOP_CLIENT_SECRET"}}`), []string{

@@ -16,12 +16,6 @@ package config
 
 //go:generate go run ./gendoc -o ../../docs/configuration.md
 
-import (
-	"maps"
-
-	"github.com/tidwall/gjson"
-)
-
 // Config is what Postern was told to do. It is made by Parse and not changed
 // afterwards.
 type Config struct {
@@ -200,23 +194,4 @@ func (c *Config) accepted() []string {
 		return []string{"session", "bearer"}
 	}
 	return []string{"session"}
-}
-
-// allClaims are the claims that the provider's settings name, and the defaults
-// for those that they do not.
-func (p *Provider) allClaims() Claims {
-	all := Claims{
-		"user":               "preferred_username",
-		"email":              "email",
-		"groups":             "groups",
-		"preferred_username": "preferred_username",
-	}
-	if p.Type == "keycloak" {
-		all["roles"] = "realm_access.roles"
-		if p.ClientID != "" {
-			all["client_roles"] = "resource_access." + gjson.Escape(p.ClientID) + ".roles"
-		}
-	}
-	maps.Copy(all, p.Claims)
-	return all
 }

@@ -187,7 +187,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		`providers[0].issuer: must be an absolute address such as "https://id.example.com"`,
 		`providers[0].cluster: is required: the Envoy cluster for calls to the provider`,
 		`providers[0].client_id: is required: the client whose secret or key this is`,
-		`providers[0].client_auth: "basic" is not one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, none`,
+		`providers[0].client_auth: "basic" is not one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, none`,
 		`providers[0].scopes[1]: "profile" is given twice`,
 		`providers[0].scopes: must hold "openid"`,
 		`providers[0].algorithms[0]: "HS256" is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`,

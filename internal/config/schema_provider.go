@@ -25,9 +25,9 @@ type Provider struct {
 	// Default: true
 	SignIn bool `json:"sign_in"`
 
-	// DisplayName is what people see on the sign-in page. Without it they see
-	// the name.
+	// DisplayName is what people see on the sign-in page.
 	//
+	// Default: "Google" for `google`, "Microsoft" for `entra`, "GitHub" for `github`, "GitLab" for `gitlab`, "Okta" for `okta`, "Auth0" for `auth0`, else the name
 	// Example: "Company login"
 	DisplayName string `json:"display_name"`
 
@@ -106,7 +106,7 @@ type Provider struct {
 	// the certificate that Envoy's cluster shows (RFC 8705); or `none` for a public
 	// client (PKCE is used in any case).
 	//
-	// Default: "client_secret_basic" with a client_secret, "private_key_jwt" with a client_key, "none" without
+	// Default: "client_secret_basic" with a client_secret ("client_secret_post" for `github`), "private_key_jwt" with a client_key, "none" without
 	ClientAuth string `json:"client_auth"`
 
 	// ClientKey is the private key that `private_key_jwt` signs with: RSA of
@@ -135,26 +135,27 @@ type Provider struct {
 	// address: `issuer`, or `endpoint` for the address that is asked, as Entra
 	// and Okta want it.
 	//
-	// Default: "issuer"
+	// Default: "issuer", and "endpoint" for `entra` and `okta`
 	ClientAssertionAudience string `json:"client_assertion_audience"`
 
 	// Scopes are what the authorisation request asks for. `openid` must be
 	// among them, but for `oauth2` and `github`.
 	//
-	// Default: ["openid", "profile", "email"]; ["read:user", "user:email"] for `github`, and "read:org" too where groups are wanted; [] for `oauth2`
+	// Default: ["openid", "profile", "email"]; ["read:user", "user:email"] for `github`, and "read:org" too where a rule requires `groups`, or headers or an assertion that are set say them; [] for `oauth2`
 	Scopes []string `json:"scopes"`
 
 	// Algorithms are the signature algorithms accepted in ID tokens: any of
 	// `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`,
 	// `ES512` and `EdDSA`. Never `none`, and none with a shared secret.
 	//
-	// Default: ["RS256", "ES256"]
+	// Default: ["RS256", "ES256"], and ["PS256", "ES256", "EdDSA"] with the profile `fapi2`
 	Algorithms []string `json:"algorithms"`
 
-	// Tenant is the Entra tenant in the issuer: its id, or `common`,
-	// `organizations` or `consumers` for people of many, whose tokens each name
-	// their own.
+	// Tenant is the Entra tenant in the issuer: its id or one of its domains; or
+	// `common` or `organizations` for people of many, whose tokens each name their
+	// own; or `consumers` for personal accounts.
 	//
+	// Required with the type `entra`, unless the issuer is given.
 	// Example: "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
 	Tenant string `json:"tenant"`
 
@@ -187,7 +188,7 @@ type Provider struct {
 	// Subject is where, in the userinfo answer of a provider of the type `oauth2`,
 	// the person's identifier is that is never given to another one: a gjson path.
 	//
-	// Default: "sub"
+	// Default: "sub" for `oauth2`
 	// Example: "user.id"
 	Subject string `json:"subject"`
 
@@ -199,7 +200,10 @@ type Provider struct {
 	// Core, section 5.7): where people may choose their own
 	// preferred_username, set `user` to `sub`. With the type `keycloak` there are
 	// also `roles`, at `realm_access.roles`, and `client_roles`, at
-	// `resource_access.<client_id>.roles`.
+	// `resource_access.<client_id>.roles`; with `entra`, `roles`. With `google` and
+	// `auth0` the `user` is the e-mail address, and with `gitlab` the `nickname`. With
+	// `github`, groups are organisations (`octo-org`) and teams (`octo-org/team-name`),
+	// in lower case, in which GitHub does not tell names apart.
 	//
 	// Default: {"user": "preferred_username", "email": "email", "groups": "groups", "preferred_username": "preferred_username"}
 	// Example: {"user": "sub", "roles": "realm_access.roles"}
@@ -227,7 +231,9 @@ type Provider struct {
 	Enrich []Enrich `json:"enrich"`
 
 	// OfflineAccess asks for a refresh token in the provider's own way: the scope
-	// `offline_access`, and `access_type=offline` with `prompt=consent` for `google`.
+	// `offline_access`, or `access_type=offline` with `prompt=consent` for `google`.
+	// It has no meaning for `gitlab`, which gives one in any case, and for `github`,
+	// where the app's own settings say so.
 	//
 	// Default: false
 	OfflineAccess bool `json:"offline_access"`
@@ -261,7 +267,7 @@ type Provider struct {
 	// only a name for them (RFC 9126): `auto`, where the provider demands it;
 	// `always`; or `never`.
 	//
-	// Default: "auto"; "always" with the profile `fapi2`
+	// Default: "auto", and "always" with the profile `fapi2`
 	PAR string `json:"par"`
 
 	// RequestObject signs authorisation requests with `client_key` (RFC 9101).
@@ -282,7 +288,7 @@ type Provider struct {
 	// Envoy's cluster shows (RFC 8705); or `none`. An application can do nothing
 	// with such a token: `forward.access_token` is refused beside it.
 	//
-	// Default: "none"
+	// Default: "none", and "dpop" with the profile `fapi2`
 	TokenBinding string `json:"token_binding"`
 
 	// Profile is a set of demands in one word: `fapi2`, the FAPI 2.0 Security
@@ -337,14 +343,12 @@ func (p *Provider) setDefaults() {
 	p.Type = "oidc"
 	p.SignIn = true
 	p.ResponseMode = "query"
-	p.TokenBinding = "none"
 	p.Userinfo = "auto"
 	p.Leeway = Duration(time.Minute)
 	p.Timeout = Duration(5 * time.Second)
 	p.MetadataRefresh = Duration(time.Hour)
 	p.KeysRefresh = Duration(10 * time.Minute)
 	p.KeysStale = Duration(24 * time.Hour)
-	p.ClientAssertionAudience = "issuer"
 }
 
 // Endpoints are the addresses of a provider without a discovery document.

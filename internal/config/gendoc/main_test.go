@@ -47,17 +47,34 @@ const base = `{
 	"rules": [{"match": {"paths": ["/a"], "methods": ["GET"]}}]
 }`
 
+// plain is a provider without a discovery document.
+var plain = map[string]string{
+	"providers[].type":      `"oauth2"`,
+	"providers[].scopes":    `["profile"]`,
+	"providers[].endpoints": `{"authorization": "https://id.example.com/a", "token": "https://id.example.com/t", "userinfo": "https://id.example.com/u", "introspection": "https://id.example.com/i"}`,
+	"bearer[].check":        `"introspection"`,
+}
+
 // beside are settings that others have a meaning beside.
 var beside = map[string]map[string]string{
-	"rules[].step_up.prompt": {"rules[].require": `{"acr": ["gold"]}`},
-	"rules[].require.roles":  {"providers[].claims": `{"roles": "realm_access.roles"}`},
-	"rules[].require.any":    {"providers[].claims": `{"roles": "realm_access.roles"}`},
+	"rules[].step_up.prompt":              {"rules[].require": `{"acr": ["gold"]}`},
+	"providers[].tenant":                  {"providers[].type": `"entra"`, "providers[].issuer": `"https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0"`},
+	"providers[].tenants":                 {"providers[].type": `"entra"`, "providers[].issuer": `"https://login.microsoftonline.com/common/v2.0"`},
+	"providers[].hosted_domains":          {"providers[].type": `"google"`},
+	"providers[].endpoints":               plain,
+	"providers[].endpoints.authorization": plain,
+	"providers[].endpoints.token":         plain,
+	"providers[].endpoints.userinfo":      plain,
+	"providers[].subject":                 plain,
+	"providers[].profile":                 {"outbound": `[]`},
+	"rules[].require.roles":               {"providers[].claims": `{"roles": "realm_access.roles"}`},
+	"rules[].require.any":                 {"providers[].claims": `{"roles": "realm_access.roles"}`},
 }
 
 // conditional are settings that are required because of others in the base:
 // their own words say when.
 var conditional = map[string]bool{
-	"providers[].client_id": true, "hosts": true, "bearer[].audiences": true, "session.keys[].env": true,
+	"providers[].client_id": true, "providers[].issuer": true, "hosts": true, "bearer[].audiences": true, "session.keys[].env": true,
 	"outbound[].match.hosts": true,
 }
 
