@@ -36,7 +36,7 @@ func (c *check) lacksAny(t *test, l *lack) {
 		l.tell()
 		return
 	}
-	l.steps = true
+	l.steps = l.steps || all[best].steps
 	l.missing = append(l.missing, Missing{Reason: t.reason, Any: nearest(all)})
 }
 
@@ -84,6 +84,10 @@ func (c *check) askAgain(r *requirement, l *lack) {
 		case ofScopes, ofACR, ofMaxAge:
 			if c.ofTest(t) != met && c.tried(t) {
 				l.againFor(c.wish(t))
+			}
+		default:
+			if questions := c.unansweredIn(t, nil); questions != nil && c.triedAsking(questions) {
+				l.againFor(session.Step{Enrich: questions})
 			}
 		}
 	}

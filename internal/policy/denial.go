@@ -18,7 +18,7 @@ type Denial struct {
 type Missing struct {
 	Reason string
 	Claim  string    // of ReasonClaim: its name or path
-	Wanted []string  // what would do: one of these, or all of ReasonScope
+	Wanted []string  // what would do: one of these, or all of ReasonScope and ReasonEnrich
 	Prefix []string  // of ReasonClaim: beginnings of which one would do
 	MaxAge int64     // of ReasonMaxAge: seconds
 	Any    []Missing // of ReasonAny: what is missing in each alternative, the nearest first
@@ -43,4 +43,5 @@ const (
 	ReasonAny         = "none_met"
 	ReasonNot         = "excluded"
 	ReasonOutdated    = "claims_outdated"
+	ReasonEnrich      = "enrich_missing" // a question about them found no answer
 )

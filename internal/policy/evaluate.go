@@ -8,8 +8,8 @@ import (
 )
 
 // state is whether a requirement is met. Of claims that were picked under other
-// settings that cannot be told: so there are three (Kleene's logic), in this
-// order.
+// settings, and of those that a question brings which found no answer, that cannot
+// be told: so there are three (Kleene's logic), in this order.
 type state uint8
 
 const (
@@ -43,7 +43,7 @@ func (c *check) of(r *requirement) state {
 func (c *check) ofTest(t *test) state {
 	switch t.kind {
 	case ofClaim, ofEmail, ofDomain:
-		if c.subject.Outdated {
+		if c.subject.Outdated || c.subject.unanswered(t.claim) != "" {
 			return unknown
 		}
 		return stateOf(c.claims(t))

@@ -65,6 +65,8 @@ type Held struct {
 	// Unverified says that the address counts for nothing: the provider says that
 	// it was not verified.
 	Unverified bool `json:"unverified,omitempty"`
+	// Unanswered are questions without whose answer it cannot be told.
+	Unanswered []string `json:"unanswered,omitempty"`
 }
 
 // Part is one of the requirements that a requirement is made of.
@@ -108,6 +110,9 @@ func (e *Explanation) Hold(s *Subject, now time.Time, leeway time.Duration) {
 		return
 	}
 	c := newCheck(s, now, leeway)
+	if e.Need.Enrich != nil {
+		e.Requirements = append(e.Requirements, c.heldAnswers(e.Need.Enrich))
+	}
 	for _, required := range e.Need.requires {
 		e.Requirements = append(e.Requirements, c.held(required)...)
 	}
@@ -144,7 +149,7 @@ func (c *check) held(r *requirement) (all []Held) {
 		}
 		if c.subject != nil {
 			h.State = stateNames[c.ofTest(t)]
-			h.Has = c.has(t)
+			h.Has, h.Unanswered = c.has(t), c.unansweredIn(t, nil)
 			h.Unverified = c.subject.Unverified && (t.kind == ofEmail || t.kind == ofDomain) && len(h.Has) > 0
 		}
 		for _, part := range t.parts {
@@ -157,6 +162,16 @@ func (c *check) held(r *requirement) (all []Held) {
 		all = append(all, h)
 	}
 	return all
+}
+
+// heldAnswers says which questions of a rule found an answer.
+func (c *check) heldAnswers(names []string) Held {
+	h := Held{Key: "enrich", Values: names, State: StateUnknown}
+	if c.subject != nil {
+		h.Has, h.Unanswered = c.subject.Enriched, c.demanded(names)
+		h.State = stateNames[stateOf(h.Unanswered == nil)]
+	}
+	return h
 }
 
 var stateNames = map[state]string{met: StateMet, unmet: StateUnmet, unknown: StateUnknown}

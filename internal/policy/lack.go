@@ -7,20 +7,24 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
-// all holds whoever asks against several requirements. It costs nothing more
-// where they are met.
-func (c check) all(requires []*requirement, prompt string) *Denial {
-	for _, r := range requires {
+// all holds whoever asks against all that is needed. It costs nothing more where
+// it is met.
+func (c check) all(n *Need) *Denial {
+	if c.demanded(n.Enrich) != nil {
+		return c.denial(n)
+	}
+	for _, r := range n.requires {
 		if c.of(r) != met {
-			return c.denial(requires, prompt)
+			return c.denial(n)
 		}
 	}
 	return nil
 }
 
-func (c *check) denial(requires []*requirement, prompt string) *Denial {
+func (c *check) denial(n *Need) *Denial {
 	var l lack
-	for _, r := range requires {
+	c.lacksAnswers(c.demanded(n.Enrich), &l)
+	for _, r := range n.requires {
 		c.lacks(r, &l)
 	}
 	d := &Denial{Missing: l.missing}
@@ -28,7 +32,7 @@ func (c *check) denial(requires []*requirement, prompt string) *Denial {
 	case l.curable() && c.round() <= maxRounds:
 		step := c.keep(l.cure())
 		if l.steps {
-			step.Prompt = prompt
+			step.Prompt = n.Prompt
 		}
 		step.Round = c.round()
 		d.Cure = &step
@@ -97,7 +101,7 @@ func (c *check) lacks(r *requirement, l *lack) {
 				l.terminal = true
 				l.missing = append(l.missing, c.missing(t))
 			case unknown:
-				l.tell()
+				c.lacksKnowledge(t, l)
 			}
 		}
 	}
@@ -205,7 +209,7 @@ func (c *check) keep(step session.Step) session.Step {
 	if step.ACR == nil && slices.Contains(s.Asked.ACR, s.ACR) {
 		step.ACR = s.Asked.ACR
 	}
-	return step
+	return c.keepAnswers(step)
 }
 
 // missing says what is missing where a test is not met. Who else may come in,

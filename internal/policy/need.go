@@ -20,6 +20,9 @@ type Need struct {
 	Prompt   string // of a login that a requirement leads to
 	Forward  int    // which of the settings' ways to tell the application: 0 is the usual one, n that of rule n-1
 
+	Enrich    []string // questions that a login asks, and that must have found an answer where the person's provider has them
+	Providers []string // where people sign in for it; nil for any
+
 	requires []*requirement // all of them
 	demanded bool           // where more than anyone is demanded a token does
 }
@@ -43,12 +46,30 @@ func (n Need) And(other Need) Need {
 	if n.Prompt == "" {
 		n.Prompt = other.Prompt
 	}
+	n.Enrich = session.Step{Enrich: n.Enrich}.And(session.Step{Enrich: other.Enrich}).Enrich
+	n.Providers = common(n.Providers, other.Providers)
 	for _, r := range other.requires {
 		if !slices.Contains(n.requires, r) {
 			n.requires = append(slices.Clip(n.requires), r)
 		}
 	}
 	return n
+}
+
+// common are the providers of both lists, of which nil is all. Where there are
+// none it makes no difference at which one somebody signs in: nobody is let in.
+func common(some, others []string) []string {
+	switch {
+	case others == nil:
+		return some
+	case some == nil:
+		return others
+	}
+	both := slices.DeleteFunc(slices.Clone(some), func(name string) bool { return !slices.Contains(others, name) })
+	if len(both) == 0 {
+		return some
+	}
+	return both
 }
 
 // Demand returns what satisfies n and a requirement that no rule states. A
@@ -62,6 +83,7 @@ func (n Need) Demand(r config.Require) Need {
 		n.Anyone, n.Tokens = false, n.demanded
 	}
 	n.Pass = false
+	n.Providers = common(n.Providers, providersOf(&r))
 	n.requires = append(slices.Clip(n.requires), required)
 	return n
 }
@@ -76,6 +98,7 @@ func (n *Need) Step() (s session.Step) {
 	if !s.IsZero() {
 		s.Prompt = n.Prompt
 	}
+	s.Enrich = n.Enrich
 	return s
 }
 
@@ -100,5 +123,5 @@ func (r *requirement) step() (s session.Step) {
 // Check holds whoever asks against what is required, and returns what is
 // missing, or nil. The leeway is how far the provider's clock may be from ours.
 func (n *Need) Check(s *Subject, now time.Time, leeway time.Duration) *Denial {
-	return newCheck(s, now, leeway).all(n.requires, n.Prompt)
+	return newCheck(s, now, leeway).all(n)
 }

@@ -92,10 +92,21 @@ func needOf(c *config.Config, i int) Need {
 	}
 	need.Tokens = slices.Contains(r.Accept, "bearer")
 	need.NoCookie = !slices.Contains(r.Accept, "session")
+	need.Enrich, need.Providers = r.Enrich, r.SignIn.Providers
 	if r.Require != nil {
 		need.requires = []*requirement{newRequirement(*r.Require)}
+		need.Providers = common(need.Providers, providersOf(r.Require))
 	}
 	return need
+}
+
+// providersOf is the provider that a requirement names, at which people sign in
+// for it then.
+func providersOf(r *config.Require) []string {
+	if r.Provider == "" {
+		return nil
+	}
+	return []string{r.Provider}
 }
 
 // find returns what the request needs as it is written. Where a field that
@@ -126,13 +137,17 @@ func (rs *Rules) find(r *Request) (Need, error) {
 // Gathered returns what is to be picked of what a provider says: the name under
 // which rules and headers know it, to its gjson path. It is the provider's claims,
 // and every path that a rule or a header names; a path that is a claim's name
-// too means that claim.
+// too means that claim. What questions bring is not among it: nothing else that the
+// provider says is taken for it.
 func (rs *Rules) Gathered(p *config.Provider) map[string]string {
 	all := make(map[string]string, len(p.Claims)+len(rs.paths))
 	for _, path := range rs.paths {
 		all[path] = path
 	}
 	maps.Copy(all, p.Claims)
+	for claim := range Questions(p) {
+		delete(all, claim)
+	}
 	return all
 }
 

@@ -19,7 +19,7 @@ func many(v ...string) session.Claim { return session.Claim{List: true, Values: 
 
 // check holds somebody against one requirement.
 func (r *requirement) check(s *Subject, now time.Time, leeway time.Duration) *Denial {
-	return newCheck(s, now, leeway).all([]*requirement{r}, "")
+	return newCheck(s, now, leeway).all(&Need{requires: []*requirement{r}})
 }
 
 // alice is somebody of whom everything is known.

@@ -21,6 +21,10 @@ type Subject struct {
 	// Outdated says that the claims were picked under other settings: what these
 	// demand of claims cannot be told by them.
 	Outdated bool
+	// Questions are the questions that the person's provider can be asked, by the
+	// claims that they bring, and Enriched those that found an answer.
+	Questions map[string]string
+	Enriched  []string
 	// Asked is what the login asked for beside the usual, and Begun when it was
 	// done, in seconds since 1970: what was asked for then and not given is not
 	// asked for again. Of a token both are zero.

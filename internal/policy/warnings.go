@@ -23,6 +23,8 @@ const (
 	WarnsPath         = "weaker_path"
 	WarnsHeader       = "weaker_without_header"
 	WarnsMethod       = "weaker_method"
+	WarnsNotAsked     = "question_not_named"
+	WarnsNeedless     = "question_asked_anyway"
 )
 
 // asWritten are compiled rules beside what their writer wrote.
@@ -55,6 +57,8 @@ func Warnings(c *config.Config) (all []Warning) {
 		}
 		add(WarnsHeader, rs.weakerWithoutHeader(i))
 		add(WarnsMethod, rs.weakerMethods(i))
+		add(WarnsNotAsked, rs.questionsNotNamed(c, i))
+		add(WarnsNeedless, rs.questionsAskedAnyway(c, i))
 	}
 	return all
 }
