@@ -1,7 +1,9 @@
 package oidc
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,33 +21,128 @@ type Request struct {
 }
 
 // AuthorizationURL returns the address that asks the provider to sign somebody
-// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. It waits for the
-// provider to be known.
+// in (Core, section 3.1.2.1): code flow, PKCE with S256, nonce. As the settings
+// have it, the request is signed, and pushed to the provider beforehand. It waits
+// for the provider to be known.
 func (p *Provider) AuthorizationURL(env flow.Env, r Request) (string, error) {
-	step := r.Step
+	const step = "authorisation request"
 	if err := p.await(env); err != nil {
 		return "", err
 	}
-	q := url.Values{
-		"response_type":         {"code"},
-		"client_id":             {p.settings.ClientID},
-		"redirect_uri":          {r.RedirectURI},
-		"scope":                 {strings.Join(session.Step{Scopes: p.settings.Scopes}.And(step).Scopes, " ")},
-		"state":                 {r.State},
-		"nonce":                 {r.Proof.Nonce},
-		"code_challenge":        {r.Proof.Challenge()},
-		"code_challenge_method": {"S256"},
+	q, err := p.authorizationRequest(step, r)
+	if err != nil {
+		return "", err
 	}
-	if len(step.ACR) > 0 {
-		q.Set("acr_values", strings.Join(step.ACR, " "))
+	pushes := p.pushes()
+	if p.settings.RequestObject {
+		signed, err := p.signedRequest(q, env.Now())
+		if err != nil {
+			return "", outage(step, "request_not_signed")
+		}
+		if !pushes { // Core, section 6.1, wants these outside as well
+			signed["response_type"], signed["scope"] = q["response_type"], []string{"openid"}
+		}
+		q = signed
 	}
-	if step.MaxAge > 0 {
-		q.Set("max_age", strconv.FormatInt(step.MaxAge, 10))
-	}
-	if step.Prompt != "" {
-		q.Set("prompt", step.Prompt)
+	if pushes {
+		if q, err = p.push(env, q); err != nil {
+			return "", err
+		}
 	}
 	return withQuery(p.meta.authorization, q), nil
+}
+
+// authorizationRequest are the parameters of a request. Those of the settings
+// never replace one of ours, or take the place of all.
+func (p *Provider) authorizationRequest(step string, r Request) (url.Values, error) {
+	q := url.Values{}
+	for name, value := range p.settings.AuthorizationParams {
+		q.Set(name, value)
+	}
+	for name, value := range p.ownParams(r) {
+		if q.Del(name); value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(p.settings.Resources) > 0 {
+		q["resource"] = p.settings.Resources
+	}
+	p.extraParams(q)
+	return q, p.addBinding(step, q)
+}
+
+// ownParams are the parameters that are ours to set. An empty one is not sent.
+func (p *Provider) ownParams(r Request) map[string]string {
+	own := map[string]string{
+		"response_type":         "code",
+		"client_id":             p.settings.ClientID,
+		"redirect_uri":          r.RedirectURI,
+		"scope":                 strings.Join(p.scopes(r.Step), " "),
+		"state":                 r.State,
+		"nonce":                 r.Proof.Nonce,
+		"code_challenge":        r.Proof.Challenge(),
+		"code_challenge_method": "S256",
+		"acr_values":            strings.Join(r.Step.ACR, " "),
+		"prompt":                p.prompt(r.Step),
+		"login_hint":            r.Step.Hint,
+		"max_age":               "", "response_mode": "", "ui_locales": "", "request": "", "request_uri": "",
+	}
+	if p.settings.Plain() {
+		own["nonce"] = "" // there is no ID token to hold it
+	}
+	if r.Step.MaxAge > 0 {
+		own["max_age"] = strconv.FormatInt(r.Step.MaxAge, 10)
+	}
+	if p.settings.ResponseMode != "query" { // which is that of codes already
+		own["response_mode"] = p.settings.ResponseMode
+	}
+	if p.settings.UILocales {
+		own["ui_locales"] = uiLocales(r.Locales)
+	}
+	return own
+}
+
+// addBinding binds the code to the key that its tokens will be bound to (RFC
+// 9449, section 10).
+func (p *Provider) addBinding(step string, q url.Values) error {
+	bound, err := p.binding(step, "")
+	if err != nil || bound.key == nil {
+		return err
+	}
+	thumbprint, err := bound.thumbprint()
+	if err != nil {
+		return outage(step, "proof_not_made")
+	}
+	q.Set("dpop_jkt", thumbprint)
+	return nil
+}
+
+// offline is the scope that asks for a refresh token (Core, section 11).
+const offline = "offline_access"
+
+// scopes are what a login asks for. Those that do not know the scope have their
+// own ways to give refresh tokens.
+func (p *Provider) scopes(step session.Step) []string {
+	asked := session.Step{Scopes: p.settings.Scopes}.And(step)
+	switch p.settings.Type {
+	case "google", "github", "gitlab":
+	default:
+		if p.settings.OfflineAccess {
+			asked = asked.And(session.Step{Scopes: []string{offline}})
+		}
+	}
+	return asked.Scopes
+}
+
+// prompt is what the step asks for, or else the settings. Offline access needs
+// the person's consent (Core, section 11), which the providers that have a type
+// of their own see to themselves.
+func (p *Provider) prompt(step session.Step) string {
+	prompt := cmp.Or(step.Prompt, p.settings.Prompt)
+	if p.settings.Type != "oidc" || !p.settings.OfflineAccess || prompt == "none" || slices.Contains(strings.Fields(prompt), "consent") {
+		return prompt
+	}
+	return strings.TrimSpace(prompt + " consent")
 }
 
 // CheckIssuer checks the iss parameter of an authorisation response (RFC 9207,

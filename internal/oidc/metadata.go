@@ -3,6 +3,8 @@ package oidc
 import (
 	"strings"
 
+	"github.com/go-jose/go-jose/v4/json"
+
 	"github.com/postern-auth/postern/internal/flow"
 )
 
@@ -12,11 +14,13 @@ type metadata struct {
 	token         endpoint
 	userinfo      *endpoint
 	jwks          endpoint
-	sendsIssuer   bool // RFC 9207, section 3
+	sendsIssuer   bool // RFC 9207, section 3; FAPI 2.0 demands it
 
 	endSession    string    // RP-Initiated Logout 1.0, section 2.1; browsers go there
 	revocation    *endpoint // RFC 8414, section 2
 	introspection *endpoint // the same
+	pushed        *endpoint // RFC 9126, section 5
+	demandsPushed bool      // the same
 }
 
 type metadataDocument struct {
@@ -29,6 +33,10 @@ type metadataDocument struct {
 	EndSession    string `json:"end_session_endpoint"`
 	Revocation    string `json:"revocation_endpoint"`
 	Introspection string `json:"introspection_endpoint"`
+	Pushed        string `json:"pushed_authorization_request_endpoint"`
+	DemandsPushed bool   `json:"require_pushed_authorization_requests"`
+
+	Aliases json.RawMessage `json:"mtls_endpoint_aliases"`
 }
 
 // discover fetches the metadata (Discovery 1.0, section 4).
@@ -57,7 +65,11 @@ func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) 
 	if doc.Issuer != p.settings.Issuer {
 		return nil, refuse(step, "issuer_differs")
 	}
-	m = &metadata{sendsIssuer: doc.SendsIssuer}
+	if p.byCertificate() {
+		aliased := doc.aliased()
+		doc = &aliased
+	}
+	m = &metadata{sendsIssuer: doc.SendsIssuer || p.settings.Profile == "fapi2", demandsPushed: doc.DemandsPushed}
 	// Browsers are sent there; we never call it, and it needs no cluster.
 	authorization, err := p.address(step, doc.Authorization)
 	if err != nil {
@@ -78,6 +90,9 @@ func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) 
 		m.userinfo = &e
 	}
 	p.readOptional(m, doc)
+	if m.pushed == nil && p.settings.PAR == "always" {
+		return nil, refuse(step, "no_par_endpoint")
+	}
 	return m, nil
 }
 
@@ -91,6 +106,9 @@ func (p *Provider) readOptional(m *metadata, doc *metadataDocument) {
 	}
 	if e, err := p.endpoint("discovery", doc.Introspection); p.useful("introspection_endpoint", doc.Introspection, err) {
 		m.introspection = &e
+	}
+	if e, err := p.endpoint("discovery", doc.Pushed); p.useful("pushed_authorization_request_endpoint", doc.Pushed, err) {
+		m.pushed = &e
 	}
 }
 
