@@ -284,7 +284,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	case !g.hold(s, holder, shared.Claimed, shared.Sent):
 		return g.renew(env, s) // we were too slow, and another worker took over
 	}
-	t, err := g.partyOf(s).Refresh(env, s.RefreshToken)
+	t, err := g.partyOf(s).Refresh(env, oidc.Access{Token: s.RefreshToken, Proof: s.Proof})
 	if oidc.Unknown(err) {
 		return g.refreshLost(env, s, holder, g.renewals.Look(s.ID).Tries)
 	}

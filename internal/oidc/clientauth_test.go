@@ -61,7 +61,7 @@ var proofs = map[string]struct {
 		return err
 	}},
 	"a refresh": {"https://id.example.com/token", func(p *Provider, env flow.Env) error {
-		_, err := p.Refresh(env, "rt-0")
+		_, err := p.Refresh(env, Access{Token: "rt-0"})
 		return err
 	}},
 	"client credentials": {"https://id.example.com/token", func(p *Provider, env flow.Env) error {
@@ -222,7 +222,7 @@ func TestWithoutRandomnessNothingIsSentAndNobodyHasRefused(t *testing.T) {
 			f := newFake(t)
 			p := f.asking(extra)
 			p.random = bytes.NewReader(make([]byte, map[string]int{"no id": 15, "no salt": 16}[name]))
-			_, err := p.Refresh(f.env(), "rt-0")
+			_, err := p.Refresh(f.env(), Access{Token: "rt-0"})
 			if Reason(err) != "assertion_not_made" || !Temporary(err) || Unknown(err) || f.calls["/token"] != 0 {
 				t.Errorf("got %v after %d calls", err, f.calls["/token"])
 			}

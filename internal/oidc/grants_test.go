@@ -193,7 +193,7 @@ func TestTheScopeOfATokenIsRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refreshed, err := p.Refresh(f.env(), "rt-0")
+			refreshed, err := p.Refresh(f.env(), Access{Token: "rt-0"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -90,7 +90,7 @@ func (r *real) signIn() {
 func TestARealProviderRenewsAndTheSecondUseOfATokenIsRefused(t *testing.T) {
 	r := newReal(t)
 	r.now = r.now.Add(10 * time.Minute)
-	renewed, err := r.p.Refresh(r.env(), r.tokens.Refresh)
+	renewed, err := r.p.Refresh(r.env(), Access{Token: r.tokens.Refresh})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,10 +99,10 @@ func TestARealProviderRenewsAndTheSecondUseOfATokenIsRefused(t *testing.T) {
 	if err != nil || id.SID != r.id.SID || id.AuthTime != r.now.Add(-10*time.Minute).Unix() {
 		t.Fatalf("the renewed ID token: %v", err)
 	}
-	if _, err := r.p.Refresh(r.env(), r.tokens.Refresh); Reason(err) != "provider_invalid_grant" || Temporary(err) || Unknown(err) {
+	if _, err := r.p.Refresh(r.env(), Access{Token: r.tokens.Refresh}); Reason(err) != "provider_invalid_grant" || Temporary(err) || Unknown(err) {
 		t.Errorf("the spent token: %v", err)
 	}
-	if _, err := r.p.Refresh(r.env(), renewed.Refresh); Reason(err) != "provider_invalid_grant" {
+	if _, err := r.p.Refresh(r.env(), Access{Token: renewed.Refresh}); Reason(err) != "provider_invalid_grant" {
 		t.Errorf("its family lives on: %v", err)
 	}
 	if _, err := r.p.Confirm(r.env(), Access{Token: renewed.Access}, "u-1"); Reason(err) != "token_refused" {
@@ -163,7 +163,7 @@ func TestARealProviderTakesTheLogoutAddress(t *testing.T) {
 	if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != redirectURI+"?state=st" {
 		t.Errorf("got %d to %q", w.Code, got)
 	}
-	if _, err := r.p.Refresh(r.env(), r.tokens.Refresh); Reason(err) != "provider_invalid_grant" {
+	if _, err := r.p.Refresh(r.env(), Access{Token: r.tokens.Refresh}); Reason(err) != "provider_invalid_grant" {
 		t.Errorf("the session lives on: %v", err)
 	}
 }

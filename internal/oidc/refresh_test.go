@@ -16,7 +16,7 @@ func TestARefreshSendsTheTokenAndNoScope(t *testing.T) {
 	f := newFake(t)
 	p := f.learned("")
 	f.on("/token", jsonAnswer(200, tokenAnswer()), nil)
-	got, err := p.Refresh(f.env(), "rt-0")
+	got, err := p.Refresh(f.env(), Access{Token: "rt-0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestARefreshMayBringNoIDTokenAndNoNewRefreshToken(t *testing.T) {
 	f := newFake(t)
 	p := f.learned("")
 	f.on("/token", jsonAnswer(200, with(with(tokenAnswer(), "id_token", nil), "refresh_token", nil)), nil)
-	got, err := p.Refresh(f.env(), "rt-0")
+	got, err := p.Refresh(f.env(), Access{Token: "rt-0"})
 	if err != nil || got.Access != "at-1" || got.ID != "" || got.Refresh != "" {
 		t.Errorf("got %v", err)
 	}
@@ -44,7 +44,7 @@ func TestARefreshMayBringNoIDTokenAndNoNewRefreshToken(t *testing.T) {
 
 func TestARefreshWaitsForTheProviderToBeKnown(t *testing.T) {
 	f := newFake(t)
-	_, err := f.provider("").Refresh(f.env(), "rt-0")
+	_, err := f.provider("").Refresh(f.env(), Access{Token: "rt-0"})
 	if Reason(err) != "not_known_yet" || !Temporary(err) || Unknown(err) || f.calls["/token"] != 0 {
 		t.Errorf("got %v after %d calls", err, f.calls["/token"])
 	}
@@ -52,7 +52,7 @@ func TestARefreshWaitsForTheProviderToBeKnown(t *testing.T) {
 
 func TestARefreshWithoutATokenIsNotAsked(t *testing.T) {
 	f := newFake(t)
-	_, err := f.learned("").Refresh(f.env(), "")
+	_, err := f.learned("").Refresh(f.env(), Access{Token: ""})
 	if Reason(err) != "no_refresh_token" || Temporary(err) || f.calls["/token"] != 0 {
 		t.Errorf("got %v after %d calls", err, f.calls["/token"])
 	}
@@ -117,7 +117,7 @@ func TestAFailedRefreshTellsWhatBecameOfTheToken(t *testing.T) {
 			f := newFake(t)
 			p := f.learned("")
 			f.on("/token", c.answer, c.err)
-			_, err := p.Refresh(f.env(), "rt-secret")
+			_, err := p.Refresh(f.env(), Access{Token: "rt-secret"})
 			kind := refused
 			if Temporary(err) {
 				kind = unused
@@ -144,7 +144,7 @@ func TestACanceledRefreshMayHaveBeenCarriedOut(t *testing.T) {
 	f := newFake(t)
 	p := f.learned("")
 	f.on("/token", flow.Response{}, flow.ErrCanceled)
-	_, err := p.Refresh(f.env(), "rt-0")
+	_, err := p.Refresh(f.env(), Access{Token: "rt-0"})
 	if !errors.Is(err, flow.ErrCanceled) || !Unknown(err) {
 		t.Errorf("got %v, unknown %v", err, Unknown(err))
 	}
