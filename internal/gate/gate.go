@@ -125,6 +125,7 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	}
 	for i := range c.Providers {
 		p := oidc.NewProvider(&c.Providers[i], d.Random)
+		p.ProofKeys = session.ProofKeys{Keyring: ring}
 		p.OnFailure = func(err error) { g.failureOf(p, "", err) }
 		g.providers[p.Name()] = p
 		g.wanted[p.Name()] = newWanted(g.rules, &c.Providers[i])

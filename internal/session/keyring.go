@@ -3,7 +3,6 @@ package session
 import (
 	"crypto/cipher"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -11,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -44,6 +42,7 @@ const (
 	purposeNonce    Purpose = "nonce"
 	purposeStored   Purpose = "stored-ticket" // the mark of a ticket for a stored session
 	purposeSigning  Purpose = "signing"       // the keys by which applications are told
+	purposeBound    Purpose = "token-binding" // the keys that access tokens are bound to
 )
 
 // ErrSealed says that a value was not sealed by this keyring for this purpose,
@@ -54,7 +53,8 @@ var ErrSealed = errors.New("session: value does not open")
 type Keyring struct {
 	order   []string
 	keys    map[string]map[Purpose][]byte
-	ciphers map[boxKey]cipher.AEAD // of boxes, made when they are first needed
+	ciphers map[boxKey]cipher.AEAD       // of boxes, made when they are first needed
+	bound   map[string]*ecdsa.PrivateKey // likewise, of tokens
 }
 
 // Current reports whether a key's id is that of the key that seals.
@@ -68,7 +68,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("session: no keys")
 	}
-	ring := &Keyring{keys: map[string]map[Purpose][]byte{}, ciphers: map[boxKey]cipher.AEAD{}}
+	ring := &Keyring{keys: map[string]map[Purpose][]byte{}, ciphers: map[boxKey]cipher.AEAD{}, bound: map[string]*ecdsa.PrivateKey{}}
 	for _, k := range keys {
 		if len(k.ID) == 0 || len(k.ID) > maxKeyID {
 			return nil, fmt.Errorf("session: key %q: id not of 1 to %d bytes", k.ID, maxKeyID)
@@ -82,7 +82,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
 			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeNeed, PurposeShared, PurposeStore, PurposeProof,
-			purposeVerifier, purposeNonce, purposeStored, purposeSigning,
+			purposeVerifier, purposeNonce, purposeStored, purposeSigning, purposeBound,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)
 			if err != nil {
@@ -182,26 +182,4 @@ func (r *Keyring) derive(keyID string, p Purpose, parts ...[]byte) ([]byte, erro
 		mac.Write(part)
 	}
 	return mac.Sum(nil), nil
-}
-
-// SigningKeys derives a key for ECDSA with P-256 from each key of the ring, in
-// their order, by FIPS 186-5, section A.2.1: of a number with 128 bits more than
-// the order has, so that all keys are as likely as makes no difference.
-func (r *Keyring) SigningKeys() ([]*ecdsa.PrivateKey, error) {
-	var keys []*ecdsa.PrivateKey
-	for _, id := range r.order {
-		wide, err := hkdf.Expand(sha256.New, r.keys[id][purposeSigning], "es256", 48)
-		if err != nil {
-			return nil, fmt.Errorf("session: key %q: %w", id, err)
-		}
-		one := big.NewInt(1)
-		d := new(big.Int).Sub(elliptic.P256().Params().N, one)
-		d.Mod(new(big.Int).SetBytes(wide), d).Add(d, one)
-		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d.FillBytes(make([]byte, 32)))
-		if err != nil {
-			return nil, fmt.Errorf("session: key %q: %w", id, err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
 }

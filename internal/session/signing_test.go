@@ -54,3 +54,24 @@ func TestASigningKeyIsWhatTheSpecificationsSay(t *testing.T) {
 		t.Errorf("the public key begins with %x: %v", public[1:17], err)
 	}
 }
+
+func TestTokensAreBoundToAKeyOfTheirOwnForEachKeyOfTheRing(t *testing.T) {
+	r := ring(t, key("a", 1), key("b", 2))
+	keys := ProofKeys{r}
+	signing, err := r.SigningKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := keys.Key("a"), keys.Key("b")
+	switch {
+	case keys.Current() != "a" || a == nil || b == nil || a.Equal(b):
+		t.Error("not one key for each of the ring's, the first one's the current")
+	case a.Equal(signing[0]):
+		t.Error("a token is bound to the key by which applications are told")
+	case keys.Key("a") != a || keys.Key("c") != nil:
+		t.Error("a key is made anew, or for an id that there is not")
+	}
+	if again := (ProofKeys{ring(t, key("b", 2), key("a", 1))}).Key("a"); !again.Equal(a) {
+		t.Error("another gate with the same keys has another one")
+	}
+}
