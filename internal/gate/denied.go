@@ -36,8 +36,11 @@ func personOf(s *session.Session) string {
 
 // loginHelps reports whether another login may bring what is missing. One that
 // was asked for it in vain is no reason to give up for good: whoever begins one
-// themselves has a session of which nothing was asked, and the rule asks anew.
-func (f *failure) loginHelps() bool { return f.denial.Cure != nil || f.denial.Tried }
+// themselves has a session of which nothing was asked, and the rule asks anew. One
+// at the provider that a rule demands is a login at another one.
+func (f *failure) loginHelps() bool {
+	return f.denial.Cure != nil || f.denial.Tried || f.denial.Reason == "provider_not_allowed"
+}
 
 // deniedAddress is what was asked for and denied, to come back to: of another
 // proxy's subrequest not its own address.

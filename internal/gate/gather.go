@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -33,11 +34,24 @@ func newWanted(rules *policy.Rules, p *config.Provider) wanted {
 	return w
 }
 
+// looksAt reports whether the settings want to know a claim, or what is in it.
+func (w *wanted) looksAt(claim string) bool {
+	for _, path := range w.paths {
+		if rest, ok := strings.CutPrefix(path, claim); ok && (rest == "" || strings.ContainsRune(".|#", rune(rest[0]))) {
+			return true
+		}
+	}
+	return false
+}
+
 // gather has a session say what the provider says of the person: in the ID
 // token; in a Keycloak's access token, where it has the roles; and at userinfo,
 // where the settings ask for that or something is still wanted.
 func (g *Gate) gather(env flow.Env, p *party, s *session.Session, id *oidc.IDToken) error {
 	set := p.Settings()
+	if err := p.Complete(env, id, accessOf(s), p.looksAt); err != nil {
+		return err
+	}
 	said := [][]byte{id.Claims}
 	if set.Type == "keycloak" {
 		own, err := p.OwnTokenClaims(env, accessOf(s), id.Subject)

@@ -24,7 +24,7 @@ func FuzzLogoutToken(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	want := LogoutToken{SID: "s-1", Subject: "u-1", ID: "j-1", Issued: time.Unix(world.now.Unix(), 0)}
+	want := LogoutToken{Issuer: issuer, SID: "s-1", Subject: "u-1", ID: "j-1", Issued: time.Unix(world.now.Unix(), 0)}
 	f.Fuzz(func(t *testing.T, raw string) {
 		got, err := p.VerifyLogoutToken(world.env(), raw)
 		if err == nil && *got != want {

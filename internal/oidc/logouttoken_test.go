@@ -35,7 +35,7 @@ func TestAGoodLogoutTokenIsAccepted(t *testing.T) {
 	typed := func(typ string) string {
 		return sign(t, jose.RS256, testKeys().rsa, "r1", map[jose.HeaderKey]any{"typ": typ}, good)
 	}
-	whole := LogoutToken{SID: "s-1", Subject: "u-1", ID: "j-1", Issued: time.Unix(f.now.Unix(), 0)}
+	whole := LogoutToken{Issuer: issuer, SID: "s-1", Subject: "u-1", ID: "j-1", Issued: time.Unix(f.now.Unix(), 0)}
 	changed := func(change func(*LogoutToken)) LogoutToken { l := whole; change(&l); return l }
 	for name, c := range map[string]struct {
 		token string
