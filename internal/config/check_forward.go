@@ -206,6 +206,9 @@ func (r *reader) claim(path, name string, providers []Provider) {
 	if len(providers) == 0 || !r.clean(path) {
 		return
 	}
+	if slices.ContainsFunc(providers, func(p Provider) bool { return p.brings(name) }) {
+		return // what a question brings is for the providers that have it
+	}
 	for _, p := range providers {
 		if p.Claims[name] == "" {
 			known := slices.Sorted(maps.Keys(p.Claims))

@@ -40,6 +40,7 @@ func (r *reader) provider(path string, p *Provider) {
 	r.scopes(at(path, "scopes"), p)
 	r.algorithms(at(path, "algorithms"), p.Algorithms)
 	r.claims(at(path, "claims"), p.Claims)
+	r.questions(at(path, "enrich"), p)
 	p.Claims = p.allClaims()
 	r.oneOf(at(path, "userinfo"), p.Userinfo, "auto", "always", "never")
 	r.within(at(path, "leeway"), p.Leeway, 0, 5*minute)

@@ -174,7 +174,7 @@ func domainFlaw(d string) string {
 func (r *reader) haveRoles(path string, c *Config) {
 	for i, p := range c.Providers {
 		comes := p.SignsIn() || slices.ContainsFunc(c.Bearer, func(b Bearer) bool { return b.Provider == p.Name })
-		if comes && p.Claims["roles"] == "" {
+		if comes && p.Claims["roles"] == "" && !p.brings("roles") {
 			r.problem(path, `needs to know where provider %s has roles: add it to %s, such as {"roles": "realm_access.roles"}`,
 				quote(p.Name), at(index("providers", i), "claims"))
 		}

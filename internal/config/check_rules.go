@@ -44,6 +44,8 @@ func (r *reader) rule(path string, rule *Rule, c *Config, told map[string]bool) 
 		r.accept(at(path, "accept"), rule, c)
 		r.onAnonymous(path, rule)
 		r.requirement(path, rule, c)
+		r.ruleQuestions(at(path, "enrich"), rule, c)
+		r.ruleSignIn(at(path, "sign_in"), rule, c)
 	}
 	r.openByHeader(path, rule)
 }
@@ -60,6 +62,8 @@ func (r *reader) allow(path string, rule *Rule) {
 		{"on_anonymous", rule.OnAnonymous != ""},
 		{"require", rule.Require != nil},
 		{"step_up", rule.StepUp != StepUp{}},
+		{"enrich", rule.Enrich != nil},
+		{"sign_in", rule.SignIn.Providers != nil},
 	} {
 		if other.given {
 			r.problem(at(path, other.key), `has no meaning beside "allow"`)

@@ -36,7 +36,7 @@ func claimPathFlaw(path string) string {
 		case c == '.', c == '|':
 			start = true
 		case !began:
-		case c == '@' && !slices.Contains(modifiers, modifier(path[i+1:])):
+		case c == '@' && !named(modifier(path[i+1:])) && !slices.Contains(modifiers, modifier(path[i+1:])):
 			return `holds a modifier other than @flatten, @keys and @values; a name that begins with "@" is written "\@…"`
 		case c == '{', c == '[', c == '!' && !comparison(path[i+1:], depth):
 			return "holds a value of its own; only what the provider said can be looked at"
@@ -46,6 +46,12 @@ func claimPathFlaw(path string) string {
 		return "holds a query without its end"
 	}
 	return ""
+}
+
+// named reports whether what follows an at sign is a name, such as
+// "@odata\.nextLink": no modifier's has a backslash in front of a dot.
+func named(s string) bool {
+	return len(s) > 1 && strings.HasSuffix(s, `\`) && !strings.Contains(s, ":")
 }
 
 // modifier is the name at which a component without arguments begins.

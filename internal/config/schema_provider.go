@@ -407,15 +407,17 @@ type Enrich struct {
 	Headers map[string]string `json:"headers"`
 
 	// Select says what is picked of the answer: the name of a claim to a gjson
-	// path. Where the answer goes on over pages, each one's values are added.
+	// path. Where the answer goes on over pages, each one's values are added. At most
+	// 1000 values, of 16384 bytes together. A claim of one of the default names, such
+	// as `groups`, is then this one; one that `claims` names cannot be selected.
 	//
 	// Required.
 	// Example: {"teams": "value.#.displayName"}
 	Select map[string]string `json:"select"`
 
 	// Next is where an answer says what its next page's address is: a gjson path,
-	// or `link` for the `Link` field with `rel="next"` (RFC 8288). A page on
-	// another host is not fetched.
+	// or `link` for the `Link` field with `rel="next"` (RFC 8288). An answer that
+	// goes on at another host, or beyond `max_pages`, counts as none.
 	//
 	// Default: no further pages
 	// Example: "@odata\\.nextLink"
@@ -431,7 +433,8 @@ type Enrich struct {
 	// Default: 131072
 	MaxBytes int `json:"max_bytes"`
 
-	// Timeout is how long one call may take, from 100ms to 60s.
+	// Timeout is how long the question may take, all pages together, from 100ms to
+	// 60s.
 	//
 	// Default: as the provider's
 	Timeout Duration `json:"timeout"`

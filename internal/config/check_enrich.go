@@ -1,0 +1,221 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// Limits on questions: each is asked of a provider for every login, and what a
+// login has to ask travels in its address.
+const (
+	maxQuestions     = 16
+	maxSelect        = 16
+	maxFields        = 16
+	maxRuleQuestions = 8
+)
+
+// questions checks what is asked after a login. The claims are still those that
+// the settings name, without any defaults: of those a question may take the place.
+func (r *reader) questions(path string, p *Provider) {
+	switch n := len(p.Enrich); {
+	case n > maxQuestions:
+		r.problem(path, "holds %d questions; at most %d", n, maxQuestions)
+		return
+	case n > 0 && !p.SignsIn() && r.clean(path):
+		r.problem(path, "has no meaning where nobody signs in")
+	}
+	names, selected := make(map[string]string), make(map[string]string)
+	for i := range p.Enrich {
+		e, here := &p.Enrich[i], index(path, i)
+		r.questionName(at(here, "name"), e.Name)
+		r.unlike(at(here, "name"), e.Name, here, names)
+		r.questionURL(at(here, "url"), e.URL, p)
+		r.questionBody(here, e)
+		r.questionHeaders(at(here, "headers"), e)
+		r.selects(at(here, "select"), e, p, selected)
+		r.nextPage(at(here, "next"), e.Next)
+		r.between(at(here, "max_pages"), e.MaxPages, 1, 20)
+		r.between(at(here, "max_bytes"), e.MaxBytes, 1<<10, 1<<20)
+		if e.Timeout == 0 {
+			e.Timeout = p.Timeout
+		} else {
+			r.within(at(here, "timeout"), e.Timeout, 100*time.Millisecond, minute)
+		}
+		r.oneOf(at(here, "when"), e.When, "login", "rule")
+	}
+}
+
+func (r *reader) questionName(path, name string) {
+	if r.required(path, name, `what the question is called, such as "teams"`) && r.clean(path) && !questionName(name) {
+		r.problem(path, `%s is not up to 32 of a-z, 0-9, "_" and "-"`, quote(name))
+	}
+}
+
+func questionName(name string) bool {
+	return only(name, 32, func(c byte) bool { return lower(c) || digit(c) || c == '_' || c == '-' })
+}
+
+// questionURL checks an address, which may have a query.
+func (r *reader) questionURL(path, address string, p *Provider) {
+	if !r.required(path, address, "the address that is asked") || !r.clean(path) {
+		return
+	}
+	base, query, _ := strings.Cut(address, "?")
+	a, ok := r.address(path, base)
+	switch {
+	case !ok:
+	case len(address) > 2048:
+		r.problem(path, "has %d bytes; at most 2048", len(address))
+	case !only("?"+query+a.path, 2049, visible) || strings.ContainsAny(query, "#\\"):
+		r.problem(path, "holds characters that an address cannot have")
+	case a.scheme == "http" && !p.InsecureIssuer:
+		r.problem(path, "must be an https address; insecure_issuer accepts http, with its dangers")
+	default:
+		r.reached(path, a, p)
+	}
+}
+
+// reached notes an address on a host to which no cluster leads.
+func (r *reader) reached(path string, a address, p *Provider) {
+	host := func(a address) string { return strings.TrimPrefix(a.origin(), a.scheme+"://") }
+	probe := reader{}
+	if issuer, ok := probe.address("", p.Issuer); p.Clusters[host(a)] == "" && (!ok || host(issuer) != host(a)) {
+		r.problem(path, "is on a host without a cluster: add %s to clusters", quote(host(a)))
+	}
+}
+
+func (r *reader) questionBody(path string, e *Enrich) {
+	if here := at(path, "method"); r.clean(here) {
+		if e.Method == "" {
+			e.Method = "GET"
+			if e.Body != "" {
+				e.Method = "POST"
+			}
+		}
+		r.oneOf(here, e.Method, "GET", "POST")
+	}
+	here := at(path, "body")
+	switch {
+	case e.Body == "" || !r.clean(here):
+	case e.Method == "GET":
+		r.problem(here, `has no meaning with "method": "GET"`)
+	case !gjson.Valid(e.Body):
+		r.problem(here, "is not JSON")
+	}
+}
+
+// questionHeaders checks further fields and brings their names into lower case.
+func (r *reader) questionHeaders(path string, e *Enrich) {
+	if len(e.Headers) > maxFields {
+		r.problem(path, "holds %d fields; at most %d", len(e.Headers), maxFields)
+		return
+	}
+	headers, seen := make(map[string]string, len(e.Headers)), make(map[string]string)
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		here, folded, value := at(path, name), fold(name), e.Headers[name]
+		switch {
+		case !only(name, 128, token):
+			r.problem(here, "%s is not a header's name", quote(name))
+		case reserved(folded) || slices.Contains([]string{"authorization", "dpop", "accept-encoding"}, folded):
+			r.problem(here, "is set by this gate or by the protocol")
+		case !only(value, 1024, printable) || strings.TrimSpace(value) != value:
+			r.problem(here, "is not up to 1024 printable ASCII characters, without spaces around them")
+		default:
+			r.sameHeader(here, name, seen)
+		}
+		headers[strings.ToLower(name)] = value
+	}
+	if e.Headers != nil {
+		e.Headers = headers
+	}
+}
+
+// selects checks what is picked of an answer. Two places at which a claim could be
+// would leave open which one it is from.
+func (r *reader) selects(path string, e *Enrich, p *Provider, seen map[string]string) {
+	switch n := len(e.Select); {
+	case n == 0 && r.clean(path):
+		r.problem(path, `is required: what to pick of the answer, such as {"teams": "value.#.displayName"}`)
+	case n > maxSelect:
+		r.problem(path, "holds %d claims; at most %d", n, maxSelect)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Select)) {
+		here := at(path, name)
+		switch {
+		case !r.clean(here):
+		case !claimName(name):
+			r.problem(here, "is not a claim's name: up to 64 of a-z, 0-9 and _")
+		case p.Claims[name] != "":
+			r.problem(here, "is one of the provider's claims too; take another name, or leave it out there")
+		default:
+			r.unlike(here, name, path, seen)
+			r.claimPath(here, e.Select[name])
+		}
+	}
+}
+
+func claimName(name string) bool {
+	return only(name, 64, func(c byte) bool { return lower(c) || digit(c) || c == '_' })
+}
+
+func (r *reader) nextPage(path, next string) {
+	if next != "" && next != "link" {
+		r.claimPath(path, next)
+	}
+}
+
+// brings reports whether one of the provider's questions brings a claim.
+func (p *Provider) brings(claim string) bool {
+	return slices.ContainsFunc(p.Enrich, func(e Enrich) bool { return e.Select[claim] != "" })
+}
+
+// ruleQuestions checks the questions that a rule names.
+func (r *reader) ruleQuestions(path string, rule *Rule, c *Config) {
+	if len(rule.Enrich) > maxRuleQuestions {
+		r.problem(path, "holds %d questions; at most %d, for they travel in the address of a login", len(rule.Enrich), maxRuleQuestions)
+	}
+	r.filled(path, rule.Enrich)
+	for i, name := range rule.Enrich {
+		asks := func(p Provider) bool {
+			return p.SignsIn() && slices.ContainsFunc(p.Enrich, func(e Enrich) bool { return e.Name == name })
+		}
+		if here := index(path, i); r.clean(here) && !slices.ContainsFunc(c.Providers, asks) {
+			r.problem(here, "%s is no question of a provider where people sign in", quote(name))
+		}
+	}
+	switch {
+	case len(rule.Enrich) == 0:
+	case rule.Accept != nil && !slices.Contains(rule.Accept, "session"):
+		r.problem(path, "is about a login, which leads to a session, which is not accepted here")
+	case rule.OnAnonymous == "pass":
+		r.problem(path, `has no place beside "on_anonymous": "pass": who brings nothing would pass where others are refused`)
+	}
+}
+
+// ruleSignIn checks where people sign in for a rule.
+func (r *reader) ruleSignIn(path string, rule *Rule, c *Config) {
+	path = at(path, "providers")
+	names := rule.SignIn.Providers
+	r.filled(path, names)
+	for i, name := range names {
+		here := index(path, i)
+		signsIn := func(p Provider) bool { return p.Name == name && p.SignsIn() }
+		if r.providerOf(here, name, c.Providers); r.clean(here) && !slices.ContainsFunc(c.Providers, signsIn) {
+			r.problem(here, "%s is not a provider where people sign in", quote(name))
+		}
+	}
+	switch {
+	case len(names) == 0:
+	case rule.Accept != nil && !slices.Contains(rule.Accept, "session"):
+		r.problem(path, "is about a login, which leads to a session, which is not accepted here")
+	case rule.OnAnonymous == "pass":
+		r.problem(path, `has no meaning beside "on_anonymous": "pass", with which nobody is asked to sign in`)
+	case rule.Require != nil && rule.Require.Provider != "" && !slices.Contains(names, rule.Require.Provider) && r.clean(path):
+		r.problem(path, "does not hold %s, which require.provider demands", quote(rule.Require.Provider))
+	}
+}
