@@ -38,6 +38,7 @@ const (
 	PurposeShared   Purpose = "shared" // what the workers of a gate share
 	PurposeStore    Purpose = "store"  // what several gates share
 	PurposeProof    Purpose = "proof"  // what a proof of possession has to repeat
+	PurposeForm     Purpose = "form"   // what was to be posted when nobody was signed in
 	purposeVerifier Purpose = "pkce-verifier"
 	purposeNonce    Purpose = "nonce"
 	purposeStored   Purpose = "stored-ticket" // the mark of a ticket for a stored session
@@ -81,7 +82,7 @@ func NewKeyring(keys []Key) (*Keyring, error) {
 		}
 		derived := map[Purpose][]byte{}
 		for _, p := range []Purpose{
-			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeNeed, PurposeShared, PurposeStore, PurposeProof,
+			PurposeSession, PurposeBinding, PurposeState, PurposeStart, PurposeTicket, PurposeSignOut, PurposeNeed, PurposeShared, PurposeStore, PurposeProof, PurposeForm,
 			purposeVerifier, purposeNonce, purposeStored, purposeSigning, purposeBound,
 		} {
 			key, err := hkdf.Key(sha256.New, k.Secret, nil, "postern/1/"+string(p), 32)
