@@ -116,10 +116,11 @@ func (g *Gate) takeUp(q *request, parameters string) (Verdict, Flow) {
 // unbound answers a login that cannot be finished in this browser. If the
 // browser has a session all the same, as when somebody presses Reload, or when
 // another tab was faster, the person goes where they wanted to; nothing about
-// the session changes. A login of another host is for that host to look at.
+// the session changes. A login of another host is for that host to look at, and a
+// form that the provider's page posts brings no session that could be seen.
 func (g *Gate) unbound(q *request, l *session.Login, f failure) (Verdict, Flow) {
 	return g.signedIn(q, func(is bool) (Verdict, Flow) {
-		if is || l.App != nil && f.reason == "state_used" {
+		if is || f.reason == "state_used" && (l.App != nil || q.Method == "POST") {
 			g.tell(q.Request, EventLoginRefused, f.forLog())
 			return redirect(g.returnTo(q, l.Destination()), "session_kept", nil), nil
 		}

@@ -81,21 +81,25 @@ func (g *Gate) startThere(q *request, p *party, rd string, step session.Step) Ve
 
 // toSignIn sends a browser to the page on which the person chooses.
 func (g *Gate) toSignIn(q *request, rd string) Verdict {
-	if len(g.parties) > 1 && g.elsewhere(q) && strings.HasPrefix(rd, "/") {
-		rd = g.origin(q) + rd
-	}
-	return redirect(g.signInURL(rd), "sign_in", nil)
+	return redirect(g.signInURL(q, rd), "sign_in", nil)
 }
 
 // signInURL is the address of the page on which a person chooses how to sign in, to
 // return to rd.
-func (g *Gate) signInURL(rd string) string {
-	at := g.paths.signIn + "?" + url.Values{"rd": {rd}}.Encode()
-	if len(g.parties) > 1 && !strings.HasPrefix(rd, "/") {
-		return g.callback + at
+func (g *Gate) signInURL(q *request, rd string) string {
+	origin := ""
+	if g.choosesElsewhere(q) {
+		origin = g.callback
+		if strings.HasPrefix(rd, "/") {
+			rd = g.origin(q) + rd
+		}
 	}
-	return at
+	return origin + g.paths.signIn + "?" + url.Values{"rd": {rd}}.Encode()
 }
+
+// choosesElsewhere reports whether the choice is made, and remembered, on another
+// host.
+func (g *Gate) choosesElsewhere(q *request) bool { return len(g.parties) > 1 && g.elsewhere(q) }
 
 // remembered returns the provider that this browser signed in at before, if it is
 // one of those offered and the person has not signed out since; else nil.
@@ -151,6 +155,9 @@ func (g *Gate) choiceName() string {
 // from the e-mail address that they typed there.
 func (g *Gate) serveSignIn(q *request) (Verdict, Flow) {
 	rd, _ := g.returnParameter(q)
+	if g.choosesElsewhere(q) {
+		return g.toSignIn(q, rd), nil
+	}
 	of := g.offered(g.needOf(q, rd).Providers)
 	values, _ := url.ParseQuery(q.target.Query)
 	if typed := values["email"]; len(typed) == 1 && asksEmail(of) {

@@ -32,7 +32,7 @@ func (g *Gate) serveStart(q *request) (Verdict, Flow) {
 	rd, _ := g.returnParameter(q)
 	p, ok := g.namedIn(values)
 	if !ok {
-		return g.refuseLogin(q, failure{status: 400, reason: "provider_unknown", retry: g.signInURL(rd)}), nil
+		return g.refuseLogin(q, failure{status: 400, reason: "provider_unknown", retry: g.signInURL(q, rd)}), nil
 	}
 	if values.Has("switch") {
 		return g.switchPerson(q, p, rd)

@@ -139,15 +139,15 @@ func (g *Gate) cleared(q *request) httpmsg.Fields {
 }
 
 func (g *Gate) signedOutPage(q *request, atProvider bool) Verdict {
-	body, header := g.pages.SignedOut(q.language(), page.SignedOutPage{SignIn: g.signInAgainURL(), AtProvider: atProvider})
+	body, header := g.pages.SignedOut(q.language(), page.SignedOutPage{SignIn: g.signInAgainURL(q), AtProvider: atProvider})
 	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "signed_out"}}
 }
 
 // signInAgainURL is where somebody signs in who has signed out: where there is a
 // choice, they are to have it again.
-func (g *Gate) signInAgainURL() string {
+func (g *Gate) signInAgainURL(q *request) string {
 	if len(g.parties) > 1 {
-		return g.signInURL("/")
+		return g.signInURL(q, "/")
 	}
 	return g.startURL("/")
 }
