@@ -240,7 +240,7 @@ type RuleSignIn struct {
 	// another provider passes, unless `require.provider` says otherwise.
 	//
 	// Default: all of them, or the one that `require.provider` names
-	// Example: ["google"]
+	// Example: ["keycloak"]
 	Providers []string `json:"providers"`
 }
 

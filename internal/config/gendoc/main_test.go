@@ -58,8 +58,10 @@ var plain = map[string]string{
 // beside are settings that others have a meaning beside.
 var beside = map[string]map[string]string{
 	"rules[].step_up.prompt":              {"rules[].require": `{"acr": ["gold"]}`},
-	"providers[].tenant":                  {"providers[].type": `"entra"`, "providers[].issuer": `"https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0"`},
-	"providers[].tenants":                 {"providers[].type": `"entra"`, "providers[].issuer": `"https://login.microsoftonline.com/common/v2.0"`},
+	"providers[].tenant":                  {"providers[].type": `"entra"`, "providers[].issuer": `"https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0"`, "providers[].clusters": `{"id.example.com": "idp"}`},
+	"providers[].tenants":                 {"providers[].type": `"entra"`, "providers[].issuer": `"https://login.microsoftonline.com/common/v2.0"`, "providers[].clusters": `{"id.example.com": "idp"}`},
+	"providers[].enrich":                  {"providers[].clusters": `{"graph.example.com": "graph"}`},
+	"providers[].enrich[].url":            {"providers[].clusters": `{"graph.example.com": "graph"}`},
 	"providers[].hosted_domains":          {"providers[].type": `"google"`},
 	"providers[].endpoints":               plain,
 	"providers[].endpoints.authorization": plain,
