@@ -185,12 +185,6 @@ func newPages(c *config.Config) (*page.Pages, error) {
 	})
 }
 
-// language is what the browser says of its reader's languages.
-func (q *request) language() string {
-	accept, _ := q.Header.Get("accept-language")
-	return accept
-}
-
 // tellNames are the names of the header fields that are ours to set, on any
 // route.
 func tellNames(c *config.Config, ts *tellings) []string {
@@ -218,63 +212,6 @@ func (g *Gate) Interval() time.Duration {
 // application neither sees nor sets it.
 func (g *Gate) OwnsCookie(name string) bool {
 	return g.jar.Owns(name) || name == g.bindingName() || name == g.needName() || name == g.choiceName()
-}
-
-// request is a request whose target, authority and cookies are understood.
-type request struct {
-	*httpmsg.Request
-	authority
-	target    httpmsg.Target
-	cookies   cookies
-	began     time.Time
-	renewed   []string // the session's new cookies, for the browser
-	trusted   *bool    // see Gate.trusted; nil until it is asked
-	party     *party   // the one that it is about, as far as that is known; else nil
-	spoofed   []string // names of fields that the application is not to see
-	oneMethod bool     // no field may name another one
-	need      policy.Need
-}
-
-// authority is an authority that was understood. Most requests come with the
-// one that the last request came with.
-type authority struct {
-	text       string
-	host, port string
-	ours       bool // it is in the settings' hosts
-}
-
-// cookies are a request's cookies, read in one pass: a session's are long, and
-// every look at them costs.
-type cookies struct {
-	session  session.Reader
-	binding  string
-	bindings int    // how many cookies of the binding's name came
-	need     string // what a subrequest found missing
-	needs    int
-	choice   string // the provider that was chosen before
-	choices  int
-	rest     string // the application's, as one field value
-	ours     bool   // some were ours, so that only the rest goes on
-}
-
-func (g *Gate) readCookies(f httpmsg.Fields) (c cookies) {
-	c.session = g.jar.Reader()
-	c.rest, c.ours = httpmsg.WithoutCookies(f, func(name, value string) bool {
-		if name == g.bindingName() {
-			c.binding, c.bindings = value, c.bindings+1
-			return true
-		}
-		if name == g.needName() {
-			c.need, c.needs = value, c.needs+1
-			return true
-		}
-		if name == g.choiceName() {
-			c.choice, c.choices = value, c.choices+1
-			return true
-		}
-		return c.session.Take(name, value)
-	})
-	return c
 }
 
 // Handle decides a request: by the Verdict, or, where that needs the network,
@@ -348,42 +285,6 @@ func (g *Gate) reaches(path string) bool {
 // reaches the application, be it among the headers or among the trailers.
 func (g *Gate) Strips(name string) bool { return g.strip.Has(name) }
 
-// read understands a request, or says why not.
-func (g *Gate) read(r *httpmsg.Request) (q request, reason string) {
-	q.Request, q.began, q.cookies = r, g.now(), g.readCookies(r.Header)
-	switch {
-	case r.Method == "CONNECT":
-		return q, "connect"
-	case methodFlaw(r.Method):
-		return q, "method_ambiguous"
-	}
-	var err error
-	if q.target, err = httpmsg.ParseTarget(r.Target); err != nil {
-		return q, "target_" + reasonOf(err)
-	}
-	if r.Authority == "" || r.Authority != g.authority.text {
-		host, port, err := httpmsg.ParseAuthority(r.Authority)
-		if err != nil {
-			return q, "authority_" + reasonOf(err)
-		}
-		text := strings.Clone(r.Authority)
-		g.authority = authority{text, strings.Clone(host), strings.Clone(port), g.settings.AllowsHost(host, port)}
-	}
-	q.authority = g.authority
-	g.look(&q)
-	return q, ""
-}
-
-func reasonOf(err error) string {
-	switch e := err.(type) {
-	case *httpmsg.TargetError:
-		return e.Reason
-	case *httpmsg.AuthorityError:
-		return e.Reason
-	}
-	return "refused"
-}
-
 // scheme is the one that browsers use to reach us. It is never taken from the
 // request: behind another proxy that says http.
 func (g *Gate) scheme() string {
@@ -438,19 +339,3 @@ func (g *Gate) forward(q *request, w who) Verdict {
 
 // anonymousFields tell the application that nobody is signed in.
 var anonymousFields = httpmsg.Fields{{Name: "x-auth-request-anonymous", Value: "true"}}
-
-// look looks at each field of a request once, and notes which of them the
-// application is not to see, because it might believe them, and whether one may
-// name another method.
-func (g *Gate) look(q *request) {
-	q.oneMethod = true
-	for i := range q.Header {
-		switch name := q.Header[i].Name; {
-		case !g.notable.Has(name):
-		case g.strip.Has(name), rewriting.Has(name) && !g.trusted(q):
-			q.spoofed = append(q.spoofed, name)
-		case !rewriting.Has(name):
-			q.oneMethod = false
-		}
-	}
-}
