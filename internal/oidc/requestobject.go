@@ -17,10 +17,7 @@ func (p *Provider) signedRequest(request url.Values, now time.Time) (url.Values,
 	if err != nil {
 		return nil, err
 	}
-	claims := map[string]any{
-		"iss": p.settings.ClientID, "aud": p.settings.Issuer, "jti": id,
-		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(requestLifetime).Unix(),
-	}
+	claims := map[string]any{}
 	for name, values := range request {
 		switch {
 		case len(values) != 1: // resource, which may come several times (RFC 8707, section 2.1)
@@ -34,6 +31,9 @@ func (p *Provider) signedRequest(request url.Values, now time.Time) (url.Values,
 	if err != nil {
 		return nil, err
 	}
+	// Last, so that no parameter of the settings takes the place of one of these.
+	claims["iss"], claims["aud"], claims["jti"] = p.settings.ClientID, p.settings.Issuer, id
+	claims["iat"], claims["nbf"], claims["exp"] = now.Unix(), now.Unix(), now.Add(requestLifetime).Unix()
 	signed, err := p.signWithKey("oauth-authz-req+jwt", claims)
 	if err != nil {
 		return nil, err
