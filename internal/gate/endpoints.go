@@ -68,7 +68,7 @@ func (g *Gate) endpoint(path string) (methods string, answer func(*request) (Ver
 	case g.paths.start:
 		return read, g.serveStart
 	case g.paths.callback:
-		return g.callbackMethods, g.serveCallback
+		return g.callbackMethods(), g.serveCallback
 	case g.paths.ticket:
 		return "GET", g.serveTicket
 	case g.paths.signIn:
@@ -88,10 +88,18 @@ func (g *Gate) endpoint(path string) (methods string, answer func(*request) (Ver
 	}
 	if name, ok := strings.CutPrefix(path, g.paths.callback+"/"); ok {
 		if p := g.partyNamed(name); p != nil && p.Settings().OwnCallback {
-			return g.callbackMethods, g.serveCallback
+			return g.callbackMethods(), g.serveCallback
 		}
 	}
 	return "", nil
+}
+
+// callbackMethods are the methods by which providers answer.
+func (g *Gate) callbackMethods() string {
+	if g.posted {
+		return "GET, POST"
+	}
+	return "GET"
 }
 
 func (g *Gate) wrongMethod(q *request, allow string) Verdict {

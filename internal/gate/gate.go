@@ -48,26 +48,25 @@ type Gate struct {
 	random   io.Reader
 	log      func(Event)
 
-	keys            *session.Keyring
-	jar             session.Jar
-	cache           *session.Cache[*opened]
-	used            *usedLogins
-	callbackMethods string
-	parties         []*party // where people sign in, in the order of the settings
-	endings         *shared.Endings
-	renewals        *shared.Renewals
-	store           *store                 // nil without one
-	renewing        map[renewalOf]*renewal // in this worker
-	rules           *policy.Rules
-	paths           paths
-	tellings        *tellings
-	tells           []string // names of header fields
-	strip           httpmsg.NameSet
-	notable         httpmsg.NameSet // what look looks for
-	signer          *signer         // of assertions; nil before the first
-	pages           *page.Pages
-	callback        string // the origin that receives the provider's answers, or ""
-	posted          bool   // some of these come as forms from the provider\'s pages
+	keys     *session.Keyring
+	jar      session.Jar
+	cache    *session.Cache[*opened]
+	used     *usedLogins
+	parties  []*party // where people sign in, in the order of the settings
+	endings  *shared.Endings
+	renewals *shared.Renewals
+	store    *store                 // nil without one
+	renewing map[renewalOf]*renewal // in this worker
+	rules    *policy.Rules
+	paths    paths
+	tellings *tellings
+	tells    []string // names of header fields
+	strip    httpmsg.NameSet
+	notable  httpmsg.NameSet // what look looks for
+	signer   *signer         // of assertions; nil before the first
+	pages    *page.Pages
+	callback string // the origin that receives the provider's answers, or ""
+	posted   bool   // some of these come as forms from the providers' pages
 
 	providers  map[string]*oidc.Provider // by name
 	wanted     map[string]wanted         // likewise
@@ -131,10 +130,9 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		g.wanted[p.Name()] = newWanted(g.rules, &c.Providers[i])
 	}
 	first := &c.Providers[0]
-	g.callbackMethods = "GET"
 	for i, p := range signInProviders(c) {
 		if p.ResponseMode == "form_post" {
-			g.callbackMethods, g.posted = "GET, POST", true
+			g.posted = true
 		}
 		g.parties = append(g.parties, g.newParty(g.providers[p.Name]))
 		if i == 0 {
