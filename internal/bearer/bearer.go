@@ -197,10 +197,24 @@ func (v *Verifier) judge(token string) (e *entry, signed bool, err error) {
 		}
 		return v.opaque, false, nil
 	}
-	if e = v.byIssuer[issuer]; e == nil {
+	if e = v.entryOf(issuer); e == nil {
 		return nil, true, refuse(InvalidToken, "issuer_unknown")
 	}
 	return e, true, nil
+}
+
+// entryOf is the entry of an issuer: that of the provider whose issuer it is, or
+// of the one for several issuers to which it belongs. Nil where there is none.
+func (v *Verifier) entryOf(issuer string) *entry {
+	if e, ok := v.byIssuer[issuer]; ok {
+		return e
+	}
+	for _, e := range v.entries {
+		if e.provider.Speaks(issuer) {
+			return e
+		}
+	}
+	return nil
 }
 
 // inactive is the answer that stands for a token that is not good.

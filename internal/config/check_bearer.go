@@ -69,8 +69,19 @@ func (r *reader) bearer(path string, b *Bearer, p *Provider) {
 	if p != nil && b.Check != "jwt" {
 		r.mayAsk(at(path, "check"), p)
 	}
+	if p != nil {
+		r.tenantKnown(at(path, "provider"), p)
+	}
 	if p != nil && p.Plain() && (b.Check != "introspection" || p.Endpoints.Introspection == "") && r.clean(at(path, "check")) {
 		r.problem(at(path, "check"), `must be "introspection" for provider %s, which has no keys, and its endpoints.introspection be set`, quote(p.Name))
+	}
+}
+
+// tenantKnown wants the tenant's id of an Entra whose tokens are judged: by the name
+// of a domain they could not be told from others' before it is asked.
+func (r *reader) tenantKnown(path string, p *Provider) {
+	if strings.Contains(p.Tenant, ".") && r.clean(path) {
+		r.problem(path, "needs the tenant of provider %s as its id, by which tokens name it", quote(p.Name))
 	}
 }
 

@@ -56,7 +56,7 @@ func (p *Provider) VerifyAccessToken(env flow.Env, raw string, want *config.Bear
 	if _, err := p.verify(env, t); err != nil { // of the very bytes that were read
 		return nil, err
 	}
-	token.signedBy = signer{t.id, t.alg, t.key.Key, p.keysVersion}
+	token.signedBy = signer{t.id, t.alg, t.tenant, t.key.Key, p.keysVersion}
 	return token, nil
 }
 
@@ -75,8 +75,9 @@ func (p *Provider) readAccessToken(t *signed, want *config.Bearer, now time.Time
 	switch {
 	case err != nil:
 		return nil, err
-	case c.Issuer != p.settings.Issuer:
-		return nil, refuse(accessTokens, "iss_differs")
+	}
+	if err := p.checkAccessIssuer(accessTokens, c.Issuer, payload); err != nil {
+		return nil, err
 	}
 	if err := c.checkAudience(accessTokens, want); err != nil {
 		return nil, err
@@ -109,8 +110,9 @@ func (p *Provider) checkAccessTimes(c *accessClaims, maxLifetime time.Duration, 
 type signer struct {
 	id      string
 	alg     jose.SignatureAlgorithm
-	key     any // the public key
-	version int // of the provider's keys when they last held it
+	tenant  string // see Provider.tenantNamed
+	key     any    // the public key
+	version int    // of the provider's keys when they last held it
 }
 
 // StillGood reports whether the key that signed t is still one of the
@@ -126,7 +128,7 @@ func (p *Provider) StillGood(t *AccessToken) bool {
 	case s.version == p.keysVersion:
 		return true
 	}
-	k, ok := p.keys.find(s.id, s.alg)
+	k, ok := p.find(s.id, s.alg, s.tenant)
 	if !ok || !sameKey(k.Key, s.key) {
 		return false
 	}

@@ -8,7 +8,9 @@ import (
 
 // CanConfirm reports whether the provider can be asked whether a sign-in still
 // holds. It is meaningful once the provider is known.
-func (p *Provider) CanConfirm() bool { return p.HasUserinfo() || p.canIntrospect() }
+func (p *Provider) CanConfirm() bool {
+	return p.settings.Plain() || p.HasUserinfo() || p.canIntrospect()
+}
 
 // canIntrospect reports whether we may ask the introspection endpoint: it
 // answers only callers that prove who they are (RFC 7662, section 2.1).
@@ -26,6 +28,8 @@ func (p *Provider) Confirm(env flow.Env, access Access, subject string) ([]byte,
 		return nil, err
 	}
 	switch {
+	case p.settings.Plain():
+		return p.confirmPlain(env, access, subject)
 	case p.HasUserinfo():
 		return p.confirmByUserinfo(env, access, subject)
 	case p.canIntrospect():

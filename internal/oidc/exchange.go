@@ -75,7 +75,7 @@ func (p *Provider) Exchange(env flow.Env, code, redirectURI, verifier string) (T
 		return Tokens{}, err
 	}
 	t, err := readTokens(step, doc, bound)
-	if err == nil && t.ID == "" {
+	if err == nil && t.ID == "" && !p.settings.Plain() {
 		return Tokens{}, refuse(step, "no_id_token")
 	}
 	return t, err
@@ -92,6 +92,7 @@ func (p *Provider) askTokens(env flow.Env, step string, form url.Values, bound b
 	if err := decode(step, r, doc); err != nil {
 		return nil, err
 	}
+	p.translate(doc)
 	if r.Status != 200 || doc.Error != "" { // there are providers that refuse by 200
 		return nil, refusal(step, doc.Error)
 	}

@@ -74,7 +74,7 @@ func (p *Provider) VerifyRenewed(env flow.Env, raw string, was Original, accessT
 	switch {
 	case err != nil:
 		return nil, err
-	case was.Issuer != "" && c.Issuer != was.Issuer:
+	case c.Issuer != was.Issuer:
 		return nil, refuse(step, "iss_differs")
 	case c.Subject != was.Subject:
 		return nil, refuse(step, "sub_differs")
@@ -100,7 +100,13 @@ func (p *Provider) verifyIDToken(env flow.Env, raw, accessToken string) (*IDToke
 	if err := json.Unmarshal(payload, c); err != nil {
 		return nil, nil, refuse(idTokens.step, "claims_malformed")
 	}
+	if err := p.checkIssuer(idTokens.step, c.Issuer, payload); err != nil {
+		return nil, nil, err
+	}
 	if err := p.checkParties(c); err != nil {
+		return nil, nil, err
+	}
+	if err := p.checkHosted(idTokens.step, payload); err != nil {
 		return nil, nil, err
 	}
 	if err := p.checkTimes(idTokens.step, &c.times, expAndIat, env.Now()); err != nil {
@@ -114,12 +120,10 @@ func (p *Provider) verifyIDToken(env flow.Env, raw, accessToken string) (*IDToke
 	return &IDToken{Issuer: c.Issuer, Subject: c.Subject, SID: c.SID, Claims: payload, Authentication: c.told()}, c, nil
 }
 
-// checkParties checks who issued the token, for whom, and about whom.
+// checkParties checks for whom the token was issued, and about whom.
 func (p *Provider) checkParties(c *idTokenClaims) error {
 	const step = "ID token"
 	switch {
-	case c.Issuer != p.settings.Issuer:
-		return refuse(step, "iss_differs")
 	case !c.Audience.has(p.settings.ClientID):
 		return refuse(step, "aud_differs")
 	case len(c.Audience) > 1 && c.Party == "":

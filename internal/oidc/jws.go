@@ -59,13 +59,14 @@ func typeOf(header *jose.Header) (typ string, ok bool) {
 // signed is a compact JWS (RFC 7515) that was taken apart and is not verified
 // yet.
 type signed struct {
-	asker asker
-	step  string
-	token *jws.Token
-	typ   string // see shortType
-	id    string // of the key
-	alg   jose.SignatureAlgorithm
-	key   *jose.JSONWebKey // the one that verified it
+	asker  asker
+	step   string
+	token  *jws.Token
+	typ    string // see shortType
+	tenant string // see Provider.tenantNamed
+	id     string // of the key
+	alg    jose.SignatureAlgorithm
+	key    *jose.JSONWebKey // the one that verified it
 }
 
 // parse takes a token apart. Only the algorithms of the settings are known to
@@ -88,7 +89,10 @@ func (p *Provider) parseAs(k *kind, raw string, algorithms []jose.SignatureAlgor
 	if !ok || !k.allows(typ) {
 		return nil, refuse(k.step, "typ_differs")
 	}
-	return &signed{asker: k.asker, step: k.step, token: t, typ: typ, id: t.Header.KeyID, alg: t.Algorithm}, nil
+	return &signed{
+		asker: k.asker, step: k.step, token: t, typ: typ, id: t.Header.KeyID, alg: t.Algorithm,
+		tenant: p.tenantNamed(t.Unverified()),
+	}, nil
 }
 
 func parseToken(raw string, limit int, algorithms []jose.SignatureAlgorithm) (*jws.Token, error) {

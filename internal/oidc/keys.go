@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+	"github.com/tidwall/gjson"
 
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/jws"
@@ -17,7 +18,10 @@ import (
 const maxKeyCount = 64
 
 // keySet is a provider's signature keys (RFC 7517, section 5).
-type keySet struct{ keys []jose.JSONWebKey }
+type keySet struct {
+	keys    []jose.JSONWebKey
+	issuers []string // what each key says that it is for, beside the specification
+}
 
 // parseKeys reads a key set. A key that is not for signatures, not public, of
 // a kind that is not known or of a bad size is passed over, as RFC 7517
@@ -36,6 +40,7 @@ func parseKeys(step string, r flow.Response) (*keySet, error) {
 	for _, raw := range doc.Keys {
 		if k, ok := jws.ParseKey(raw); ok {
 			set.keys = append(set.keys, k)
+			set.issuers = append(set.issuers, gjson.GetBytes(raw, "issuer").String())
 		}
 	}
 	if len(set.keys) == 0 {
@@ -45,12 +50,13 @@ func parseKeys(step string, r flow.Response) (*keySet, error) {
 }
 
 // find returns the key for a signature: the one with the id, or, for a
-// signature that names none, the only one of the algorithm's kind.
-func (s *keySet) find(id string, alg jose.SignatureAlgorithm) (*jose.JSONWebKey, bool) {
+// signature that names none, the only one of the algorithm's kind. It is one whose
+// issuer will do.
+func (s *keySet) find(id string, alg jose.SignatureAlgorithm, will func(issuer string) bool) (*jose.JSONWebKey, bool) {
 	var found *jose.JSONWebKey
 	for i := range s.keys {
 		k := &s.keys[i]
-		if (id != "" && k.KeyID != id) || !jws.Fits(k, alg) {
+		if (id != "" && k.KeyID != id) || !jws.Fits(k, alg) || !will(s.issuers[i]) {
 			continue
 		}
 		if found != nil {
@@ -63,7 +69,7 @@ func (s *keySet) find(id string, alg jose.SignatureAlgorithm) (*jose.JSONWebKey,
 
 // same reports whether two sets hold the same keys in the same order.
 func (s *keySet) same(other *keySet) bool {
-	return slices.EqualFunc(s.keys, other.keys, func(a, b jose.JSONWebKey) bool {
+	return slices.Equal(s.issuers, other.issuers) && slices.EqualFunc(s.keys, other.keys, func(a, b jose.JSONWebKey) bool {
 		return a.KeyID == b.KeyID && a.Algorithm == b.Algorithm && sameKey(a.Key, b.Key)
 	})
 }
@@ -116,12 +122,15 @@ const (
 // fetched anew, at most once per interval and asker, however many ask at once.
 func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 	const step = "keys"
+	if p.settings.Plain() { // it has none, and never will
+		return nil, refuse(step, "key_unknown")
+	}
 	if err := p.awaitFresh(env, t.asker); err != nil {
 		return nil, err
 	}
 	begun := env.Now()
 	for range 3 { // the one under way, another's, our own
-		if k, ok := p.keys.find(t.id, t.alg); ok {
+		if k, ok := p.find(t.id, t.alg, t.tenant); ok {
 			return k, nil
 		}
 		// An attempt under way may have begun before the keys changed: after it,
@@ -139,7 +148,7 @@ func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 			break
 		}
 	}
-	if k, ok := p.keys.find(t.id, t.alg); ok {
+	if k, ok := p.find(t.id, t.alg, t.tenant); ok {
 		return k, nil
 	}
 	// Only who has seen the provider's keys of now may say that one is not
@@ -148,6 +157,11 @@ func (p *Provider) key(env flow.Env, t *signed) (*jose.JSONWebKey, error) {
 		return nil, outage(step, "not_refreshed")
 	}
 	return nil, refuse(step, "key_unknown")
+}
+
+// find finds the key of a signature, of a tenant's where there are several.
+func (p *Provider) find(id string, alg jose.SignatureAlgorithm, tenant string) (*jose.JSONWebKey, bool) {
+	return p.keys.find(id, alg, func(issuer string) bool { return p.signsFor(tenant, issuer) })
 }
 
 // awaitFresh waits for keys that are too old to be fetched again, if that is

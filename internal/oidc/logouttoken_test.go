@@ -219,7 +219,7 @@ func TestALogoutTokenIsNoIDTokenAndTheReverse(t *testing.T) {
 	if _, err := p.VerifyIDToken(f.env(), logout, "n-1", "at-1"); Reason(err) != "is_logout_token" {
 		t.Errorf("at a login: %v", err)
 	}
-	if _, err := p.VerifyRenewed(f.env(), logout, Original{Subject: "u-1"}, "at-1"); Reason(err) != "is_logout_token" {
+	if _, err := p.VerifyRenewed(f.env(), logout, Original{Issuer: issuer, Subject: "u-1"}, "at-1"); Reason(err) != "is_logout_token" {
 		t.Errorf("at a renewal: %v", err)
 	}
 	if _, err := p.VerifyLogoutToken(f.env(), f.idToken(f.claims())); Reason(err) != "event_missing" {

@@ -10,6 +10,7 @@ import (
 
 // metadata is what Discovery 1.0, section 3 tells, as far as it is used.
 type metadata struct {
+	issuer        string // with tenantHole in it where many tenants share it
 	authorization string
 	token         endpoint
 	userinfo      *endpoint
@@ -62,14 +63,14 @@ func (p *Provider) discover(env flow.Env) (*metadata, error) {
 func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) {
 	const step = "discovery"
 	// Section 4.3: the issuer must be exactly the one that was asked.
-	if doc.Issuer != p.settings.Issuer {
+	if !p.isIssued(doc.Issuer) {
 		return nil, refuse(step, "issuer_differs")
 	}
 	if p.byCertificate() {
 		aliased := doc.aliased()
 		doc = &aliased
 	}
-	m = &metadata{sendsIssuer: doc.SendsIssuer || p.settings.Profile == "fapi2", demandsPushed: doc.DemandsPushed}
+	m = &metadata{issuer: doc.Issuer, sendsIssuer: doc.SendsIssuer || p.settings.Profile == "fapi2", demandsPushed: doc.DemandsPushed}
 	// Browsers are sent there; we never call it, and it needs no cluster.
 	authorization, err := p.address(step, doc.Authorization)
 	if err != nil {

@@ -90,6 +90,12 @@ func NewProvider(s *config.Provider, random io.Reader) *Provider {
 	for _, a := range s.Algorithms {
 		p.algorithms = append(p.algorithms, jose.SignatureAlgorithm(a))
 	}
+	if s.Plain() { // there is nothing to learn
+		meta, err := p.plainMetadata()
+		if p.meta = meta; err != nil {
+			p.unknownBecause = Reason(err)
+		}
+	}
 	return p
 }
 
@@ -106,18 +112,18 @@ func (p *Provider) Issuer() string { return p.settings.Issuer }
 func (p *Provider) Leeway() time.Duration { return p.settings.Leeway.Std() }
 
 // Known reports whether metadata and keys are there.
-func (p *Provider) Known() bool { return p.meta != nil && p.keys != nil }
+func (p *Provider) Known() bool { return p.meta != nil && (p.keys != nil || p.settings.Plain()) }
 
 // Due reports whether it is time to call Learn.
 func (p *Provider) Due(now time.Time) bool {
 	p.ageKeys(now) // it is asked at each tick
-	return !p.learning && (!now.Before(p.metaDue) || !now.Before(p.keysDue))
+	return !p.settings.Plain() && !p.learning && (!now.Before(p.metaDue) || !now.Before(p.keysDue))
 }
 
 // Learn fetches what is due of metadata and keys. What was known stays in use
 // where an attempt fails; the next one follows after a growing pause.
 func (p *Provider) Learn(env flow.Env) {
-	if !p.learning {
+	if !p.learning && !p.settings.Plain() {
 		p.learning = true
 		p.learn(env)
 	}

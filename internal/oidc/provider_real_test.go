@@ -94,7 +94,7 @@ func TestARealProviderRenewsAndTheSecondUseOfATokenIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	was := Original{Subject: r.id.Subject, NonceHash: NonceHash("n-1"), AuthTime: r.id.AuthTime}
+	was := Original{Issuer: r.id.Issuer, Subject: r.id.Subject, NonceHash: NonceHash("n-1"), AuthTime: r.id.AuthTime}
 	id, err := r.p.VerifyRenewed(r.env(), renewed.ID, was, renewed.Access)
 	if err != nil || id.SID != r.id.SID || id.AuthTime != r.now.Add(-10*time.Minute).Unix() {
 		t.Fatalf("the renewed ID token: %v", err)

@@ -159,7 +159,7 @@ func TestACallThatWasNotSentGotNoAnswerEither(t *testing.T) {
 func TestARenewedIDTokenOfTheSameSignInIsAccepted(t *testing.T) {
 	f := newFake(t)
 	told := with(f.claims(), "auth_time", 1_799_999_000)
-	was := Original{Subject: "u-1", NonceHash: NonceHash("n-1"), AuthTime: 1_799_999_000}
+	was := Original{Issuer: issuer, Subject: "u-1", NonceHash: NonceHash("n-1"), AuthTime: 1_799_999_000}
 	for name, c := range map[string]struct {
 		claims map[string]any
 		was    Original
@@ -168,8 +168,8 @@ func TestARenewedIDTokenOfTheSameSignInIsAccepted(t *testing.T) {
 		"without the nonce":              {with(told, "nonce", nil), was},
 		"without the time":               {with(told, "auth_time", nil), was},
 		"with a fraction in the time":    {with(told, "auth_time", 1_799_999_000.5), was},
-		"with a time, where none was":    {told, Original{Subject: "u-1", NonceHash: NonceHash("n-1")}},
-		"without a nonce, and none was":  {with(told, "nonce", nil), Original{Subject: "u-1"}},
+		"with a time, where none was":    {told, Original{Issuer: issuer, Subject: "u-1", NonceHash: NonceHash("n-1")}},
+		"without a nonce, and none was":  {with(told, "nonce", nil), Original{Issuer: issuer, Subject: "u-1"}},
 		"with events of somebody else's": {with(told, "events", "any"), was},
 		"with another session's id":      {with(told, "sid", "s-2"), was},
 	} {
@@ -192,7 +192,7 @@ func TestARenewedIDTokenOfTheSameSignInIsAccepted(t *testing.T) {
 func TestARenewedIDTokenOfAnotherSignInIsRefused(t *testing.T) {
 	f := newFake(t)
 	told := with(f.claims(), "auth_time", 1_799_999_000)
-	was := Original{Subject: "u-1", NonceHash: NonceHash("n-1"), AuthTime: 1_799_999_000}
+	was := Original{Issuer: issuer, Subject: "u-1", NonceHash: NonceHash("n-1"), AuthTime: 1_799_999_000}
 	logout := map[string]any{logoutEvent: map[string]any{}}
 	for name, c := range map[string]struct {
 		claims map[string]any
@@ -203,7 +203,7 @@ func TestARenewedIDTokenOfAnotherSignInIsRefused(t *testing.T) {
 		"of another person":             {with(told, "sub", "u-2"), was, "at-1", "sub_differs"},
 		"of nobody":                     {with(told, "sub", nil), was, "at-1", "sub_malformed"},
 		"with another nonce":            {with(told, "nonce", "n-2"), was, "at-1", "nonce_differs"},
-		"with a nonce, where none was":  {told, Original{Subject: "u-1", AuthTime: was.AuthTime}, "at-1", "nonce_differs"},
+		"with a nonce, where none was":  {told, Original{Issuer: issuer, Subject: "u-1", AuthTime: was.AuthTime}, "at-1", "nonce_differs"},
 		"of an earlier sign-in":         {with(told, "auth_time", 1_799_998_999), was, "at-1", "auth_time_differs"},
 		"of a later sign-in":            {with(told, "auth_time", 1_799_999_001), was, "at-1", "auth_time_differs"},
 		"with a time that is no number": {with(told, "auth_time", "yesterday"), was, "at-1", "claims_malformed"},

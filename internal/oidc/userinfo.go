@@ -2,8 +2,8 @@ package oidc
 
 import "github.com/postern-auth/postern/internal/flow"
 
-// HasUserinfo reports whether the provider has a userinfo endpoint. It is
-// meaningful once the provider is known.
+// HasUserinfo reports whether the provider has a userinfo endpoint beside what
+// Identify says. It is meaningful once the provider is known.
 func (p *Provider) HasUserinfo() bool { return p.meta != nil && p.meta.userinfo != nil }
 
 // Userinfo asks the provider about the person that an access token is for
