@@ -26,7 +26,7 @@ Envoy of your own, which runs with envoy/envoy.yaml.
 With --check it walks the journey as a browser would instead: it signs in, tries
 what an attacker would try, signs out, prints what it checked, and exits with 0
 or 1.`,
-		Example: "  postern demo\n  postern demo --host wazero\n  postern demo --check",
+		Example: "  postern demo\n  postern demo --partner\n  postern demo --host wazero\n  postern demo --check",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(demo.Hosts, o.Host) {
@@ -34,6 +34,9 @@ or 1.`,
 			}
 			if check && o.Host == "none" {
 				return usageError{errors.New("--check needs a proxy: --host envoy or --host wazero")}
+			}
+			if o.Partner && (check || o.Host == "none") {
+				return usageError{errors.New("--partner is for a demo to look at: neither with --check nor with --host none")}
 			}
 			o.Out, o.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if !check {
@@ -49,6 +52,7 @@ or 1.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.Host, "host", "envoy", "what runs the module: "+strings.Join(demo.Hosts, ", "))
 	flags.BoolVar(&check, "check", false, "walk the journey, print each step, and end")
+	flags.BoolVar(&o.Partner, "partner", false, "add a second provider, so that people choose on the sign-in page")
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:10000", "loopback address of the proxy")
 	flags.StringVar(&o.IdP, "idp", "127.0.0.1:10001", "loopback address of the provider")
 	flags.StringVar(&o.App, "app", "127.0.0.1:10002", "loopback address of the application")

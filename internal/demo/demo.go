@@ -36,6 +36,8 @@ type Options struct {
 	App    string // the application's address
 	Module string // the file postern.wasm
 
+	Partner bool // there is a second provider, and so a choice
+
 	Out io.Writer // what a person reads
 	Log io.Writer // what the proxy logs
 }
@@ -144,6 +146,11 @@ func start(ctx context.Context, o Options) (_ *demo, err error) {
 	}
 	if d.idp, err = d.serve(o.IdP, d.provider); err != nil {
 		return nil, err
+	}
+	if o.Partner {
+		if d.partner, err = d.serve("127.0.0.1:0", d.partnerProvider); err != nil {
+			return nil, err
+		}
 	}
 	if d.app, err = d.serve(o.App, d.application); err != nil {
 		return nil, err
@@ -323,6 +330,12 @@ func (d *demo) welcome() {
 	fmt.Fprintf(d.out, "\n%s a sample application at\n\n    %s\n\nSign in as\n\n", guards, d.base()+"/")
 	for _, p := range people {
 		fmt.Fprintf(d.out, "    %-6s password %-11s groups %v\n", p.PreferredUsername, p.Password, p.Groups)
+	}
+	if d.partner != "" {
+		fmt.Fprint(d.out, "\nor at the second provider as\n\n")
+		for _, p := range partners {
+			fmt.Fprintf(d.out, "    %-6s password %-11s groups %v\n", p.PreferredUsername, p.Password, p.Groups)
+		}
 	}
 	if d.proxy != nil {
 		fmt.Fprintf(d.out, "\nA script calls it like this\n\n"+

@@ -57,6 +57,26 @@ func TestBootstrapHoldsTheSettingsButNoSecret(t *testing.T) {
 	}
 }
 
+func TestAPartnerIsAnotherProviderToSignInAt(t *testing.T) {
+	p := testPlace()
+	p.partner = "127.0.0.1:10003"
+	text, err := p.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Parse(text, func(name string) (string, bool) { v, ok := p.env[name]; return v, ok })
+	if err != nil {
+		t.Fatalf("the gate would refuse the settings:\n%v", err)
+	}
+	if len(c.Providers) != 2 || !c.Providers[1].SignsIn() || c.Providers[1].Issuer != "http://127.0.0.1:10003" || c.Providers[0].Issuer == c.Providers[1].Issuer {
+		t.Errorf("providers %+v", c.Providers)
+	}
+	bootstrap, err := p.bootstrap()
+	if err != nil || !strings.Contains(string(bootstrap), `"port_value":10003`) {
+		t.Errorf("the bootstrap has no way to the second provider: %v", err)
+	}
+}
+
 func TestFillRefusesVariablesWithoutValue(t *testing.T) {
 	if _, err := fill("a: ${b}", nil); err == nil {
 		t.Error("accepted")

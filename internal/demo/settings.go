@@ -19,12 +19,13 @@ var envoyText string
 
 // place is where everything listens, and what the gate must know.
 type place struct {
-	listen string // host:port of the proxy
-	idp    string
-	app    string
-	module string // file name
-	env    map[string]string
-	rules  bool // the proxy is ours, with the rules of settings.yaml
+	listen  string // host:port of the proxy
+	idp     string
+	partner string // of the second provider; "" for none
+	app     string
+	module  string // file name
+	env     map[string]string
+	rules   bool // the proxy is ours, with the rules of settings.yaml
 }
 
 // host is what browsers call the proxy: localhost, by its port.
@@ -39,7 +40,11 @@ func port(address string) string {
 
 // settings are the gate's own, as JSON.
 func (p *place) settings() ([]byte, error) {
-	return fill(settingsText, map[string]any{"issuer": p.issuer(), "host": p.host()})
+	text, err := fill(settingsText, map[string]any{"issuer": p.issuer(), "host": p.host()})
+	if err != nil || p.partner == "" {
+		return text, err
+	}
+	return p.withPartner(text)
 }
 
 // bootstrap is Envoy's configuration, as JSON, which is YAML too.
@@ -60,7 +65,11 @@ func (p *place) bootstrap() ([]byte, error) {
 		}
 		values[name+"_address"], values[name+"_port"] = host, number
 	}
-	return fill(envoyText, values)
+	text, err := fill(envoyText, values)
+	if err != nil || p.partner == "" {
+		return text, err
+	}
+	return p.withPartnerCluster(text)
 }
 
 // fill puts values into a YAML text. Each is written as JSON, so that no value

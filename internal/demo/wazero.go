@@ -25,11 +25,15 @@ func startWazero(ctx context.Context, p *place, log io.Writer) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
+	clusters := map[string]wazerohost.Cluster{"idp": {Address: p.idp}}
+	if p.partner != "" {
+		clusters["partner"] = wazerohost.Cluster{Address: p.partner}
+	}
 	host, err := wazerohost.New(ctx, wazerohost.Config{
 		Module: module, Workers: 2, PluginName: "postern", VMID: "postern",
 		PluginConfig:  settings,
 		Env:           p.env,
-		Clusters:      map[string]wazerohost.Cluster{"idp": {Address: p.idp}},
+		Clusters:      clusters,
 		Upstream:      httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: p.app}),
 		Log:           lineLog(log),
 		LogLevel:      wazerohost.LevelInfo,
