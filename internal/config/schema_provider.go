@@ -212,6 +212,8 @@ type Provider struct {
 	// InsecureUnverifiedEmail takes an e-mail address for a person's although the
 	// provider says that it was not verified (`email_verified`). Whoever may enter
 	// any address there is then whoever they want to be, to rules about addresses.
+	// Entra says nothing of it: where people of many tenants or with personal accounts
+	// sign in, an address counts as verified by the optional claim `xms_edov` alone.
 	//
 	// Default: false
 	InsecureUnverifiedEmail bool `json:"insecure_unverified_email"`

@@ -183,31 +183,53 @@ func (p *Provider) signsFor(tenant, keyIssuer string) bool {
 	return tenant != "" && (p.tenantOf(named) == tenant || p.tenantOfV1(named) == tenant)
 }
 
-// Complete adds to what an ID token says what the provider left out of it because
-// it was too much, where it is wanted: an Entra leaves out the groups of people
-// who have many, and says so by _claim_names. Microsoft Graph is asked for them, at
-// its own address: the one that the token brings is an older service's.
-func (p *Provider) Complete(env flow.Env, id *IDToken, access Access, wants func(claim string) bool) error {
-	const step = "groups"
-	if p.settings.Type != "entra" || !leftOut(id.Claims) || !wants("groups") {
+// Complete adds to what an ID token says what has to be known beside. An Entra leaves
+// out the groups of people who have many, and they are fetched where they are
+// wanted. And where people of many tenants sign in, it says of an address that it
+// was verified only where the token does so in Entra's own way: whoever runs a
+// tenant may give its people any address.
+func (p *Provider) Complete(env flow.Env, id *IDToken, access Access, wants func(claim string) bool) (err error) {
+	if p.settings.Type != "entra" {
 		return nil
 	}
+	if p.settings.ManyTenants() || p.settings.Tenant == "consumers" {
+		switch gjson.GetBytes(id.Claims, "xms_edov").String() {
+		case "true", "1":
+		default:
+			if id.Claims, err = withClaim(id.Claims, "email_verified", false); err != nil {
+				return err
+			}
+		}
+	}
+	if !leftOut(id.Claims) || !wants("groups") {
+		return nil
+	}
+	groups, err := p.askGraph(env, access)
+	if err == nil {
+		id.Claims, err = withClaim(id.Claims, "groups", groups)
+	}
+	return err
+}
+
+// askGraph asks Microsoft Graph for a person's groups, at its own address: the one
+// that a token brings along is an older service's.
+func (p *Provider) askGraph(env flow.Env, access Access) ([]string, error) {
+	const step = "groups"
 	pages, err := p.Ask(env, step, Question{
 		Method: "POST", URL: p.cloud().graph + "/v1.0/me/getMemberObjects", Body: `{"securityEnabledOnly":false}`,
 		MaxPages: 1, MaxBytes: maxGroups,
 	}, access)
 	switch {
 	case errors.Is(err, flow.ErrCanceled):
-		return err
+		return nil, err
 	case err != nil:
-		return &Failure{Step: step, Reason: "groups_not_resolved", Temporary: Temporary(err)}
+		return nil, &Failure{Step: step, Reason: "groups_not_resolved", Temporary: Temporary(err)}
 	}
 	groups, ok := texts(gjson.GetBytes(pages[0], "value"))
 	if !ok {
-		return refuse(step, "groups_not_resolved")
+		return nil, refuse(step, "groups_not_resolved")
 	}
-	id.Claims, err = withClaim(id.Claims, "groups", groups)
-	return err
+	return groups, nil
 }
 
 // maxGroups bounds the answer: Graph names at most 11,000 groups, each by its id.
