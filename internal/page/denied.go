@@ -2,7 +2,6 @@ package page
 
 import (
 	_ "embed"
-	"strconv"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -30,19 +29,15 @@ var (
 )
 
 const (
-	whoHTML     markup = "<p class=\"who\"><span>{as}</span> <b><bdi>{name}</bdi></b>{with}</p>\n"
-	whoWithHTML markup = " <span>{with} <bdi>{provider}</bdi></span>"
+	whoHTML     markup = "<p class=\"who\">{who}</p>\n"
 	missingHTML markup = "<h2 id=\"missing\">{heading}</h2>\n<ul class=\"needs\" role=\"list\" aria-labelledby=\"missing\">\n{needs}</ul>\n"
-	needHTML    markup = "<li><p><b>{what}{claim}</b>{which}</p>{inner}</li>\n"
+	needHTML    markup = "<li><p>{what}</p>{inner}</li>\n"
+	whatHTML    markup = "<b>{what}{claim}</b>"
 	claimHTML   markup = " <bdi>{claim}</bdi>"
-	whichHTML   markup = ", {which}"
 	valuesHTML  markup = "\n<ul class=\"values\" role=\"list\">\n{values}</ul>\n"
-	valueHTML   markup = "<li><bdi>{value}</bdi></li>\n"
-	prefixHTML  markup = "<li>{beginning} <bdi>{value}</bdi></li>\n"
+	valueHTML   markup = "<li>{value}</li>\n"
 	nestedHTML  markup = "\n<ul class=\"nested\" role=\"list\">\n{needs}</ul>\n"
 	moreHTML    markup = "<li class=\"more\">{more}</li>\n"
-	actionsHTML markup = "<div class=\"actions\">\n{actions}</div>\n"
-	furtherHTML markup = "<a class=\"{class}\" href=\"{url}\"><span>{name}</span></a>\n"
 )
 
 // Denied writes the page that says no to somebody who is signed in: what is
@@ -50,35 +45,37 @@ const (
 func (s *Pages) Denied(accept string, p DeniedPage) (body []byte, header httpmsg.Fields) {
 	t := s.language(accept)
 	e := t.refusal(&p)
-	again := t.signInAgain
+	again := "sign_in_again"
 	if p.Tried {
-		again = t.tryAgain
+		again = "try_again"
 	}
-	content := fill(deniedHTML, text("lead", e.detail), text("advice", e.advice),
+	f := frame{t: t, kind: "denied", heading: e.title, mark: lockMark}
+	return s.write(f, deniedHTML, text("lead", e.detail), text("advice", e.advice),
 		part("who", t.who(p.SignedInAs, p.Provider)),
 		part("missing", t.missingList(p.Missing)),
-		part("actions", t.ways(way{p.Again, again}, way{p.Switch, t.signInOther}, way{p.Back, t.goBack})),
+		part("actions", t.ways(way{p.Again, again}, way{p.Switch, "sign_in_other"}, way{p.Back, "go_back"})),
 		part("details", details(
-			label{t.rule, plain(p.Rule, maxValue)},
-			label{t.reason, plain(p.Reason, maxValue)},
-			label{t.requestID, shorten(p.RequestID)},
-		)))
-	return document(frame{t: t, heading: e.title, site: s.Title, logo: s.Logo, mark: lockMark}, content), headers()
+			label{t.say("rule"), plain(p.Rule, maxValue)},
+			label{t.say("reason"), plain(p.Reason, maxValue)},
+			label{t.say("request"), shorten(p.RequestID)},
+		)), text("reason", plain(p.Reason, maxValue)), text("request_id", shorten(p.RequestID)))
 }
 
 // who says whom one is signed in as, as far as that is known.
 func (l *language) who(name, provider string) markup {
 	name, provider = plain(name, maxValue), plain(provider, maxValue)
+	var who markup
 	switch {
 	case name == "" && provider == "":
 		return ""
 	case name == "":
-		return fill(whoHTML, text("as", l.signedInWith), text("name", provider))
+		who = l.tell("signed_in_with", part("provider", fill(boldHTML, text("value", provider))))
 	case provider == "":
-		return fill(whoHTML, text("as", l.signedInAs), text("name", name))
+		who = l.tell("signed_in_as", part("name", fill(boldHTML, text("value", name))))
+	default:
+		who = l.tell("signed_in_as_with", part("name", fill(boldHTML, text("value", name))), apart("provider", provider))
 	}
-	with := fill(whoWithHTML, text("with", l.with), text("provider", provider))
-	return fill(whoHTML, text("as", l.signedInAs), text("name", name), part("with", with))
+	return fill(whoHTML, part("who", who))
 }
 
 func (l *language) missingList(needs []Need) markup {
@@ -86,7 +83,7 @@ func (l *language) missingList(needs []Need) markup {
 		return ""
 	}
 	lacks, more := shown(needs)
-	return fill(missingHTML, text("heading", l.missing), part("needs", l.needs(lacks, more)))
+	return fill(missingHTML, text("heading", l.say("missing")), part("needs", l.needs(lacks, more)))
 }
 
 func (l *language) needs(lacks []lack, more int) (list markup) {
@@ -97,54 +94,55 @@ func (l *language) needs(lacks []lack, more int) (list markup) {
 }
 
 func (l *language) need(n *lack) markup {
-	var claim, which, inner markup
+	var claim, inner markup
 	if n.Claim != "" {
 		claim = fill(claimHTML, text("claim", n.Claim))
 	}
-	if s := l.which(n); s != "" {
-		which = fill(whichHTML, text("which", s))
+	what := fill(whatHTML, text("what", l.what(n)), part("claim", claim))
+	if which := l.which(n); which != "" {
+		what = l.tell("need_which", part("what", what), text("which", l.say(which)))
 	}
 	if nested := append(n.Any, n.All...); len(nested) > 0 { // only one of both is there
 		inner = fill(nestedHTML, part("needs", l.needs(nested, n.More)))
 	} else if values := l.values(n); values != "" {
 		inner = fill(valuesHTML, part("values", values))
 	}
-	return fill(needHTML, text("what", l.what(n)), part("claim", claim), part("which", which), part("inner", inner))
+	return fill(needHTML, part("what", what), part("inner", inner))
 }
 
 // what is missing, in one word or a few.
 func (l *language) what(n *lack) string {
 	if n.reason == "login_too_old" && n.MaxAge > 0 {
-		return strings.Replace(l.maxAge, "{age}", l.duration(n.MaxAge), 1)
+		return strings.Replace(l.say("max_age"), "{age}", l.duration(n.MaxAge), 1)
 	}
-	if what, ok := l.byNeed.of(n.reason); ok {
+	if what, ok := l.terms().of("need." + n.reason); ok {
 		return what
 	}
 	return n.Requirement
 }
 
-// which of the values that follow are needed.
+// which of the values that follow are needed: what the text about it is called.
 func (l *language) which(n *lack) string {
 	all := len(n.Values) + len(n.Prefixes) + n.More
 	switch {
 	case n.silent || n.reason == "none_met" || n.reason == "all_missing":
 		return ""
 	case n.reason == "claim_missing" && all == 0:
-		return l.anyValue
+		return "any_value"
 	case all < 2:
 		return ""
 	case n.reason == "scope_missing":
-		return l.allOf
+		return "all_of"
 	}
-	return l.oneOf
+	return "one_of"
 }
 
 func (l *language) values(n *lack) (list markup) {
 	for _, v := range n.Values {
-		list += fill(valueHTML, text("value", v))
+		list += fill(valueHTML, apart("value", v))
 	}
 	for _, v := range n.Prefixes {
-		list += fill(prefixHTML, text("beginning", l.beginning), text("value", v))
+		list += fill(valueHTML, part("value", l.tell("beginning", apart("value", v))))
 	}
 	return list + l.more(n.More)
 }
@@ -154,10 +152,10 @@ func (l *language) more(n int) markup {
 	if n == 0 {
 		return ""
 	}
-	return fill(moreHTML, text("more", strings.Replace(l.andMore, "{n}", strconv.Itoa(n), 1)))
+	return fill(moreHTML, text("more", l.number("and_more", int64(n))))
 }
 
-// way is where a person can go on.
+// way is where a person can go on, and what the text about it is called.
 type way struct{ url, name string }
 
 // ways are the ways that lead somewhere, the first of them set off.
@@ -165,7 +163,7 @@ func (l *language) ways(all ...way) (list markup) {
 	class := "button"
 	for _, w := range all {
 		if w.url != "" {
-			list += fill(furtherHTML, text("class", class), text("url", link(w.url)), text("name", w.name))
+			list += fill(furtherHTML, text("class", class), text("url", link(w.url)), text("name", l.say(w.name)))
 			class = "button second"
 		}
 	}

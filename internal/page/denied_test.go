@@ -16,7 +16,7 @@ import (
 // asText is what a page of needs says, and asJSON the same for programs.
 func asText(t *testing.T, needs ...Need) string {
 	t.Helper()
-	body, _ := Denied(DeniedPage{Missing: needs})
+	body, _ := bare(t).Denied("", DeniedPage{Missing: needs})
 	return words(t, body)
 }
 
@@ -82,15 +82,12 @@ func TestANeedIsSaidInWords(t *testing.T) {
 
 func TestEveryRequirementHasAWord(t *testing.T) {
 	for _, r := range requirements {
-		if _, ok := english.byNeed.of(r.key); !ok {
+		if _, ok := english.terms().of("need." + r.key); !ok {
 			t.Errorf("%s: nothing to say", r.key)
 		}
 		if _, ok := english.find(r.key); !ok {
 			t.Errorf("%s: no explanation", r.key)
 		}
-	}
-	if len(english.byNeed) != len(requirements) {
-		t.Errorf("%d words for %d requirements", len(english.byNeed), len(requirements))
 	}
 }
 
@@ -165,7 +162,7 @@ func TestNoNeedsMakeThePageLong(t *testing.T) {
 			for i := range needs {
 				needs[i] = Need{Reason: "none_met", Any: []Need{leaf, odd, {Reason: "none_met", Any: []Need{leaf, leaf, leaf}}}}
 			}
-			body, header := Denied(DeniedPage{Title: "T", Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Missing: needs, Again: "/", Switch: "/", Back: "/"})
+			body, header := bare(t).Denied("", DeniedPage{Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Missing: needs, Again: "/", Switch: "/", Back: "/"})
 			checkSafe(t, "denied", rendered{body, header})
 			problem, _ := Problem(ProblemDetails{Status: 403, Missing: needs})
 			if len(body) > 15<<10 || len(problem) > 15<<10 {
@@ -223,7 +220,7 @@ func TestTheWordsFitWhatIsMissing(t *testing.T) {
 		"a reason that nobody knows":             {DeniedPage{Reason: "odd"}, "You may not open this page"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body, _ := Denied(tc.page)
+			body, _ := bare(t).Denied("", tc.page)
 			if got := words(t, body); !strings.HasPrefix(got, tc.want) {
 				t.Errorf("got %q", got)
 			}
@@ -235,7 +232,7 @@ func TestTheWordsFitWhatIsMissing(t *testing.T) {
 // not have come of a second one.
 func TestWhatWasInVainNeedNotHaveBeenTheSecondSignIn(t *testing.T) {
 	for _, reason := range []string{"scope_missing", "acr_insufficient", "login_too_old", "none_met"} {
-		body, _ := Denied(DeniedPage{Reason: reason, Missing: []Need{{Reason: reason}}, Tried: true})
+		body, _ := bare(t).Denied("", DeniedPage{Reason: reason, Missing: []Need{{Reason: reason}}, Tried: true})
 		got := words(t, body)
 		for _, second := range []string{"once more", "gain was not", "sign in again", "signed in again"} {
 			if strings.Contains(got, second) {
@@ -265,7 +262,7 @@ func TestWhatIsNotKnownIsNotSaid(t *testing.T) {
 		"both ways, one of which stands out": {DeniedPage{Switch: "/s", Back: "/"}, "Sign in as someone else Go back", "What is missing", 1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body, _ := Denied(tc.page)
+			body, _ := bare(t).Denied("", tc.page)
 			if got := words(t, body); !strings.Contains(got, tc.says) || strings.Contains(got, tc.saysNot) {
 				t.Errorf("got %q", got)
 			}

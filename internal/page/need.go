@@ -61,6 +61,7 @@ var requirements = terms{
 	{"all_missing", "all"},
 	{"excluded", "not"},
 	{"claims_outdated", "current_claims"},
+	{"enrich_missing", "enrich"},
 }
 
 // shown picks what is shown of needs, and counts how many are not.

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
-
-	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // marker is what every hostile string holds, so that the test can see where
@@ -45,17 +43,23 @@ var hostile = map[string]string{
 func TestHostileTextStaysText(t *testing.T) {
 	for name, s := range hostile {
 		t.Run(name, func(t *testing.T) {
+			o := Options{Title: s, Logo: s, Text: s}
+			pages, err := New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
 			for page, got := range map[string]rendered{
-				"sign-in":    render(SignIn(SignInPage{Title: s, Logo: s, Destination: s, Choices: []Choice{{s, s}, {s, "/" + s}}})),
-				"sign-out":   render(SignOut(SignOutPage{Title: s, Logo: s, Action: s, Cancel: s})),
-				"signed-out": render(SignedOut(SignedOutPage{Title: s, Logo: s, SignIn: s})),
-				"onward":     render(Onward(OnwardPage{Title: s, Logo: s, URL: s})),
-				"denied": render(Denied(DeniedPage{Title: s, Logo: s, Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Again: s, Switch: s, Back: s, Missing: []Need{
+				"sign-in": render(pages.SignIn(s, SignInPage{Destination: s, SignedInAs: s, SignOut: s, Stay: s, Choices: []Choice{{Name: s, URL: s, Kind: s, Logo: s, Color: s}, {Name: s, URL: "/" + s, Last: true}},
+					Email: &EmailForm{Action: s, Return: s, Value: s, Unknown: true}})),
+				"sign-out":   render(pages.SignOut("", SignOutPage{Action: s, Cancel: s})),
+				"signed-out": render(pages.SignedOut("", SignedOutPage{SignIn: s, SignOut: s, StillSignedIn: true})),
+				"onward":     render(pages.Onward("", OnwardPage{URL: s})),
+				"denied": render(pages.Denied("", DeniedPage{Reason: s, Rule: s, RequestID: s, SignedInAs: s, Provider: s, Again: s, Switch: s, Back: s, Missing: []Need{
 					{Reason: s, Claim: s, Values: []string{s}, Prefixes: []string{s}},
 					{Reason: "claim_missing", Claim: s, Values: []string{s, s}, Prefixes: []string{s}},
 					{Reason: "none_met", Any: []Need{{Reason: "group_missing", Values: []string{s}}}},
 				}})),
-				"error": render(Error(ErrorPage{Title: s, Logo: s, Status: 400, Reason: s, RequestID: s, Retry: s})),
+				"error": render(pages.Error("", ErrorPage{Status: 400, Reason: s, Cause: s, RequestID: s, Retry: s, Other: s, Figures: []Figure{{s, s}}})),
 			} {
 				checkSafe(t, page, got)
 			}
@@ -67,9 +71,10 @@ func TestHostileTextStaysText(t *testing.T) {
 // page got in through a slot.
 var allowed = map[string]string{
 	"html": "lang dir", "head": "", "meta": "charset name content", "title": "", "link": "rel href", "style": "",
-	"body": "", "main": "", "header": "", "h1": "", "h2": "id", "b": "", "p": "class", "ul": "class role aria-labelledby", "li": "class", "a": "class href", "span": "", "bdi": "",
-	"form": "method action", "button": "class type", "img": "class src alt", "dl": "", "div": "class", "dt": "", "dd": "",
-	"svg": "class viewBox width height aria-hidden", "path": "d", "circle": "cx cy r class",
+	"body": "", "main": "", "header": "", "h1": "", "h2": "id", "b": "", "small": "", "p": "class id", "ul": "class role aria-labelledby", "li": "class", "a": "class href", "span": "", "bdi": "",
+	"form": "class method action", "button": "class type", "img": "class src alt", "dl": "", "div": "class", "dt": "", "dd": "",
+	"label": "for", "input": "id name type value maxlength autocomplete autocapitalize spellcheck required autofocus aria-invalid aria-describedby",
+	"svg": "class viewBox width height aria-hidden", "path": "d fill fill-rule stroke stroke-width stroke-linecap stroke-linejoin", "circle": "cx cy r class fill stroke stroke-width", "g": "fill stroke stroke-width stroke-linecap stroke-linejoin",
 }
 
 func checkSafe(t *testing.T, page string, got rendered) {
@@ -124,7 +129,7 @@ func checkElement(t *testing.T, page string, n *html.Node) {
 }
 
 func TestPagesAreSoundDocuments(t *testing.T) {
-	for name, got := range every() {
+	for name, got := range every(t) {
 		t.Run(name, func(t *testing.T) {
 			checkSafe(t, name, got)
 			if len(got.body) > 15<<10 {
@@ -165,7 +170,7 @@ func textOf(n *html.Node) string {
 }
 
 func TestThePolicyAdmitsTheStyleAndNothingElse(t *testing.T) {
-	for name, got := range every() {
+	for name, got := range every(t) {
 		doc, err := html.Parse(bytes.NewReader(got.body))
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +190,7 @@ func TestThePolicyAdmitsTheStyleAndNothingElse(t *testing.T) {
 }
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
-	pages := every()
+	pages := every(t)
 	pages["problem"] = render(Problem(ProblemDetails{Status: 400}))
 	for name, got := range pages {
 		want := map[string]string{
@@ -210,7 +215,7 @@ func TestOnwardRefreshesToNothingHostile(t *testing.T) {
 		"javascript:alert(1)":               "0;url=/",
 		"https://a.example/\r\nx: y":        "0;url=/",
 	} {
-		_, header := Onward(OnwardPage{URL: in})
+		_, header := look(t, nil).Onward("", OnwardPage{URL: in})
 		if got, _ := header.Only("refresh"); got != want {
 			t.Errorf("%q: got %q", in, got)
 		}
@@ -234,7 +239,7 @@ func TestColoursHaveEnoughContrast(t *testing.T) {
 			least     float64
 		}{
 			{"text", "card", 4.5}, {"soft", "card", 4.5}, {"text", "ground", 4.5}, {"soft", "ground", 4.5}, {"on-accent", "accent", 4.5},
-			{"on-accent", "accent-strong", 4.5}, {"accent", "card", 3}, {"edge", "card", 3}, {"good", "card", 3}, {"bad", "card", 3},
+			{"on-accent", "accent-strong", 4.5}, {"ring", "card", 3}, {"edge", "card", 3}, {"good", "card", 3}, {"bad", "card", 4.5},
 		} {
 			if got := contrast(t, colour[pair.on], colour[pair.under]); got < pair.least {
 				t.Errorf("scheme %d: %s on %s has %.2f, wants %.1f", i, pair.on, pair.under, got, pair.least)
@@ -295,30 +300,9 @@ func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
 			t.Errorf("%q: got %q", reason, got)
 		}
 	}
-	if got := english.explain(299, "x", "").title; got != english.other.title {
+	if got := english.explain(299, "x", "").title; got != "That did not work" {
 		t.Errorf("with nothing to go by: %q", got)
 	}
-}
-
-func TestEveryExplanationIsComplete(t *testing.T) {
-	check := func(name string, e explanation) {
-		if e.title == "" || e.detail == "" || strings.HasSuffix(e.title, ".") || !strings.HasSuffix(e.detail, ".") ||
-			e.advice != "" && !strings.HasSuffix(e.advice, ".") {
-			t.Errorf("%s: %+v", name, e)
-		}
-	}
-	for name, e := range english.words {
-		check(name, e)
-	}
-	for _, list := range english.alike {
-		for i, name := range list {
-			if _, ok := english.words[name]; ok != (i == 0) {
-				t.Errorf("%s: words of its own: %t, at place %d of %v", name, ok, i, list)
-			}
-		}
-	}
-	check("tried", english.tried)
-	check("other", english.other)
 }
 
 func TestProblem(t *testing.T) {
@@ -374,7 +358,7 @@ func TestProblem(t *testing.T) {
 
 func TestALongRequestIDIsCut(t *testing.T) {
 	id := strings.Repeat("a", 1<<20)
-	body, _ := Error(ErrorPage{Status: 400, RequestID: id})
+	body, _ := look(t, nil).Error("", ErrorPage{Status: 400, RequestID: id})
 	problem, _ := Problem(ProblemDetails{Status: 400, RequestID: id})
 	if len(body) > 15<<10 || len(problem) > 1<<10 {
 		t.Errorf("%d and %d bytes", len(body), len(problem))
@@ -386,12 +370,13 @@ func FuzzFill(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		checkSafe(t, "error", render(Error(ErrorPage{Title: s, Status: 400, Reason: s, RequestID: s, Retry: s})))
-		checkSafe(t, "denied", render(Denied(DeniedPage{Reason: s, Rule: s, SignedInAs: s, Provider: s, Switch: s, Missing: []Need{
+		pages, err := New(Options{Title: s, Logo: s, Text: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSafe(t, "error", render(pages.Error(s, ErrorPage{Status: 400, Reason: s, RequestID: s, Retry: s})))
+		checkSafe(t, "denied", render(pages.Denied(s, DeniedPage{Reason: s, Rule: s, SignedInAs: s, Provider: s, Switch: s, Missing: []Need{
 			{Reason: s}, {Reason: "claim_missing", Claim: s, Values: []string{s}, Prefixes: []string{s}}}})))
-		var header httpmsg.Fields
-		var body []byte
-		body, header = SignIn(SignInPage{Title: s, Logo: s, Destination: s, Choices: []Choice{{s, s}}})
-		checkSafe(t, "sign-in", rendered{body, header})
+		checkSafe(t, "sign-in", render(pages.SignIn(s, SignInPage{Destination: s, Choices: []Choice{{Name: s, URL: s, Color: s}}, Email: &EmailForm{Value: s, Return: s}})))
 	})
 }

@@ -30,6 +30,8 @@ var (
 	messageHTML markup
 	//go:embed html/error.html
 	errorHTML markup
+	//go:embed html/email.html
+	emailHTML markup
 	//go:embed html/mark_door.svg
 	doorMark markup
 	//go:embed html/mark_done.svg
@@ -39,14 +41,18 @@ var (
 )
 
 const (
-	choiceHTML      markup = "<li><a class=\"{class}\" href=\"{url}\"><span>{with} <bdi>{name}</bdi></span></a></li>\n"
-	destinationHTML markup = "<p class=\"note\">{to} <bdi>{host}</bdi></p>\n"
-	actionHTML      markup = "<p><a class=\"button\" href=\"{url}\"><span>{name}</span></a></p>\n"
-	detailsHTML     markup = "<dl>\n{details}</dl>\n"
-	detailHTML      markup = "<div><dt>{label}</dt><dd><bdi>{value}</bdi></dd></div>\n"
-	siteHTML        markup = "<p class=\"site\"><bdi>{name}</bdi></p>\n"
-	logoHTML        markup = "<img class=\"logo\" src=\"{src}\" alt=\"\">\n"
+	actionsHTML markup = "<div class=\"actions\">\n{actions}</div>\n"
+	furtherHTML markup = "<a class=\"{class}\" href=\"{url}\"><span>{name}</span></a>\n"
+	detailsHTML markup = "<dl>\n{details}</dl>\n"
+	detailHTML  markup = "<div><dt>{label}</dt><dd><bdi>{value}</bdi></dd></div>\n"
+	siteHTML    markup = "<p class=\"site\"><bdi>{name}</bdi></p>\n"
+	logoHTML    markup = "<img class=\"logo\" src=\"{src}\" alt=\"\">\n"
+	bdiHTML     markup = "<bdi>{value}</bdi>"
+	boldHTML    markup = "<b><bdi>{value}</bdi></b>"
 )
+
+// apart is a slot for a name from outside, whose direction is its own.
+func apart(name, value string) slot { return part(name, fill(bdiHTML, text("value", value))) }
 
 // fill puts values into the slots of a template, which are names in braces.
 // Texts are escaped for element content and quoted attributes alike; what was
@@ -71,6 +77,13 @@ func fill(template markup, slots ...slot) markup {
 		}
 		rest = tail
 	}
+}
+
+// escaped is a text as markup.
+func escaped(s string) markup {
+	var b strings.Builder
+	escape(&b, s)
+	return markup(b.String())
 }
 
 // escape writes s as text. Control characters, which HTML forbids, and bytes
