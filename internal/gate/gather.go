@@ -21,15 +21,18 @@ import (
 type wanted struct {
 	paths map[string]string // name to gjson path
 	stamp string            // of all that decides what a session says: under another it says something else
+
+	questions map[string]string // name of a claim to the question that brings it
 }
 
 func newWanted(rules *policy.Rules, p *config.Provider) wanted {
-	w := wanted{paths: rules.Gathered(p)}
+	w := wanted{paths: rules.Gathered(p), questions: policy.Questions(p)}
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%t %q ", p.InsecureUnverifiedEmail, p.Scopes)
 	for _, name := range slices.Sorted(maps.Keys(w.paths)) {
 		fmt.Fprintf(hash, "%d %s %d %s ", len(name), name, len(w.paths[name]), w.paths[name])
 	}
+	fmt.Fprint(hash, enrichStamp(p))
 	w.stamp = base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:6])
 	return w
 }
@@ -64,6 +67,9 @@ func (g *Gate) gather(env flow.Env, p *party, s *session.Session, id *oidc.IDTok
 	}
 	claims, complete := pick(p.paths, said...)
 	s.Userinfo = nil
+	if set.Plain() { // all of it was asked for, as it is again when the session is confirmed
+		s.Userinfo = slices.Sorted(maps.Keys(claims))
+	}
 	if (set.Userinfo == "always" || set.Userinfo == "auto" && !complete) && p.HasUserinfo() {
 		info, err := p.Userinfo(env, accessOf(s), id.Subject)
 		if err != nil {
@@ -134,6 +140,7 @@ func (g *Gate) subjectOf(s *session.Session) policy.Subject {
 	return policy.Subject{
 		Provider: s.Provider, ClientID: s.ClientID, Claims: s.Claims, Scopes: g.granted(s),
 		ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime, Unverified: s.Unverified,
+		Questions: g.wanted[s.Provider].questions, Enriched: s.Enriched,
 		Outdated: s.Gathered != g.wanted[s.Provider].stamp, Asked: s.Asked, Begun: s.Begun.Time().Unix(),
 	}
 }

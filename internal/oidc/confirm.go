@@ -22,7 +22,8 @@ func (p *Provider) canIntrospect() bool {
 // person it is for: at the userinfo endpoint, whose claims it returns, or by
 // introspection, which has none. It fails with reason "token_refused" or
 // "sub_differs" where the provider does not, and every other failure is
-// Temporary, but for a provider that cannot be asked.
+// Temporary, but for a provider that cannot be asked, or one without ID tokens
+// that no longer says all that Identify needs.
 func (p *Provider) Confirm(env flow.Env, access Access, subject string) ([]byte, error) {
 	if err := p.await(env); err != nil {
 		return nil, err
