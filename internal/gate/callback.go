@@ -239,6 +239,9 @@ func (g *Gate) redeem(env flow.Env, q *request, a *arrival) (*session.Session, e
 	if err := g.gather(env, p, s, id); err != nil {
 		return nil, err
 	}
+	if err := g.enrich(env, p, s, nil); err != nil {
+		return nil, err
+	}
 	p.noteScopes(s, t)
 	return s, g.beginSession(s, now)
 }

@@ -308,7 +308,7 @@ func (g *Gate) confirm(env flow.Env, s *session.Session) (*session.Session, erro
 	if info != nil {
 		p.addClaims(n, info)
 	}
-	return n, nil
+	return n, g.enrich(env, p, n, s)
 }
 
 // successor is a session as its renewal begins with it.
@@ -339,6 +339,9 @@ func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*sess
 		return n, nil
 	}
 	g.forgetLost(n, s)
+	if err == nil {
+		err = g.enrich(env, p, n, s)
+	}
 	return n, err
 }
 

@@ -106,6 +106,7 @@ func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
 	c.Subject = policy.Subject{
 		Provider: c.Provider, ClientID: c.Token.ClientID, Claims: claims, Scopes: c.Token.Scopes,
 		ACR: c.Token.ACR, AMR: c.Token.AMR, AuthTime: c.Token.AuthTime, Unverified: unverified(p, c.Token.Claims),
+		Questions: g.wanted[c.Provider].questions,
 	}
 	c.Identity = g.identity(claims, schemeOf(c), raw)
 	if name := c.ClientIDHeader(); name != "" {
