@@ -1,5 +1,5 @@
 // The certified OpenID provider `oidc-provider` with one client and two people,
-// for tests: `node oidc-provider.mjs CLIENT_ID CLIENT_SECRET [PORT [SERVICES]]`.
+// for tests: `node oidc-provider.mjs CLIENT_ID CLIENT_SECRET [PORT [SERVICES [MORE]]]`.
 // Listens on loopback only, on a port that the kernel picks unless one is given,
 // and prints `issuer URL ready`.
 //
@@ -7,10 +7,15 @@
 // they leave open is that of a service that acts in its own name. Whoever asks
 // for a token for a `resource` (RFC 8707) gets a signed one where that address
 // ends in `/signed`, one for this provider's introspection otherwise.
+//
+// MORE is a JSON object: `client` is how the client is registered beyond its name
+// and addresses, `features` and `discovery` are laid over the settings, and with
+// `dpopNonce` every proof of possession has to hold a nonce of this provider's.
 import { createServer } from 'node:http';
 import { interactionPolicy, Provider } from 'oidc-provider';
 
-const [clientId, clientSecret, port = '0', services = '[]'] = process.argv.slice(2);
+const [clientId, clientSecret, port = '0', services = '[]', further = '{}'] = process.argv.slice(2);
+const more = JSON.parse(further);
 
 const people = {
   alice: { password: 'alice-password', name: 'Alice Liddell', email: 'alice@example.com', groups: ['admins'] },
@@ -28,14 +33,13 @@ const issuer = `http://127.0.0.1:${server.address().port}`;
 const provider = new Provider(issuer, {
   clients: [{
     client_id: clientId,
-    client_secret: clientSecret,
     // A native client's loopback addresses match on any port (RFC 8252, section 7.3).
     application_type: 'native',
     redirect_uris: ['http://localhost/oauth2/callback', 'http://127.0.0.1/oauth2/callback'],
     post_logout_redirect_uris: ['http://localhost/oauth2/signed_out', 'http://127.0.0.1/oauth2/signed_out'],
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
-    token_endpoint_auth_method: 'client_secret_basic',
+    ...more.client ?? { client_secret: clientSecret, token_endpoint_auth_method: 'client_secret_basic' },
   }, ...JSON.parse(services).map((service) => ({
     grant_types: ['client_credentials'], response_types: [], redirect_uris: [], ...service,
   }))],
@@ -56,9 +60,9 @@ const provider = new Provider(issuer, {
     jwtIntrospection: { enabled: true },
     revocation: { enabled: true },
     clientCredentials: { enabled: true },
-    dPoP: { enabled: true },
-    // Whoever ends TLS in front would say which certificate the client showed.
-    mTLS: { enabled: true, certificateBoundAccessTokens: true, getCertificate: (ctx) => ctx.get('x-client-certificate') || undefined },
+    dPoP: { enabled: true, ...more.dpopNonce && { nonceSecret: Buffer.alloc(32, 'for tests only'), requireNonce: () => true } },
+    // Whoever ends TLS in front says which certificate the client showed.
+    mTLS: { enabled: true, certificateBoundAccessTokens: true, selfSignedTlsClientAuth: true, getCertificate: (ctx) => ctx.get('x-client-certificate') || undefined },
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo: (ctx, resource) => ({
@@ -72,7 +76,9 @@ const provider = new Provider(issuer, {
         ctx.body = page(xsrfForm.replace('</form>', '<input type="hidden" name="logout" value="yes"><button>Sign out</button></form>'));
       },
     },
+    ...more.features,
   },
+  discovery: more.discovery,
   interactions: { policy, url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (ctx, id) => people[id] && {
     accountId: id,
@@ -146,7 +152,7 @@ server.on('request', (req, res) => {
 });
 
 provider.on('server_error', (ctx, error) => console.error('server error:', error));
-for (const event of ['authorization.error', 'grant.error', 'userinfo.error', 'end_session.error', 'introspection.error', 'revocation.error']) {
+for (const event of ['authorization.error', 'grant.error', 'userinfo.error', 'end_session.error', 'introspection.error', 'revocation.error', 'pushed_authorization_request.error']) {
   provider.on(event, (ctx, error) => console.error(`${event}: ${error.message} ${error.error_description ?? ''}`));
 }
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
