@@ -23,6 +23,7 @@ func (g *Gate) afterWait(q *request, o *opened, err error, optional bool, then f
 		if errors.Is(err, flow.ErrCanceled) {
 			return Verdict{} // nobody is there to be answered
 		}
+		q.waited, q.refused = true, err
 		return carry(env)(then(o, err))
 	}
 }

@@ -19,7 +19,15 @@ import (
 // signIn answers a navigation without a session: by the page that lets the
 // person choose, or by a login at once.
 func (g *Gate) signIn(q *request, step session.Step) (Verdict, Flow) {
-	of, rd := g.offered(q.need.Providers), q.wanted()
+	if v, rest, kept := g.keep(q, nil, step); kept {
+		return v, rest
+	}
+	return g.signInTo(q, step, q.wanted())
+}
+
+// signInTo is signIn, to return to rd.
+func (g *Gate) signInTo(q *request, step session.Step, rd string) (Verdict, Flow) {
+	of := g.offered(q.need.Providers)
 	if g.settings.SignIn.Page == "always" {
 		return g.toSignIn(q, rd), nil
 	}
@@ -278,7 +286,7 @@ func inDomain(domain, pattern string) bool {
 // needOf is what a return address will need, as far as its host and path tell:
 // nothing where it cannot be told.
 func (g *Gate) needOf(q *request, rd string) (need policy.Need) {
-	r, reason := g.requestBehind(q, "GET", rd)
+	r, reason := g.requestBehind(q, "GET", g.paths.application(rd))
 	if reason != "" {
 		return need
 	}

@@ -14,7 +14,7 @@ import (
 
 // paths are the gate's own addresses.
 type paths struct {
-	prefix, signIn, start, callback, ticket, signOut, signedOut, auth, userinfo, jwks, frontchannel, backchannel string
+	prefix, signIn, start, callback, ticket, signOut, signedOut, auth, userinfo, jwks, frontchannel, backchannel, resume, form string
 }
 
 func newPaths(prefix string) paths {
@@ -23,6 +23,7 @@ func newPaths(prefix string) paths {
 		callback: prefix + "/callback", ticket: prefix + "/ticket",
 		signOut: prefix + "/sign_out", signedOut: prefix + "/signed_out", auth: prefix + "/auth", userinfo: prefix + "/userinfo", jwks: prefix + "/jwks",
 		frontchannel: prefix + "/frontchannel_logout", backchannel: prefix + "/backchannel_logout",
+		resume: prefix + "/resume", form: prefix + "/form",
 	}
 }
 
@@ -85,6 +86,11 @@ func (g *Gate) endpoint(path string) (methods string, answer func(*request) (Ver
 		return "GET", g.serveFrontchannelLogout
 	case g.paths.backchannel:
 		return "POST", g.serveBackchannelLogout
+	case g.paths.form:
+		return "POST", g.serveForm
+	}
+	if answer := g.resumes(path); answer != nil {
+		return read, answer
 	}
 	if name, ok := strings.CutPrefix(path, g.paths.callback+"/"); ok {
 		if p := g.partyNamed(name); p != nil && p.Settings().OwnCallback {
@@ -136,7 +142,7 @@ func (g *Gate) ownReturn(q *request, address string) (string, error) {
 	}
 	// Into endpoints of ours, here or on another of our hosts, would loop, or
 	// sign out whoever signs in.
-	if normal, err := httpmsg.NormalPath(pathOf(rd)); err != nil || g.paths.own(normal) {
+	if normal, err := httpmsg.NormalPath(pathOf(g.paths.application(rd))); err != nil || g.paths.own(normal) {
 		return "/", nil
 	}
 	return rd, nil

@@ -19,6 +19,8 @@ type request struct {
 	renewed   []string // the session's new cookies, for the browser
 	trusted   *bool    // see Gate.trusted; nil until it is asked
 	party     *party   // the one that it is about, as far as that is known; else nil
+	waited    bool     // its session was waited for, so that its body is not to be had
+	refused   error    // … and this is what came of that; nil for a session
 	spoofed   []string // names of fields that the application is not to see
 	oneMethod bool     // no field may name another one
 	need      policy.Need

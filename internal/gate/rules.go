@@ -171,6 +171,9 @@ func (g *Gate) lacks(q *request, o *opened, d *policy.Denial) (Verdict, Flow) {
 		return g.no(q, w, EventAccessDenied, d.Reason, func() (Verdict, Flow) { return fresh(g.fail(q, f), nil) })
 	case !q.need.NoSignIn && httpmsg.Navigation(q.Request) && g.reaches(q.target.Path):
 		return g.no(q, w, EventSignInNeeded, d.Reason, func() (Verdict, Flow) {
+			if v, rest, kept := g.keep(q, o.party, *d.Cure); kept {
+				return fresh(v, rest)
+			}
 			return fresh(g.begin(q, o.party, session.Login{Return: q.wanted(), Step: *d.Cure}))
 		})
 	}
@@ -206,7 +209,8 @@ func (g *Gate) fresh(q *request, o *opened) httpmsg.Fields {
 // not do.
 func (g *Gate) signInAnew(q *request, step session.Step, err error) (Verdict, Flow) {
 	v, rest := g.signIn(q, step)
-	if !errors.Is(err, session.ErrTossed) && !errors.Is(err, errEnded) && !errors.Is(err, errUnrenewable) {
+	again := v.Respond != nil && v.Respond.Reason == reasonFormAgain
+	if !again && !errors.Is(err, session.ErrTossed) && !errors.Is(err, errEnded) && !errors.Is(err, errUnrenewable) {
 		return v, rest // a login overwrites whatever else is wrong with them
 	}
 	if rest == nil {
