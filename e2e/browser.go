@@ -110,13 +110,15 @@ func (b *Browser) send(req *http.Request) (*Page, error) {
 	}, nil
 }
 
+// navigationHeaders are those of a navigation, but for Sec-Fetch-Dest: browsers
+// that send it get a page with a script in place of some redirects, and this one
+// runs none. Chromium is shown that page.
 func navigationHeaders(req *http.Request) {
 	for k, v := range map[string]string{
 		"User-Agent":                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 		"Accept":                    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
 		"Accept-Language":           "en-US,en;q=0.9",
 		"Upgrade-Insecure-Requests": "1",
-		"Sec-Fetch-Dest":            "document",
 		"Sec-Fetch-Mode":            "navigate",
 		"Sec-Fetch-Site":            "none",
 		"Sec-Fetch-User":            "?1",

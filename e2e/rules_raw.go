@@ -17,7 +17,7 @@ func (g *Gate) Raw(b *Browser, target string, fields ...string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("e2e: raw: %w", err)
 	}
-	lines := []string{"GET " + target + " HTTP/1.1", "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Connection: close"}
+	lines := []string{"GET " + target + " HTTP/1.1", "Accept: text/html", "Sec-Fetch-Mode: navigate", "Connection: close"}
 	if !strings.HasPrefix(strings.ToLower(strings.Join(fields, "\n")), "host:") {
 		lines = append(lines, "Host: "+home.Host)
 	}

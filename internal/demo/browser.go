@@ -101,7 +101,8 @@ func (b *browser) send(ctx context.Context, method, address string, form url.Val
 
 func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// dress adds what a browser sends with a navigation.
+// dress adds what a browser sends with a navigation, but for Sec-Fetch-Dest: those
+// that send it get a page with a script in place of some redirects.
 func (b *browser) dress(req *http.Request, header http.Header) {
 	site := "none"
 	if b.from != "" {
@@ -114,7 +115,6 @@ func (b *browser) dress(req *http.Request, header http.Header) {
 	h.Set("User-Agent", "Mozilla/5.0 (postern demo)")
 	h.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	h.Set("Sec-Fetch-Mode", "navigate")
-	h.Set("Sec-Fetch-Dest", "document")
 	h.Set("Sec-Fetch-Site", site)
 	if req.Method == http.MethodPost {
 		h.Set("Content-Type", "application/x-www-form-urlencoded")
