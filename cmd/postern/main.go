@@ -70,7 +70,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newCheck(), newDemo(), newEnvoy(), newExplain(), newKeygen(), newVersion())
+	root.AddCommand(newCheck(), newDemo(), newEnvoy(), newExplain(), newKeygen(), newPages(), newVersion())
 	return root
 }
 

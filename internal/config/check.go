@@ -15,6 +15,7 @@ func (r *reader) check(c *Config) {
 	r.pathPrefix("path_prefix", c.PathPrefix)
 	r.session("session", c)
 	r.signIn("sign_in", &c.SignIn)
+	r.pages("pages", &c.Pages)
 	r.forward("forward", c)
 	r.bearers("bearer", c)
 	r.resource("resource", &c.Resource)
@@ -80,7 +81,7 @@ func (r *reader) providers(c *Config) {
 		r.problem("providers", "is required: at least one provider")
 	case n > maxProviders:
 		r.problem("providers", "holds %d providers; at most %d", n, maxProviders)
-		return
+		c.Providers = c.Providers[:maxProviders]
 	}
 	names, domains := make(map[string]string), make(map[string]string)
 	groups := c.tellsGroups()
@@ -178,12 +179,6 @@ func (r *reader) pathPrefix(path, prefix string) {
 	if strings.HasSuffix(prefix, "/") || !plainPath(prefix) {
 		r.problem(path, `%s is not a plain path of at most 64 characters without a slash at the end, such as "/oauth2"`, quote(prefix))
 	}
-}
-
-func (r *reader) signIn(path string, s *SignIn) {
-	r.oneOf(at(path, "page"), s.Page, "auto", "always", "never")
-	r.atMost(at(path, "title"), s.Title, 100)
-	r.within(at(path, "login_timeout"), s.LoginTimeout, minute, hour)
 }
 
 // insecureHTTPCookies sees to it that cookies travel in the clear on this

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/spelling"
 )
 
 // maxString bounds a single string, secrets included and keys excepted.
@@ -210,7 +212,7 @@ func (r *reader) members(path string, n *node, f func(key string, item *node)) {
 }
 
 func (r *reader) unknown(path, key string, names []string) {
-	if name := nearest(key, names); name != "" {
+	if name := spelling.Nearest(key, names); name != "" {
 		r.problem(at(path, key), "unknown key; did you mean %q?", name)
 		return
 	}

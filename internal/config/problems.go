@@ -145,39 +145,3 @@ func visible(c byte) bool { return c > ' ' && c <= '~' }
 func token(c byte) bool {
 	return lower(c) || upper(c) || digit(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
-
-// nearest returns the word that key was probably meant to be, or "".
-func nearest(key string, words []string) string {
-	best, least := "", 3
-	if len(key) > 32 {
-		return ""
-	}
-	for _, w := range words {
-		if d := distance(key, w); d < least && d < len(w) {
-			best, least = w, d
-		}
-	}
-	return best
-}
-
-// distance is the number of insertions, deletions and substitutions that make
-// b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sort"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/spelling"
 )
 
 // Options say how pages look, and what they say.
@@ -29,7 +31,7 @@ type Pages struct {
 // New returns the pages of a look. It fails where Check finds a flaw.
 func New(o Options) (*Pages, error) {
 	if flaws := Check(o); len(flaws) > 0 {
-		return nil, errors.New("page: " + flaws[0].Path + ": " + flaws[0].Message)
+		return nil, errors.New("page: " + strings.Join(flaws[0].Path, ".") + ": " + flaws[0].Message)
 	}
 	s := &Pages{title: o.Title, logo: o.Logo, text: o.Text, all: languages(o.Texts), sheet: style + palettes(o.Colors)}
 	s.hash = hashOf(s.sheet)
@@ -68,47 +70,53 @@ func (s *Pages) template(kind string) (found *template) {
 }
 
 // Flaw is something in options that does not fit, and where it stands.
-type Flaw struct{ Path, Message string }
+type Flaw struct {
+	Path    []string
+	Message string
+}
 
 // Check finds everything in options that does not fit, in a stable order.
 func Check(o Options) (flaws []Flaw) {
-	note := func(path, message string) {
+	note := func(message string, path ...string) {
 		if message != "" {
 			flaws = append(flaws, Flaw{path, message})
 		}
 	}
 	tags := Languages()
 	if o.Language != "" {
-		note("language", oneOf(o.Language, append([]string{"auto"}, tags...)))
+		note(oneOf(o.Language, append([]string{"auto"}, tags...)), "language")
 	}
 	for _, name := range sorted(o.Colors) {
-		note("colors."+name, colourFlaw(o.Colors, name))
+		note(colourFlaw(o.Colors, name), "colors", name)
 	}
 	if len(flaws) == 0 {
-		note("colors", paletteFlaw(o.Colors))
+		note(paletteFlaw(o.Colors), "colors")
 	}
 	for _, tag := range sorted(o.Texts) {
-		if message := oneOf(tag, tags); message != "" {
-			note("texts."+tag, message)
+		at := position(tags, tag)
+		if at < 0 {
+			note(oneOf(tag, tags), "texts", tag)
 			continue
 		}
-		ours := languages(nil)[position(tags, tag)].terms()
+		ours := languages(nil)[at].terms()
 		for _, name := range sorted(o.Texts[tag]) {
-			note("texts."+tag+"."+name, textFlaw(ours, name, o.Texts[tag][name]))
+			note(textFlaw(ours, name, o.Texts[tag][name]), "texts", tag, name)
 		}
 	}
 	for _, name := range sorted(o.Templates) {
-		if message := oneOf(name, templateNames[:]); message != "" {
-			note("templates."+name, message)
-			continue
-		}
-		_, message := readTemplate(o.Templates[name])
-		if message == "" {
-			message = lacks(name, o.Templates[name])
-		}
-		note("templates."+name, message)
+		note(templateFlaw(name, o.Templates[name]), "templates", name)
 	}
 	return flaws
+}
+
+func templateFlaw(name, source string) string {
+	if message := oneOf(name, templateNames[:]); message != "" {
+		return message
+	}
+	if _, message := readTemplate(source); message != "" {
+		return message
+	}
+	return lacks(name, source)
 }
 
 func position(list []string, s string) int {
@@ -134,8 +142,8 @@ func oneOf(name string, there []string) string {
 	if position(there, name) >= 0 {
 		return ""
 	}
-	if near := nearest(name, there); near != "" {
-		return "is not known; " + near + " is"
+	if near := spelling.Nearest(name, there); near != "" {
+		return "is not known; did you mean " + near + "?"
 	}
 	return "is none of " + strings.Join(there, ", ")
 }
@@ -152,8 +160,8 @@ func textFlaw(ours terms, name, text string) string {
 		for i := range ours {
 			names[i] = ours[i].key
 		}
-		if near := nearest(name, names); near != "" {
-			return "is not the name of a text; " + near + " is (postern pages --texts prints them all)"
+		if near := spelling.Nearest(name, names); near != "" {
+			return "is not the name of a text; did you mean " + near + "?"
 		}
 		return "is not the name of a text (postern pages --texts prints them all)"
 	}
@@ -191,41 +199,4 @@ func placeholders(text string) (all []string) {
 		all = append(all, "{"+name+"}")
 		text = rest
 	}
-}
-
-// nearest is the name that somebody may have meant: the one that takes the fewest
-// letters to be typed otherwise, if these are few.
-func nearest(name string, there []string) (near string) {
-	if len(name) > 64 {
-		return ""
-	}
-	least := 1 + len(name)/3
-	for _, t := range there {
-		if d := distance(name, t); d <= least && (near == "" || d < least) {
-			near, least = t, d
-		}
-	}
-	return near
-}
-
-// distance is how many letters of a have to be put in, left out or replaced to
-// make b of it.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,3 +165,27 @@ func golden(t *testing.T, name string, got []byte) {
 
 // bare is the pages of a site that says nothing of itself.
 func bare(t testing.TB) *Pages { return look(t, func(o *Options) { o.Title = "" }) }
+
+// goFiles are the sources of this package.
+func goFiles(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if !strings.HasSuffix(name, "_test.go") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -3,6 +3,8 @@ package page
 import (
 	"strconv"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/spelling"
 )
 
 // template is HTML of the settings with placeholders. Where each stands was
@@ -160,7 +162,9 @@ func (s *scanner) step() {
 		if s.next("</svg") {
 			s.drawing = false
 		}
-		s.plain(">", "a tag outside its attributes")
+		if tag := s.plain(">", "an end tag"); strings.ContainsAny(tag[2:], "<\"'=") {
+			s.fail("an end tag has no attributes")
+		}
 	case s.next("<") && s.at+1 < len(s.source) && letter(s.source[s.at+1]):
 		s.at++
 		s.element()
@@ -189,8 +193,8 @@ func (s *scanner) placeholder(where string, allowed ...byte) {
 		s.from = s.at
 		return
 	}
-	if near := nearest(name, names); near != "" {
-		s.fail("there is no such placeholder; {{" + near + "}} is one")
+	if near := spelling.Nearest(name, names); near != "" {
+		s.fail("there is no such placeholder; did you mean {{" + near + "}}?")
 	}
 	s.fail("there is no such placeholder; there are " + strings.Join(names, ", "))
 }
@@ -206,6 +210,8 @@ func (s *scanner) element() {
 	switch {
 	case strings.Contains(refused, " "+name+" "):
 		s.fail("<" + name + "> is not for pages of ours: they run no script and load nothing")
+	case strings.Contains(name, "{{"):
+		s.fail("no placeholder may stand in the name of an element")
 	case name == "svg":
 		s.drawing = true
 	case name == "style" && s.drawing:
