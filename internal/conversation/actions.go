@@ -29,6 +29,8 @@ func (p *player) step(s *step) error {
 		return p.expectPending(s)
 	case "call":
 		return p.expectCall(s)
+	case "calls":
+		return p.expectCalls(s)
 	case "reply":
 		return p.reply(s)
 	case "event":
@@ -371,7 +373,7 @@ func (p *player) reply(s *step) error {
 	}
 	p.rememberTokens(r.Body)
 	c := p.call
-	p.call = nil
+	p.call, p.counted = nil, max(0, p.counted-1)
 	return p.gate.Reply(c, r)
 }
 

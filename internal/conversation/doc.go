@@ -59,6 +59,7 @@
 //	call POST https://id.example.com/token   the gate calls the provider
 //	   & code=*                              … with exactly these form parameters
 //	   body: *                               … or this body
+//	calls 2                                  so many calls wait at once, whichever came first
 //	reply 200                                the provider answers
 //	   {"token_type": "Bearer", …}           … with this body, to the step's end
 //	reply never                              … not in time

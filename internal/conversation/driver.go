@@ -44,9 +44,9 @@ func (s *Setup) single() bool {
 type Gate interface {
 	// Send sends a request and returns once the gate has seen it, or before.
 	Send(Request) (Exchange, error)
-	// Call returns the next call that waits for an answer. It waits for one
-	// where it may still come; nil means that there is none.
-	Call() (*Call, error)
+	// Waiting returns the calls that wait for an answer. It waits for as many as
+	// are named, where they may still come.
+	Waiting(many int) ([]*Call, error)
 	// Calls returns how many calls wait at this moment.
 	Calls() int
 	// Reply answers a call.

@@ -130,11 +130,8 @@ const pluginThreads = 2
 
 func (g *envoyGate) Now() time.Time { return time.Now() }
 
-func (g *envoyGate) Call() (*Call, error) {
-	if c := g.provider.next(answerLimit); c != nil {
-		return c, nil
-	}
-	return nil, nil
+func (g *envoyGate) Waiting(many int) ([]*Call, error) {
+	return g.provider.pending(many, answerLimit), nil
 }
 
 func (g *envoyGate) Calls() int { return g.provider.waiting() }

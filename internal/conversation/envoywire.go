@@ -249,21 +249,22 @@ func (p *provider) waiting() int {
 	return len(p.calls)
 }
 
-// next waits for a call that waits for an answer.
-func (p *provider) next(limit time.Duration) *Call {
+// pending waits for so many calls that wait for an answer, and returns those that
+// do.
+func (p *provider) pending(many int, limit time.Duration) []*Call {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	for {
+	for late := false; ; {
 		p.mu.Lock()
-		if len(p.calls) > 0 {
-			defer p.mu.Unlock()
-			return p.calls[0]
-		}
+		calls := slices.Clone(p.calls)
 		p.mu.Unlock()
+		if late || len(calls) >= many {
+			return calls
+		}
 		select {
 		case <-p.came:
 		case <-timer.C:
-			return nil
+			late = true
 		}
 	}
 }

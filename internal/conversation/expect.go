@@ -338,27 +338,45 @@ func (p *player) matchText(d detail, what, got string) error {
 	return err
 }
 
-// expectCall takes the next call and compares it.
+// expectCall takes a call and compares it: the first one that waits, or another of
+// those that were counted.
 func (p *player) expectCall(s *step) error {
 	if p.call != nil {
 		return fmt.Errorf("the call before has no reply")
 	}
-	c, err := p.gate.Call()
+	calls, err := p.gate.Waiting(1)
 	if err != nil {
 		return err
 	}
-	if c == nil {
+	if len(calls) == 0 {
 		return fmt.Errorf("the gate makes no call")
 	}
-	ok, err := p.vars.match(s.rest, c.Method+" "+c.URL)
+	for _, c := range calls[:max(1, min(p.counted, len(calls)))] {
+		ok, err := p.vars.match(s.rest, c.Method+" "+c.URL)
+		if err != nil {
+			return err
+		}
+		if ok {
+			p.call = c
+			return firstOf(p.checkCallHeader(s, c), p.checkForm(s, c))
+		}
+	}
+	return fmt.Errorf("the gate calls %s %s", calls[0].Method, calls[0].URL)
+}
+
+// expectCalls wants so many calls to wait for an answer at one time. Which of them
+// is answered first is then the script's to say.
+func (p *player) expectCalls(s *step) error {
+	many, err := strconv.Atoi(s.rest)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return fmt.Errorf("the gate calls %s %s", c.Method, c.URL)
+	calls, err := p.gate.Waiting(many)
+	if err == nil && len(calls) != many {
+		err = fmt.Errorf("%d calls wait for an answer", len(calls))
 	}
-	p.call = c
-	return firstOf(p.checkCallHeader(s, c), p.checkForm(s, c))
+	p.counted = many
+	return err
 }
 
 func (p *player) checkCallHeader(s *step, c *Call) error {

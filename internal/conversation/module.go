@@ -116,15 +116,12 @@ func deliverModule(c *wazerohost.Call, r Reply) {
 	c.Reply(r.Status, pairsOf(r.Header), []byte(r.Body))
 }
 
-func (g *moduleGate) Call() (*Call, error) {
-	if err := waitFor(g, func() bool { return g.Calls() > 0 }); err != nil {
-		return nil, err
+func (g *moduleGate) Waiting(many int) (calls []*Call, err error) {
+	err = waitFor(g, func() bool { return g.Calls() >= many })
+	for _, c := range g.calls() {
+		calls = append(calls, moduleCall(c))
 	}
-	calls := g.calls()
-	if len(calls) == 0 {
-		return nil, nil
-	}
-	return moduleCall(calls[0]), nil
+	return calls, err
 }
 
 func (g *moduleGate) Calls() int { return len(g.calls()) }

@@ -165,14 +165,9 @@ func (g *nativeGate) deliver(c *Call, r Reply) {
 	call.worker.flows.Deliver(call.id, flow.Response{Status: r.Status, Header: r.Header, Body: []byte(r.Body)}, nil)
 }
 
-func (g *nativeGate) Call() (*Call, error) {
-	if err := waitFor(g, func() bool { return len(g.calls) > 0 }); err != nil {
-		return nil, err
-	}
-	if len(g.calls) == 0 {
-		return nil, nil
-	}
-	return g.calls[0], nil
+func (g *nativeGate) Waiting(many int) ([]*Call, error) {
+	err := waitFor(g, func() bool { return len(g.calls) >= many })
+	return slices.Clone(g.calls), err
 }
 
 func (g *nativeGate) Calls() int { return len(g.calls) }

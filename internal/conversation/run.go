@@ -24,6 +24,7 @@ type player struct {
 	tabs     map[string]*tab
 	tab      *tab // the last one that was answered, or asked
 	call     *Call
+	counted  int // calls that were counted and not answered
 	requests int
 	proofs   int
 	worker   int // who serves requests, from 0
@@ -184,7 +185,7 @@ func (p *player) finish() error {
 	if err := p.quiet(); err != nil {
 		return fmt.Errorf("%s: at the end: %w", p.script.Name, err)
 	}
-	if p.call != nil {
+	if p.call != nil || min(p.counted, p.gate.Calls()) > 0 {
 		return fmt.Errorf("%s: at the end: the last call has no reply", p.script.Name)
 	}
 	for name, t := range p.tabs {
@@ -207,16 +208,16 @@ func (p *player) finish() error {
 
 // quiet fails if the gate called or logged something that was not mentioned.
 func (p *player) quiet() error {
-	known := 0
+	known := p.counted
 	if p.call != nil {
-		known = 1
+		known = max(1, known)
 	}
 	if p.gate.Calls() > known {
-		c, err := p.gate.Call()
-		if err != nil {
+		calls, err := p.gate.Waiting(known + 1)
+		if err != nil || len(calls) <= known {
 			return err
 		}
-		return fmt.Errorf("a call that the script does not mention: %s %s", c.Method, c.URL)
+		return fmt.Errorf("a call that the script does not mention: %s %s", calls[known].Method, calls[known].URL)
 	}
 	if err := p.gate.Settle(); err != nil {
 		return err

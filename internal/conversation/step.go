@@ -58,7 +58,7 @@ var verbs = map[string][]detailKind{
 	"app answers":  {field, bodyIs},
 	"pending":      nil, "gone": nil, "provider": nil, "take over": nil, "hand back": nil, "event": nil,
 	"clock": nil, "browser": nil, "jar": nil, "let": nil, "assert": nil, "restart with": nil,
-	"include": nil, "log mentions": nil, "worker": nil, "gate": nil, "open": nil, "cut": nil,
+	"include": nil, "calls": nil, "log mentions": nil, "worker": nil, "gate": nil, "open": nil, "cut": nil,
 }
 
 // parseSteps reads the steps of a script, whose first line has the given number.
