@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"strconv"
@@ -20,6 +21,7 @@ type failure struct {
 	reason     string // in snake_case, for the caller, the log and Envoy's details
 	retry      string // where a person may try again; "" for nowhere
 	retryAfter int    // seconds; 0 to say nothing
+	other      string // where a person may choose another way to sign in; "" for nowhere
 	final      bool   // trying again does not help
 
 	code   string // the error code for whoever sent a token (RFC 6750, section 3.1); "" for none
@@ -58,7 +60,7 @@ func (g *Gate) fail(q *request, f failure) Verdict {
 	case f.denial != nil && httpmsg.Navigation(q.Request):
 		r.Body, r.Header = g.deniedPage(q, &f)
 	case httpmsg.Navigation(q.Request):
-		r.Body, r.Header = g.pages.Error(q.language(), page.ErrorPage{Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry,
+		r.Body, r.Header = g.pages.Error(q.language(), page.ErrorPage{Status: f.status, Reason: f.reason, RequestID: q.ID(), Retry: f.retry, Other: f.other,
 			Cause: f.cause, Figures: f.figures,
 		})
 	default:
@@ -118,6 +120,9 @@ func (g *Gate) signInExtra(q *request, f *failure) map[string]string {
 func (g *Gate) refuseLogin(q *request, f failure) Verdict {
 	if f.retry == "" && !f.final {
 		f.retry = g.startURL("/")
+	}
+	if len(g.parties) > 1 && !f.final {
+		f.other = g.signInURL(q, cmp.Or(q.destination, "/"))
 	}
 	g.log(Event{Event: EventLoginRefused, Reason: f.forLog(), Cause: f.cause, Provider: g.about(q), RequestID: q.ID()})
 	return g.fail(q, f)

@@ -91,7 +91,7 @@ func (g *Gate) takeUp(q *request, parameters string) (Verdict, Flow) {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_not_ours"}), nil
 	}
 	p := g.partyNamed(l.Provider)
-	q.party = p
+	q.party, q.destination = p, l.Destination()
 	retry := g.startURL(l.Destination())
 	if reason := g.misdirected(q, p); reason != "" {
 		return g.refuseLogin(q, failure{status: 403, reason: reason, retry: retry}), nil

@@ -101,7 +101,7 @@ func withFields(fields httpmsg.Fields) func(Verdict, Flow) (Verdict, Flow) {
 // that is another: the login must begin where its answer arrives, because the
 // binding cookie is for that host alone.
 func (g *Gate) begin(q *request, p *party, l session.Login) (Verdict, Flow) {
-	q.party = p
+	q.party, q.destination = p, l.Destination()
 	l.Provider = p.Name()
 	if g.elsewhere(q) {
 		return g.beginElsewhere(q, p, l), nil

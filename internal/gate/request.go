@@ -24,6 +24,8 @@ type request struct {
 	spoofed   []string // names of fields that the application is not to see
 	oneMethod bool     // no field may name another one
 	need      policy.Need
+
+	destination string // where a login leads to, as far as that is known
 }
 
 // authority is an authority that was understood. Most requests come with the

@@ -162,7 +162,19 @@ func (g *Gate) serveSignedOut(q *request) (Verdict, Flow) {
 		}
 		return g.signedOutPage(q, err == nil), nil
 	}
-	return g.signedOutPage(q, false), nil
+	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) {
+		if o != nil {
+			return g.stillSignedInPage(q), nil
+		}
+		return g.signedOutPage(q, false), nil
+	})
+}
+
+// stillSignedInPage tells so to somebody who comes to the page for those who have
+// signed out.
+func (g *Gate) stillSignedInPage(q *request) Verdict {
+	body, header := g.pages.SignedOut(q.language(), page.SignedOutPage{StillSignedIn: true, SignOut: g.paths.signOut})
+	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "still_signed_in"}}
 }
 
 // revokes reports whether the provider is to be told that a session's tokens

@@ -93,7 +93,7 @@ func (g *Gate) serveTicket(q *request) (Verdict, Flow) {
 		return g.refuseTicket(q, why, ""), nil
 	}
 	p := g.partyMarked(t.App.Party)
-	q.party = p
+	q.party, q.destination = p, t.Return
 	l := &session.Login{Return: t.Return, BoundAt: t.App.BoundAt, Attempt: t.App.Attempt, Step: t.App.Step}
 	b := g.binding(q)
 	if b == nil {
