@@ -94,7 +94,7 @@ func (p *Provider) identified(step string, doc []byte, subject string) (*IDToken
 // withClaim is a JSON object with a member put in. It fails for what is no object,
 // or holds a name twice.
 func withClaim(doc []byte, name string, value any) ([]byte, error) {
-	var members map[string]json.RawMessage
+	var members map[string]*json.RawMessage // as such alone they are written as they are
 	if err := json.Unmarshal(doc, &members); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func withClaim(doc []byte, name string, value any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	members[name] = put
+	members[name] = (*json.RawMessage)(&put)
 	return json.Marshal(members)
 }
 
