@@ -162,7 +162,7 @@ func (s *scanner) step() {
 		if s.next("</svg") {
 			s.drawing = false
 		}
-		if tag := s.plain(">", "an end tag"); strings.ContainsAny(tag[2:], "<\"'=") {
+		if tag := strings.TrimPrefix(s.plain(">", "an end tag"), "</"); strings.ContainsAny(tag, "<\"'=") {
 			s.fail("an end tag has no attributes")
 		}
 	case s.next("<") && s.at+1 < len(s.source) && letter(s.source[s.at+1]):
