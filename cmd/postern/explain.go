@@ -36,6 +36,10 @@ as
 
   {"sub": "1", "groups": ["staff"], "acr": "gold", "auth_time": "-5m"}
 
+Answers to questions that are asked after a login (enrich) stand under "enrich", by
+the questions' names, as in {"enrich": {"teams": {"value": [{"name": "red"}]}}};
+any other question finds none.
+
 auth_time may be a time ago, as here. "scope" is what was granted; without it,
 all that is asked for. By --as session they sign in with these claims, all the
 way; by --as token they send an access token with them, made out to this gate

@@ -151,6 +151,8 @@ func wanted(h *policy.Held) string {
 		return "one of"
 	case "not":
 		return "not"
+	case "enrich":
+		return "enrich: answers to " + several(h.Values)
 	case "max_age":
 		return "max_age: signed in at most " + lasting(h.MaxAge) + " ago" + leeway(h)
 	case "scopes":
@@ -178,7 +180,10 @@ func leeway(h *policy.Held) string {
 
 // has is what whoever asks has of it.
 func has(h *policy.Held) string {
-	if h.State == policy.StateUnknown && h.Has == nil || len(h.Parts) > 0 {
+	switch {
+	case len(h.Unanswered) > 0:
+		return "  (no answer to " + several(h.Unanswered) + ")"
+	case h.Key == "enrich", h.State == policy.StateUnknown && h.Has == nil, len(h.Parts) > 0:
 		return ""
 	}
 	if len(h.Has) == 0 {

@@ -41,6 +41,11 @@ func ParseClaims(text []byte, now time.Time) (Claims, error) {
 	if c == nil {
 		return nil, errors.New("the claims are no JSON object")
 	}
+	if all, told := c[answersTo]; told {
+		if _, ok := all.(map[string]any); !ok {
+			return nil, errors.New(answersTo + " must be an object: the name of a question to its answer")
+		}
+	}
 	return c, c.settle(now)
 }
 
@@ -85,7 +90,18 @@ func (c Claims) scope() (scope string, told bool) {
 
 // unlike are claims by which a token is of one kind, is good at some time, or is
 // bound to something: those of tokens that are made here are made here, too.
-var unlike = []string{"iss", "exp", "iat", "nbf", "typ", "nonce", "at_hash", "c_hash", "s_hash", "events", "cnf", "token_use", "token_type", "active"}
+var unlike = []string{"iss", "exp", "iat", "nbf", "typ", "nonce", "at_hash", "c_hash", "s_hash", "events", "cnf", "token_use", "token_type", "active", answersTo}
+
+// answersTo is the member of claims that no token says: the answers to questions
+// that are asked after a login (enrich), by their names.
+const answersTo = "enrich"
+
+// answer is what a question about somebody is answered with.
+func (c Claims) answer(question string) (answer any, told bool) {
+	all, _ := c[answersTo].(map[string]any)
+	answer, told = all[question]
+	return answer, told
+}
 
 // token are the claims of a token that is good now.
 func (c Claims) token(p *config.Provider, now time.Time) Claims {

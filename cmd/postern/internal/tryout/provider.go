@@ -26,6 +26,7 @@ type provider struct {
 	person  Claims            // who signs in next
 	codes   map[string]login  // given out and not exchanged
 	granted map[string]Claims // what access tokens say
+	people  map[string]Claims // and whom they are of, where these signed in
 }
 
 // login is a login that was asked for.
@@ -37,7 +38,7 @@ type login struct {
 // newProvider returns the stand-in for a provider, which can sign by all of the
 // algorithms given.
 func newProvider(s *config.Provider, now func() time.Time, algorithms ...string) (*provider, error) {
-	p := &provider{settings: s, now: now, signers: map[string]*signer{}, codes: map[string]login{}, granted: map[string]Claims{}}
+	p := &provider{settings: s, now: now, signers: map[string]*signer{}, codes: map[string]login{}, granted: map[string]Claims{}, people: map[string]Claims{}}
 	for _, a := range algorithms {
 		if p.signers[a] != nil {
 			continue
@@ -67,6 +68,9 @@ func (p *provider) address(endpoint string) string {
 // answer answers a call, if it is one to this provider.
 func (p *provider) answer(c flow.Call) (flow.Response, bool) {
 	answer := p.answers[c.Scheme+"://"+c.Authority+c.Path]
+	if q := p.question(c); answer == nil && q != "" {
+		answer = func(c flow.Call) (any, string, error) { return p.tell(q, c) }
+	}
 	if answer == nil {
 		return flow.Response{}, false
 	}
@@ -127,6 +131,7 @@ func (p *provider) exchange(c flow.Call) (any, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	p.people[access] = l.person
 	answer := map[string]any{
 		"access_token": access, "token_type": "Bearer", "id_token": id, "refresh_token": "refresh", "expires_in": int(tokenLife / time.Second),
 	}
@@ -157,6 +162,29 @@ func (p *provider) userinfo(c flow.Call) (any, string, error) {
 		return nil, "", fmt.Errorf("no such token")
 	}
 	return claims, plainJSON, nil
+}
+
+// question is the name of the question that a call asks, or "".
+func (p *provider) question(c flow.Call) string {
+	for i := range p.settings.Enrich {
+		e := &p.settings.Enrich[i]
+		if u, err := url.Parse(e.URL); err == nil && c.Method == e.Method && string(c.Body) == e.Body &&
+			c.Scheme == u.Scheme && c.Authority == u.Host && c.Path == u.RequestURI() {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+// tell answers a question about whoever a token is of.
+func (p *provider) tell(question string, c flow.Call) (any, string, error) {
+	authorization, _ := c.Header.Get("authorization")
+	_, token, _ := strings.Cut(authorization, " ")
+	if answer, told := p.people[token].answer(question); told {
+		text, err := json.Marshal(answer) // a text is one in JSON, too
+		return string(text), plainJSON, err
+	}
+	return nil, "", fmt.Errorf("no answer was given to %s", question)
 }
 
 // introspect answers the introspection endpoint (RFC 7662; RFC 9701).
