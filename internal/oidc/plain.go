@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4/json"
 	"github.com/tidwall/gjson"
@@ -64,11 +65,16 @@ func (p *Provider) askWho(env flow.Env, access Access) (*IDToken, error) {
 	return p.identified(step, page, subject)
 }
 
-// askOne asks for one page.
+// askOne asks for one page, in which no name comes twice, at any depth: what is
+// looked at by a path must be what everybody else sees there.
 func (p *Provider) askOne(env flow.Env, step, address string, access Access) ([]byte, error) {
 	pages, err := p.Ask(env, step, Question{URL: address, Header: gitHubHeader[p.settings.Type], MaxPages: 1, MaxBytes: maxUserinfo}, access)
 	if err != nil {
 		return nil, tokenRefused(step, err)
+	}
+	var whole any
+	if json.Unmarshal(pages[0], &whole) != nil {
+		return nil, lost(step, "answer_malformed")
 	}
 	return pages[0], nil
 }
@@ -120,7 +126,8 @@ func plainSubject(v gjson.Result) (string, bool) {
 			return "", false
 		}
 	}
-	return s, (v.Type == gjson.String || v.Type == gjson.Number) && s != "" && len(s) <= maxNameLen
+	odd := func(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError } // the last is also what is no UTF-8
+	return s, (v.Type == gjson.String || v.Type == gjson.Number) && s != "" && len(s) <= maxNameLen && !strings.ContainsFunc(s, odd)
 }
 
 // askWhoAgain is askWho for the tokens of a refresh.
