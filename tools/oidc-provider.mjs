@@ -9,8 +9,9 @@
 // ends in `/signed`, one for this provider's introspection otherwise.
 //
 // MORE is a JSON object: `client` is how the client is registered beyond its name
-// and addresses, `features` and `discovery` are laid over the settings, and with
-// `dpopNonce` every proof of possession has to hold a nonce of this provider's.
+// and addresses, `features` and `discovery` are laid over the settings, `jwks` are
+// the keys that it signs with, and with `dpopNonce` every proof of possession has to
+// hold a nonce of this provider's.
 import { createServer } from 'node:http';
 import { interactionPolicy, Provider } from 'oidc-provider';
 
@@ -79,6 +80,7 @@ const provider = new Provider(issuer, {
     ...more.features,
   },
   discovery: more.discovery,
+  jwks: more.jwks,
   interactions: { policy, url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (ctx, id) => people[id] && {
     accountId: id,
