@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -35,7 +37,8 @@ func textOf(v *accessibility.Value) (text string) {
 	return text
 }
 
-// press waits for the one thing of a page with an accessible name, and clicks it.
+// press waits for the one link or button of a page whose accessible name begins so,
+// and clicks it.
 func (c *Chromium) press(name string) {
 	c.t.Helper()
 	c.Run("press "+name, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
@@ -50,7 +53,7 @@ func pressed(ctx context.Context, target *chromedp.Target, name string) error {
 	}
 	var found []*accessibility.Node
 	for _, node := range tree.Nodes {
-		if role := textOf(node.Role); !node.Ignored && (role == "link" || role == "button") && textOf(node.Name) == name {
+		if role := textOf(node.Role); !node.Ignored && (role == "link" || role == "button") && strings.HasPrefix(textOf(node.Name), name) {
 			found = append(found, node)
 		}
 	}
@@ -65,4 +68,13 @@ func pressed(ctx context.Context, target *chromedp.Target, name string) error {
 		FunctionDeclaration: "function() { this.click() }", ObjectID: object.Object.ObjectID,
 	})
 	return err
+}
+
+// forget takes a cookie out of the browser.
+func (c *Chromium) forget(name, address string) {
+	c.t.Helper()
+	c.Run("forget "+name, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, network.DeleteCookies, network.DeleteCookiesParams{Name: name, URL: address})
+		return chromedp.Void{}, err
+	})
 }
