@@ -54,8 +54,6 @@ func (g *Gate) keepForm(q *request, p *party, step session.Step) (Verdict, Flow)
 		return g.formNotKept(q, "form_not_kept", "address"), nil
 	case !urlEncoded(q):
 		return g.formNotKept(q, "form_not_kept", "content_type"), nil
-	case !g.reaches(g.paths.form): // nobody would be signed in there
-		return g.formNotKept(q, "form_not_kept", "cookie_path"), nil
 	case errors.Is(q.refused, errReplaced): // its successor stays, and would be waited for again
 		return g.formNotKept(q, "form_not_kept", "replaced"), nil
 	case q.waited:
