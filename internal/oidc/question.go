@@ -34,7 +34,7 @@ const NextByLink = "link"
 
 const (
 	// maxAnswer is how many bytes all pages of an answer may have together.
-	maxAnswer = 2 << 20
+	maxAnswer = 4 << 20
 	// maxAddress is how long the address of a page may be that an answer names.
 	maxAddress = 8 << 10
 )
@@ -59,10 +59,12 @@ func (p *Provider) Ask(env flow.Env, step string, q Question, access Access) (pa
 		}
 		pages = append(pages, r.Body)
 		address, err = nextPage(step, q.Next, address, r)
-		if err != nil || address == "" {
-			return pages, err
-		}
-		if len(pages) >= q.MaxPages {
+		switch {
+		case err != nil:
+			return nil, err
+		case address == "":
+			return pages, nil
+		case len(pages) >= q.MaxPages:
 			return nil, refuse(step, "too_many_pages")
 		}
 		if e, err = p.endpoint(step, address); err != nil {
