@@ -94,14 +94,15 @@ func (c *Chromium) SignIn(p *Provider, who Person) {
 	)
 }
 
-// WaitURL waits until the browser shows a page whose address starts so.
+// WaitURL waits until the browser shows a page whose address starts so, other than
+// one of the gate's that leads on by itself.
 func (c *Chromium) WaitURL(prefix string) string {
 	c.t.Helper()
 	var address string
 	Eventually(c.t, chromiumLimit, func() error {
 		ctx, cancel := context.WithTimeout(c.ctx, chromiumLimit)
 		defer cancel()
-		place, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`[location.href, document.readyState]`))
+		place, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`[location.href, document.querySelector('#keep, #resume') ? 'on its way' : document.readyState]`))
 		if err != nil {
 			return fmt.Errorf("e2e: chromium: %w", err)
 		}
