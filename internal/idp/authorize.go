@@ -36,6 +36,10 @@ type authorization struct {
 	maxAge      time.Duration // negative: not asked for
 	acrValues   []string
 	loginHint   string
+	formPost    bool
+	thumbprint  string // of the key that the code is bound to (RFC 9449, section 10)
+	audience    string // that access tokens are for
+	requestURI  string // the name that the request goes by, if it does
 }
 
 // serveAuthorize answers the authorization request, and the sign-in form,
@@ -47,11 +51,22 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		p.showError(w, err)
 		return
 	}
+	query, name, err := p.resolved(query)
+	if err != nil {
+		p.showError(w, err)
+		return
+	}
+	if query == nil {
+		again := url.Values{"client_id": {r.URL.Query().Get("client_id")}, "request_uri": {name}}
+		http.Redirect(w, r, p.endpoint("authorize")+"?"+again.Encode(), http.StatusSeeOther)
+		return
+	}
 	a, err := p.findClient(query)
 	if err != nil { // never redirect to an address that is not known to be the client's
 		p.showError(w, err)
 		return
 	}
+	a.requestURI = name
 	if err := a.fill(query); err != nil {
 		p.redirectError(w, r, a, err)
 		return
@@ -109,27 +124,30 @@ func sameButPort(registered, address string) bool {
 }
 
 func (a *authorization) fill(query map[string]string) error {
+	a.formPost, a.thumbprint = query["response_mode"] == "form_post", query["dpop_jkt"]
 	a.nonce, a.challenge, a.loginHint = query["nonce"], query["code_challenge"], query["login_hint"]
 	a.scopes, a.prompts, a.acrValues = strings.Fields(query["scope"]), strings.Fields(query["prompt"]), strings.Fields(query["acr_values"])
 	switch {
-	case query["request"] != "":
-		return refuse("request_not_supported", "request objects are not supported")
-	case query["request_uri"] != "":
-		return refuse("request_uri_not_supported", "request objects are not supported")
 	case query["response_type"] != "code":
 		return refuse("unsupported_response_type", "only the code flow is supported")
-	case query["response_mode"] != "" && query["response_mode"] != "query":
-		return refuse("invalid_request", "only the query response mode is supported")
+	case query["response_mode"] != "" && query["response_mode"] != "query" && !a.formPost:
+		return refuse("invalid_request", "only the response modes query and form_post are supported")
 	case !slices.Contains(a.scopes, "openid"):
 		return refuse("invalid_scope", "the openid scope is missing")
 	case query["code_challenge_method"] != "S256": // absent means plain (RFC 7636, section 4.3)
 		return refuse("invalid_request", "PKCE with S256 is required")
 	case !isS256(a.challenge):
 		return refuse("invalid_request", "code_challenge is no SHA-256 in base64url")
+	case a.thumbprint != "" && !isS256(a.thumbprint):
+		return refuse("invalid_request", "dpop_jkt is no SHA-256 in base64url")
 	case slices.ContainsFunc(a.prompts, func(prompt string) bool { return !slices.Contains(prompts, prompt) }):
 		return refuse("invalid_request", "this prompt is not supported")
 	case a.prompted("none") && len(a.prompts) > 1:
 		return refuse("invalid_request", "the prompt none stands alone")
+	}
+	var err error
+	if a.audience, err = a.client.target(map[string]string{"resource": query["resource"]}); err != nil {
+		return err
 	}
 	return a.fillMaxAge(query["max_age"])
 }
@@ -169,9 +187,10 @@ func (p *Provider) redirectCode(w http.ResponseWriter, r *http.Request, a *autho
 	p.counts["code"]++
 	s.join(a.client)
 	p.store.codes[value] = &code{
-		grant:       &grant{client: a.client, user: s.user, scopes: s.user.granted(a.scopes), nonce: a.nonce, session: s, proof: s.proofFor(a)},
+		grant:       &grant{client: a.client, user: s.user, scopes: s.user.granted(a.scopes), nonce: a.nonce, session: s, proof: s.proofFor(a), audience: a.audience},
 		redirectURI: a.redirectURI,
 		challenge:   a.challenge,
+		thumbprint:  a.thumbprint,
 		// The entry outlives the code by far: a late second use must still be seen.
 		expires: p.now().Add(p.cfg.RefreshTokenLifetime),
 		valid:   p.now().Add(p.cfg.CodeLifetime),
@@ -194,6 +213,11 @@ func (p *Provider) redirect(w http.ResponseWriter, r *http.Request, a *authoriza
 		answer.Set("state", a.state)
 	}
 	answer.Set("iss", p.cfg.Issuer) // RFC 9207
+	p.answered(a)
+	if a.formPost {
+		p.postAnswer(w, a, answer)
+		return
+	}
 	separator := "?"
 	if strings.Contains(a.redirectURI, "?") {
 		separator = "&"

@@ -9,8 +9,9 @@
 // sign-in page and a session of its own, so that a second login is silent, unless
 // the client wants it otherwise: by prompt, max_age, or acr_values with one of two
 // levels, bronze, and gold for who gives the password once more. Tokens say when
-// and how that was (RFC 9470).
-// Services get tokens of their own (RFC 6749, section 4.4) and exchange those
+// and how that was (RFC 9470). Requests may be pushed (RFC 9126) and signed (RFC
+// 9101), answers come as forms on wish (OAuth 2.0 Form Post Response Mode), and
+// tokens are bound to keys of their clients (RFC 9449). Services get tokens of their own (RFC 6749, section 4.4) and exchange those
 // that they are sent (RFC 8693). Access tokens are JWTs (RFC 9068) or say
 // nothing, by client.
 //
@@ -80,6 +81,13 @@ type Client struct {
 	// ClaimsInIDToken repeats the claims that the scopes ask for in the ID
 	// token; without it only userinfo gives them (OpenID Connect Core, 5.4).
 	ClaimsInIDToken bool
+	// RequirePushed takes the client's requests only where it has pushed them, and
+	// SignedRequests only where it has signed them with its Key.
+	RequirePushed  bool
+	SignedRequests bool
+	// BoundTokens gives the client no tokens but such as are bound to a key of its own.
+	BoundTokens bool
+
 	// ConsentScopes are scopes that a person is asked about, once.
 	ConsentScopes []string
 }
@@ -104,6 +112,11 @@ type Config struct {
 	Title   string // heads the pages; default "Sign in"
 	Clients []Client
 	Users   []User
+
+	// RequirePushed takes no client's authorization requests unless they were
+	// pushed, and DPoPNonces has each proof of possession hold a nonce of the minute.
+	RequirePushed bool
+	DPoPNonces    bool
 
 	Clock func() time.Time // default time.Now
 
@@ -130,6 +143,7 @@ type Provider struct {
 	mu          sync.Mutex
 	store       store
 	counts      map[string]int
+	nonceSecret string
 	intercept   func(http.ResponseWriter, *http.Request) bool
 	editIDToken func(claims map[string]any)
 
@@ -144,7 +158,7 @@ func New(cfg Config) (*Provider, error) {
 	}
 	cfg.setDefaults()
 	p := &Provider{
-		cfg: cfg, issuer: issuer, store: newStore(), counts: map[string]int{},
+		cfg: cfg, issuer: issuer, store: newStore(), nonceSecret: newToken(), counts: map[string]int{},
 		clients: map[string]*Client{}, users: map[string]*User{},
 	}
 	if err := p.addClients(cfg.Clients); err != nil {
@@ -225,6 +239,8 @@ func (c *Client) checkProof() error {
 		return fmt.Errorf("idp: client %q: a client with a key has a public one, and no secret", c.ID)
 	case c.SecretJWT && len(c.Secret) < 32: // RFC 7518, section 3.2
 		return fmt.Errorf("idp: client %q: a secret that signs has at least 32 bytes", c.ID)
+	case c.SignedRequests && c.Key == nil:
+		return fmt.Errorf("idp: client %q: who signs requests has a key", c.ID)
 	case (c.ServiceAccount || c.TokenExchange) && c.method() == "none":
 		return fmt.Errorf("idp: client %q: a service proves who it is", c.ID)
 	}
@@ -256,6 +272,7 @@ func (p *Provider) routes() {
 		"GET %s/authorize":    p.serveAuthorize,
 		"POST %s/authorize":   p.serveAuthorize,
 		"POST %s/token":       p.serveToken,
+		"POST %s/par":         p.servePushed,
 		"GET %s/userinfo":     p.serveUserinfo,
 		"POST %s/userinfo":    p.serveUserinfo,
 		"POST %s/revoke":      p.serveRevocation,
@@ -298,7 +315,7 @@ func (p *Provider) EditIDToken(f func(claims map[string]any)) {
 // Count says how often something happened: "discovery", "jwks", "authorize",
 // "sign_in", "sign_in:failed", "consent", "code", "token:authorization_code",
 // "token:refresh_token", "token:client_credentials", "token:token_exchange",
-// "userinfo", "revocation", "introspection", "introspection:active",
+// "pushed", "proof", "userinfo", "revocation", "introspection", "introspection:active",
 // "introspection:inactive", "end_session", "backchannel_logout",
 // "backchannel_logout:failed", "client:" followed by the method by which a client
 // has proved itself, and "refused:" followed by the OAuth error.

@@ -1,10 +1,13 @@
 package idp
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 )
 
 //go:embed page.html
@@ -64,4 +67,27 @@ func (p *Provider) showError(w http.ResponseWriter, err error) {
 	}
 	p.count("refused:" + e.code)
 	p.show(w, http.StatusBadRequest, page{Problem: "This request cannot be answered: " + e.description + "."})
+}
+
+// postTemplate is an answer that the browser posts to the client (OAuth 2.0 Form Post
+// Response Mode, section 2): by itself, and by a button where scripts are off.
+var postTemplate = template.Must(template.New("post").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title></head>
+<body><form method="post" action="{{.Action}}">
+{{range $name, $values := .Fields}}{{range $values}}<input type="hidden" name="{{$name}}" value="{{.}}">
+{{end}}{{end}}<noscript><button>Continue</button></noscript></form>
+<script>` + postScript + `</script></body></html>
+`))
+
+const postScript = "document.forms[0].submit()"
+
+// postAnswer has the browser carry an answer in a form.
+func (p *Provider) postAnswer(w http.ResponseWriter, a *authorization, answer url.Values) {
+	script := sha256.Sum256([]byte(postScript))
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(script[:])+"'; base-uri 'none'; frame-ancestors 'none'")
+	_ = postTemplate.Execute(w, map[string]any{"Title": p.cfg.Title, "Action": a.redirectURI, "Fields": answer})
 }

@@ -92,7 +92,8 @@ func (p *Provider) introspect(token string) map[string]any {
 	if a := p.store.accesses[id]; a != nil && p.alive(a) {
 		answer := p.describe(a.grant, a.scopes)
 		answer["exp"], answer["iat"] = a.expires.Unix(), a.issued.Unix()
-		answer["token_type"], answer["aud"] = "Bearer", a.audience
+		answer["token_type"], answer["aud"] = tokenType(a.thumbprint), a.audience
+		confirmation(answer, a.thumbprint)
 		if id != opaqueID(token) {
 			answer["jti"] = id
 		}

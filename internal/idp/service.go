@@ -10,7 +10,7 @@ import (
 const accessTokenType = "urn:ietf:params:oauth:token-type:access_token"
 
 // clientCredentials gives a service a token of its own (RFC 6749, section 4.4).
-func (p *Provider) clientCredentials(client *Client, form map[string]string) (*tokenResponse, error) {
+func (p *Provider) clientCredentials(client *Client, form map[string]string, key string) (*tokenResponse, error) {
 	if !client.ServiceAccount {
 		return nil, refuse("unauthorized_client", "the client has no account of its own")
 	}
@@ -24,12 +24,12 @@ func (p *Provider) clientCredentials(client *Client, form map[string]string) (*t
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.issueService(&grant{client: client, scopes: scopes}, target)
+	return p.issueService(&grant{client: client, scopes: scopes}, target, key)
 }
 
 // exchangeToken gives a service a token for the person, or the service, that the
 // subject token is for (RFC 8693): never for more, nor for longer.
-func (p *Provider) exchangeToken(client *Client, form map[string]string) (*tokenResponse, error) {
+func (p *Provider) exchangeToken(client *Client, form map[string]string, key string) (*tokenResponse, error) {
 	if !client.TokenExchange {
 		return nil, refuse("unauthorized_client", "the client may not exchange tokens")
 	}
@@ -54,7 +54,7 @@ func (p *Provider) exchangeToken(client *Client, form map[string]string) (*token
 	}
 	from := subject.grant
 	g := &grant{client: client, user: from.user, scopes: scopes, session: from.session, proof: from.proof, parent: from, service: from.subject(), until: subject.expires}
-	answer, err := p.issueService(g, target)
+	answer, err := p.issueService(g, target, key)
 	if err == nil {
 		answer.IssuedTokenType = accessTokenType
 	}
@@ -63,19 +63,19 @@ func (p *Provider) exchangeToken(client *Client, form map[string]string) (*token
 
 // issueService makes an answer without ID token and refresh token (RFC 6749,
 // section 4.4.3). The caller holds the lock.
-func (p *Provider) issueService(g *grant, audience string) (*tokenResponse, error) {
+func (p *Provider) issueService(g *grant, audience, key string) (*tokenResponse, error) {
 	now := p.now()
 	p.store.sweep(now)
 	expires := now.Add(p.cfg.AccessTokenLifetime)
 	if !g.until.IsZero() && g.until.Before(expires) {
 		expires = g.until
 	}
-	token, err := p.issueAccess(g, g.scopes, audience, expires)
+	token, err := p.issueAccess(g, g.scopes, audience, expires, key)
 	if err != nil {
 		return nil, err
 	}
 	return &tokenResponse{
-		AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(expires.Sub(now).Seconds()), Scope: strings.Join(g.scopes, " "),
+		AccessToken: token, TokenType: tokenType(key), ExpiresIn: int64(expires.Sub(now).Seconds()), Scope: strings.Join(g.scopes, " "),
 	}, nil
 }
 

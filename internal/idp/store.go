@@ -17,6 +17,8 @@ type grant struct {
 	revoked bool
 	proof   proof
 
+	audience string // of its access tokens
+
 	parent  *grant    // what it was exchanged from, if it was
 	service string    // the subject of what it was exchanged from
 	until   time.Time // … and its end
@@ -45,6 +47,7 @@ type code struct {
 	grant       *grant
 	redirectURI string
 	challenge   string
+	thumbprint  string    // of the key that it is bound to, if it is
 	valid       time.Time // until then it can be exchanged
 	expires     time.Time // until then a second use is seen
 	used        bool
@@ -52,9 +55,10 @@ type code struct {
 
 // refresh is one link in a grant's chain of refresh tokens.
 type refresh struct {
-	grant   *grant
-	expires time.Time
-	used    bool
+	grant      *grant
+	expires    time.Time
+	used       bool
+	thumbprint string // of a public client's key (RFC 9449, section 5)
 }
 
 type access struct {
@@ -63,6 +67,8 @@ type access struct {
 	audience string
 	issued   time.Time
 	expires  time.Time
+
+	thumbprint string // of the key that it is bound to, if it is
 }
 
 // session is the provider's own sign-in, held by a cookie.
@@ -98,6 +104,7 @@ type store struct {
 	accesses  map[string]*access   // by jti, or opaqueID
 	sessions  map[string]*session  // by the cookie's value, which sid must not give away
 	consents  map[consent][]string // scopes
+	requests  map[string]*stored   // by request_uri
 	swept     time.Time
 
 	assertions map[string]time.Time // used: client and jti, to their end
@@ -110,6 +117,7 @@ func newStore() store {
 		accesses:  map[string]*access{},
 		sessions:  map[string]*session{},
 		consents:  map[consent][]string{},
+		requests:  map[string]*stored{},
 
 		assertions: map[string]time.Time{},
 	}
@@ -124,6 +132,7 @@ func (s *store) sweep(now time.Time) {
 	sweep(s.codes, now, func(v *code) time.Time { return v.expires })
 	sweep(s.refreshes, now, func(v *refresh) time.Time { return v.expires })
 	sweep(s.accesses, now, func(v *access) time.Time { return v.expires })
+	sweep(s.requests, now, func(v *stored) time.Time { return v.expires })
 	sweep(s.sessions, now, func(v *session) time.Time { return v.expires })
 	sweep(s.assertions, now, func(v time.Time) time.Time { return v })
 }

@@ -24,7 +24,7 @@ type tokenResponse struct {
 }
 
 func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
-	answer, err := p.token(r)
+	answer, err := p.token(w, r)
 	if err != nil {
 		p.refuseToken(w, err)
 		return
@@ -32,7 +32,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (p *Provider) token(r *http.Request) (*tokenResponse, error) {
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) (*tokenResponse, error) {
 	form, err := readForm(r)
 	if err != nil {
 		return nil, err
@@ -41,19 +41,23 @@ func (p *Provider) token(r *http.Request) (*tokenResponse, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := p.tokenKey(w, r, client)
+	if err != nil {
+		return nil, err
+	}
 	switch form["grant_type"] {
 	case "authorization_code":
 		p.count("token:authorization_code")
-		return p.exchange(client, form)
+		return p.exchange(client, form, key)
 	case "refresh_token":
 		p.count("token:refresh_token")
-		return p.refresh(client, form)
+		return p.refresh(client, form, key)
 	case "client_credentials":
 		p.count("token:client_credentials")
-		return p.clientCredentials(client, form)
+		return p.clientCredentials(client, form, key)
 	case grantTokenExchange:
 		p.count("token:token_exchange")
-		return p.exchangeToken(client, form)
+		return p.exchangeToken(client, form, key)
 	}
 	return nil, refuse("unsupported_grant_type", "the grant is not supported")
 }
@@ -73,7 +77,7 @@ func readForm(r *http.Request) (map[string]string, error) {
 	return single(r.PostForm)
 }
 
-func (p *Provider) exchange(client *Client, form map[string]string) (*tokenResponse, error) {
+func (p *Provider) exchange(client *Client, form map[string]string, key string) (*tokenResponse, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.store.codes[form["code"]]
@@ -92,10 +96,14 @@ func (p *Provider) exchange(client *Client, form map[string]string) (*tokenRespo
 		return nil, refuse("invalid_grant", "the redirect address is not the one the code was sent to")
 	case !verifies(c.challenge, form["code_verifier"]):
 		return nil, refuse("invalid_grant", "the code verifier does not fit the challenge")
+	case c.thumbprint != "" && c.thumbprint != key:
+		return nil, refuse("invalid_dpop_proof", "the code is bound to another key")
+	case form["resource"] != "" && form["resource"] != c.grant.audience:
+		return nil, refuse("invalid_target", "the person was asked for another API")
 	case !c.grant.live():
 		return nil, refuse("invalid_grant", "the login has ended")
 	}
-	return p.issue(c.grant, c.grant.scopes, c.grant.nonce)
+	return p.issue(c.grant, c.grant.scopes, c.grant.nonce, key)
 }
 
 func verifies(challenge, verifier string) bool {
@@ -108,7 +116,7 @@ func verifies(challenge, verifier string) bool {
 
 // refresh answers with a new refresh token and spends the old one. A spent one
 // that comes again ends the whole login (RFC 9700, section 4.14.2).
-func (p *Provider) refresh(client *Client, form map[string]string) (*tokenResponse, error) {
+func (p *Provider) refresh(client *Client, form map[string]string, key string) (*tokenResponse, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.store.refreshes[form["refresh_token"]]
@@ -122,6 +130,12 @@ func (p *Provider) refresh(client *Client, form map[string]string) (*tokenRespon
 	if !t.grant.live() || !t.expires.After(p.now()) {
 		return nil, refuse("invalid_grant", "the refresh token has expired or was revoked")
 	}
+	if t.thumbprint != "" && t.thumbprint != key {
+		return nil, refuse("invalid_dpop_proof", "the refresh token is bound to another key")
+	}
+	if form["resource"] != "" && form["resource"] != t.grant.audience {
+		return nil, refuse("invalid_target", "the person was asked for another API")
+	}
 	scopes := t.grant.scopes
 	if asked := strings.Fields(form["scope"]); len(asked) > 0 {
 		if slices.ContainsFunc(asked, func(s string) bool { return !t.grant.has(s) }) {
@@ -130,14 +144,15 @@ func (p *Provider) refresh(client *Client, form map[string]string) (*tokenRespon
 		scopes = asked
 	}
 	t.used = true
-	return p.issue(t.grant, scopes, "") // no nonce in a refreshed ID token (OpenID Connect Core, 12.2)
+	return p.issue(t.grant, scopes, "", key) // no nonce in a refreshed ID token (OpenID Connect Core, 12.2)
 }
 
-// issue makes the tokens of one answer. The caller holds the lock.
-func (p *Provider) issue(g *grant, scopes []string, nonce string) (*tokenResponse, error) {
+// issue makes the tokens of one answer, bound to a key where there is one. The caller
+// holds the lock.
+func (p *Provider) issue(g *grant, scopes []string, nonce, key string) (*tokenResponse, error) {
 	now := p.now()
 	p.store.sweep(now)
-	accessToken, err := p.issueAccess(g, scopes, g.client.Audience, now.Add(p.cfg.AccessTokenLifetime))
+	accessToken, err := p.issueAccess(g, scopes, g.audience, now.Add(p.cfg.AccessTokenLifetime), key)
 	if err != nil {
 		return nil, err
 	}
@@ -147,16 +162,19 @@ func (p *Provider) issue(g *grant, scopes []string, nonce string) (*tokenRespons
 	}
 	refreshToken := newToken()
 	p.store.refreshes[refreshToken] = &refresh{grant: g, expires: now.Add(p.cfg.RefreshTokenLifetime)}
+	if g.client.method() == "none" {
+		p.store.refreshes[refreshToken].thumbprint = key
+	}
 	return &tokenResponse{
-		AccessToken: accessToken, TokenType: "Bearer", ExpiresIn: int64(p.cfg.AccessTokenLifetime.Seconds()),
+		AccessToken: accessToken, TokenType: tokenType(key), ExpiresIn: int64(p.cfg.AccessTokenLifetime.Seconds()),
 		RefreshToken: refreshToken, IDToken: idToken, Scope: strings.Join(scopes, " "),
 	}, nil
 }
 
 // issueAccess makes a token of RFC 9068, or one that says nothing.
-func (p *Provider) issueAccess(g *grant, scopes []string, audience string, expires time.Time) (string, error) {
+func (p *Provider) issueAccess(g *grant, scopes []string, audience string, expires time.Time, key string) (string, error) {
 	now, jti := p.now(), newToken()
-	a := &access{grant: g, scopes: scopes, audience: audience, issued: now, expires: expires}
+	a := &access{grant: g, scopes: scopes, audience: audience, issued: now, expires: expires, thumbprint: key}
 	if g.client.OpaqueTokens {
 		p.store.accesses[opaqueID(jti)] = a
 		return jti, nil
@@ -170,6 +188,7 @@ func (p *Provider) issueAccess(g *grant, scopes []string, audience string, expir
 		claims["sid"] = g.session.id
 	}
 	g.proof.addTo(claims)
+	confirmation(claims, key)
 	if g.user != nil && slices.Contains(scopes, "groups") {
 		claims["groups"] = g.user.Groups
 	}

@@ -1,9 +1,9 @@
 package idp
 
 import (
+	"errors"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // addClaims adds what the scopes ask for (OpenID Connect Core, 5.4).
@@ -23,11 +23,12 @@ func (u *User) addClaims(claims map[string]any, scopes []string) {
 
 func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	p.count("userinfo")
-	a := p.accessOf(r)
-	if a == nil || a.grant.user == nil || !slices.Contains(a.scopes, "openid") {
-		p.count("refused:invalid_token")
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token"})
+	a, err := p.accessOf(w, r)
+	if err == nil && (a.grant.user == nil || !slices.Contains(a.scopes, "openid")) {
+		err = errToken
+	}
+	if err != nil {
+		p.refuseAccess(w, r, err)
 		return
 	}
 	claims := map[string]any{"sub": a.grant.user.Subject}
@@ -35,23 +36,47 @@ func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, claims)
 }
 
-// accessOf finds the live access token that a request carries, in its header
-// only (RFC 6750, section 2.1).
-func (p *Provider) accessOf(r *http.Request) *access {
-	header := r.Header.Values("Authorization")
-	if len(header) != 1 {
-		return nil
+var errToken = &oauthError{"invalid_token", "the access token is not good"}
+
+// refuseAccess is RFC 6750, section 3, and RFC 9449, section 7.1.
+func (p *Provider) refuseAccess(w http.ResponseWriter, r *http.Request, err error) {
+	code, challenge := errToken.code, "Bearer"
+	var e *oauthError
+	if errors.As(err, &e) {
+		code = e.code
 	}
-	scheme, token, ok := strings.Cut(header[0], " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return nil
+	if scheme, _ := carried(r); scheme == "dpop" {
+		challenge = "DPoP"
+	}
+	p.count("refused:" + code)
+	w.Header().Set("WWW-Authenticate", challenge+` error="`+code+`"`)
+	writeJSON(w, http.StatusUnauthorized, map[string]string{"error": code})
+}
+
+// accessOf finds the live access token that a request carries. One that is bound to
+// a key needs the proof of it, and one that is not is no DPoP token.
+func (p *Provider) accessOf(w http.ResponseWriter, r *http.Request) (*access, error) {
+	scheme, token := carried(r)
+	thumbprint := ""
+	switch scheme {
+	case "bearer":
+	case "dpop":
+		var err error
+		if thumbprint, err = p.proofOf(w, r, token); err != nil {
+			return nil, err
+		}
+		if thumbprint == "" {
+			return nil, errProof
+		}
+	default:
+		return nil, errToken
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if a := p.store.accesses[p.tokenID(token)]; a != nil && p.alive(a) {
-		return a
+	if a := p.store.accesses[p.tokenID(token)]; a != nil && p.alive(a) && a.thumbprint == thumbprint {
+		return a, nil
 	}
-	return nil
+	return nil, errToken
 }
 
 // tokenID is the name under which an access token would be kept.
