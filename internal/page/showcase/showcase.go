@@ -141,6 +141,10 @@ func errors(site Site) (all []Sample) {
 		p.page.RequestID = requestID
 		all = append(all, Sample{p.name, p.about, func(s *page.Pages, accept string) ([]byte, httpmsg.Fields) { return s.Error(accept, p.page) }})
 	}
+	all = append(all, Sample{"form", "a form that was kept, to be sent", func(s *page.Pages, accept string) ([]byte, httpmsg.Fields) {
+		return s.SendForm(accept, page.SendFormPage{Action: "/orders/new", Address: "shop.example.com/orders/new", Cancel: "/orders",
+			Fields: []page.FormField{{Name: "item", Value: "7"}, {Name: "count", Value: "2"}}, SignedInAs: "alice@example.com", Provider: site.Choices[0].Name})
+	}})
 	return append(all, Sample{"onward", "on the way to another site after a form", func(s *page.Pages, accept string) ([]byte, httpmsg.Fields) {
 		return s.Onward(accept, page.OnwardPage{URL: "https://id.example.com/logout"})
 	}})
