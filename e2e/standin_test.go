@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func (w *Standins) test(t *testing.T) {
 	t.Run("Google", w.testGoogle)
 	t.Run("Entra", w.testEntra)
 	t.Run("Entra for many tenants", w.testManyTenants)
+	t.Run("an Entra tenant by its domain", func(t *testing.T) {
+		told(t, w.traveller("abe@acme.example").seen(t, w.gates["domain"], "/home"), map[string]string{"x-auth-request-user": "abe@acme.example"})
+	})
 	t.Run("all of them at one gate", w.testAll)
 	for _, host := range []string{"github.com", standins.GoogleTokens, standins.EntraLogin} {
 		for _, c := range w.net.Calls(host, "/") {
@@ -86,6 +90,25 @@ func (w *Standins) testGitHub(t *testing.T) {
 		if page.URL.Host != "github.com" || !strings.Contains(page.Body, "Select an account") {
 			t.Errorf("no account picker: %d at %s", page.Status, page.URL)
 		}
+	})
+	t.Run("who asks GitHub too often keeps their session, and cannot begin one", func(t *testing.T) {
+		w.github.LeaveRequests(0)
+		late := w.traveller("octocat")
+		if page := last(late.arrive(t, g.URL("/home"))); !g.Owns(page.URL) || page.Status != http.StatusServiceUnavailable && page.Status != http.StatusBadGateway {
+			t.Errorf("a login ends with %d at %s", page.Status, page.URL)
+		}
+		before := len(w.net.Calls("api.github.com", "/user"))
+		Eventually(t, 15*time.Second, func() error { // until a renewal has tried
+			if page, err := p.Get(g.URL("/home")); err != nil || page.Status != http.StatusOK {
+				return fmt.Errorf("e2e: the session ended: %d, %w", page.Status, err)
+			}
+			if len(w.net.Calls("api.github.com", "/user")) == before {
+				return fmt.Errorf("e2e: nobody asked GitHub")
+			}
+			return nil
+		})
+		w.github.LeaveRequests(5000)
+		p.seen(t, g, "/org/x")
 	})
 	t.Run("a token without expiry ends when it is withdrawn", func(t *testing.T) {
 		w.github.Withdraw("Octocat")
@@ -183,6 +206,14 @@ func (w *Standins) testGoogle(t *testing.T) {
 		query.Del("hd") // as somebody does who is not meant to sign in
 		to.RawQuery = query.Encode()
 		eve.refused(t, g, eve.arrive(t, to.String()), "hosted_domain_not_allowed")
+	})
+	t.Run("an address that Google has not verified is none", func(t *testing.T) {
+		p.seen(t, g, "/mail/x")
+		unverified := w.traveller("new@example.com")
+		unverified.seen(t, g, "/home")
+		if page := last(unverified.arrive(t, g.URL("/mail/x"))); page.Status != http.StatusForbidden {
+			t.Errorf("%d", page.Status)
+		}
 	})
 	t.Run("signing out gives the token back", func(t *testing.T) {
 		page := must(p.Get(g.URL("/oauth2/sign_out"), http.Header{"Sec-Fetch-Site": {"same-origin"}}))(t)
@@ -307,16 +338,46 @@ func (w *Standins) testManyTenants(t *testing.T) {
 
 func (w *Standins) testAll(t *testing.T) {
 	g := w.gates["all"]
+	start := func(provider string) string { return g.URL("/oauth2/start?provider=" + provider + "&rd=/home") }
 	for provider, account := range map[string]struct{ who, user string }{
 		"github": {"octocat", "Octocat"}, "google": {"jane@example.com", "jane@example.com"}, "entra": {"abe@acme.example", "abe@acme.example"},
 	} {
 		t.Run(provider, func(t *testing.T) {
 			p := w.traveller(account.who)
-			way := p.arrive(t, g.URL("/oauth2/start?provider="+provider+"&rd=/home"))
+			way := p.arrive(t, start(provider))
 			if err := g.arrivedAt(way, "/home", http.StatusOK); err != nil {
 				t.Fatalf("%v\n%.1500s", err, last(way).Body)
 			}
 			told(t, must(ReadSeen(last(way)))(t), map[string]string{"x-auth-request-user": account.user})
 		})
 	}
+	// answer is what GitHub answers to a login that was begun there.
+	answer := func(t *testing.T, p *Traveller) url.Values {
+		t.Helper()
+		p.arrive(t, start("github")) // signed in, and consented
+		way := must(p.Follow(must(p.Get(start("github")))(t), func(u *url.URL) bool { return g.Owns(u) && u.Query().Has("code") }))(t)
+		to := last(way).Location()
+		if to == nil || to.Path != "/oauth2/callback/github" {
+			t.Fatalf("GitHub does not send back to its own address: %v%s", to, trail(way))
+		}
+		p.Jar.Set(to, []*http.Cookie{{Name: SessionCookie, Path: "/", MaxAge: -1}})
+		return to.Query()
+	}
+	t.Run("a code of one under the state of another is refused", func(t *testing.T) {
+		p := w.traveller("octocat")
+		github := answer(t, p)
+		toEntra := last(must(p.Follow(must(p.Get(start("entra")))(t), func(u *url.URL) bool { return u.Host == standins.EntraLogin }))(t)).Location()
+		mixed := url.Values{"code": {github.Get("code")}, "state": {toEntra.Query().Get("state")}}
+		p.refused(t, g, p.arrive(t, g.URL("/oauth2/callback/entra?"+mixed.Encode())), "invalid_grant")
+		if calls := w.net.Calls("github.com", "/login/oauth/access_token"); calls[len(calls)-1].Form.Get("code") == github.Get("code") {
+			t.Error("GitHub was shown the code")
+		}
+	})
+	t.Run("an answer at the address of another is refused", func(t *testing.T) {
+		p := w.traveller("octocat")
+		github := answer(t, p)
+		for _, path := range []string{"/oauth2/callback/entra", "/oauth2/callback"} {
+			p.refused(t, g, p.arrive(t, g.URL(path+"?"+github.Encode())), "callback_of_another_provider")
+		}
+	})
 }

@@ -55,6 +55,7 @@ func standinGates(t testing.TB) []*standinGate {
 		{name: "google", issuer: "https://" + standins.GoogleAccounts, settings: googleSettings},
 		{name: "entra", issuer: entra + acmeTenant + "/v2.0", settings: entraSettings},
 		{name: "many", issuer: entra + "common/v2.0", settings: manySettings},
+		{name: "domain", issuer: entra + "acme.example/v2.0", settings: domainSettings},
 		{name: "all", issuer: "https://github.com", settings: allSettings},
 	}
 	for _, g := range gates {
@@ -144,9 +145,13 @@ func (w *Standins) register(t testing.TB, gates []*standinGate) {
 	w.google = must(standins.NewGoogle(w.net,
 		[]*standins.GoogleClient{{ID: standinClient, Secret: standinSecret, Redirects: []string{at["google"].callback(), at["all"].callback()}}},
 		&standins.GoogleUser{Sub: "110169484474386276334", Email: "jane@example.com", Password: standinPass, Given: "Jane", Family: "Doe", Domain: "example.com"},
+		&standins.GoogleUser{Sub: "110169484474386276336", Email: "new@example.com", Password: standinPass, Given: "New", Family: "Doe", Domain: "example.com", Unverified: true},
 		&standins.GoogleUser{Sub: "110169484474386276335", Email: "eve@example.com.evil.example", Password: standinPass, Given: "Eve", Family: "Doe"},
 	))(t)
-	redirects := []string{at["entra"].callback(), at["many"].callback(), at["all"].callback(), at["entra"].origin() + "/oauth2/signed_out"}
+	redirects := []string{
+		at["entra"].callback(), at["many"].callback(), at["domain"].callback(), at["all"].callback() + "/entra",
+		at["entra"].origin() + "/oauth2/signed_out",
+	}
 	w.entra = must(standins.NewEntra(w.net, []*standins.EntraApp{
 		{ID: standinClient, Secret: standinSecret, Tenant: acmeTenant, Multi: true, Redirects: redirects, Groups: true},
 		{ID: apiV1, Secret: standinSecret, Tenant: acmeTenant, APIScopes: []string{"orders"}, APIVersion: 1},
@@ -261,7 +266,10 @@ func googleProvider() Settings {
 }
 
 func googleSettings() Settings {
-	return standinSettings([]Settings{rule("/scoped/*", Settings{"scopes": []string{"email"}})}, googleProvider())
+	return standinSettings([]Settings{
+		rule("/scoped/*", Settings{"scopes": []string{"email"}}),
+		rule("/mail/*", Settings{"email_domains": []string{"example.com"}}),
+	}, googleProvider())
 }
 
 func entraProvider(tenant string) Settings {
@@ -296,9 +304,15 @@ func manySettings() Settings {
 	return s
 }
 
+// domainSettings name the tenant by its domain, where Entra names it by its id.
+func domainSettings() Settings { return standinSettings([]Settings{}, entraProvider("acme.example")) }
+
+// allSettings give those an address of their own who do not say in their answers
+// who they are. GitHub takes any address below the registered one.
 func allSettings() Settings {
-	entra := entraProvider(acmeTenant)
-	return standinSettings([]Settings{}, githubProvider("github", "shop-all"), googleProvider(), entra)
+	github, entra := githubProvider("github", "shop-all"), entraProvider(acmeTenant)
+	github["own_callback"], entra["own_callback"] = true, true
+	return standinSettings([]Settings{}, github, googleProvider(), entra)
 }
 
 // Traveller is somebody with a browser of their own, who knows these services.
