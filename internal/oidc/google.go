@@ -39,8 +39,8 @@ func (p *Provider) checkHosted(step string, claims []byte) error {
 	if len(domains) == 0 {
 		return nil
 	}
-	hd := gjson.GetBytes(claims, "hd")
-	if hd.Type != gjson.String || !slices.Contains(domains, strings.ToLower(hd.Str)) {
+	hd := gjson.GetBytes(claims, "hd").Str // "" for what is no string
+	if !slices.Contains(domains, strings.ToLower(hd)) {
 		return refuse(step, "hosted_domain_not_allowed")
 	}
 	return nil
