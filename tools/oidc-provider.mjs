@@ -50,6 +50,7 @@ const provider = new Provider(issuer, {
     profile: ['name', 'preferred_username', 'groups'],
     email: ['email', 'email_verified'],
   },
+  clientAuthMethods: ['client_secret_basic', 'client_secret_jwt', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth', 'none'],
   pkce: { required: () => true },
   rotateRefreshToken: true,
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
