@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"image"
 	"image/color"
@@ -55,14 +56,25 @@ func TestPictures(t *testing.T) {
 	}
 	c.Open(s.Address("en", "sign_in_email_unknown"))
 	c.Load(`document.documentElement.dir = "rtl"`)
-	mirrored := picture(t, c)
+	mirrored := screen(t, c)
 	c.Run("take a screen of few colours", inMedia(map[string]string{"forced-colors": "active", "prefers-color-scheme": "dark"}))
-	keepPicture(t, "mirrored_and_forced_colours", []image.Image{mirrored, picture(t, c)})
+	keepPicture(t, "mirrored_and_forced_colours", []image.Image{mirrored, screen(t, c)})
 }
 
+// picture is a whole page, and screen what fits on one.
 func picture(t *testing.T, c *Chromium) image.Image {
 	t.Helper()
-	full, err := png.Decode(bytes.NewReader(get(c, "take a picture", chromedp.FullScreenshot(100))))
+	return asImage(t, get(c, "take a picture", chromedp.FullScreenshot(100)))
+}
+
+func screen(t *testing.T, c *Chromium) image.Image {
+	t.Helper()
+	return asImage(t, get(c, "take a picture", chromedp.CaptureScreenshot()))
+}
+
+func asImage(t *testing.T, picture []byte) image.Image {
+	t.Helper()
+	full, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +112,9 @@ func reduced(full *image.RGBA) *image.Paletted {
 	for i := 0; i < len(full.Pix); i += 4 {
 		count[rgba(full.Pix[i:])]++
 	}
-	all := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] })
+	all := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int {
+		return cmp.Or(count[b]-count[a], slices.Compare([]uint8{a.R, a.G, a.B}, []uint8{b.R, b.G, b.B})) // the same each time
+	})
 	var palette color.Palette
 	for _, c := range all {
 		distinct := len(palette) < 16 || !slices.ContainsFunc(palette, func(p color.Color) bool { return alike(p.(color.RGBA), c) })

@@ -101,3 +101,30 @@ func TestTextsArePrintedAsTheSettingsTakeThem(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTheDocumentationSaysOfPagesWorks(t *testing.T) {
+	t.Setenv("TEST_SECRET", "hush-hush")
+	t.Setenv("TEST_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+	text, err := os.ReadFile("../../docs/pages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.HasPrefix(block, "pages:") {
+			continue
+		}
+		tried++
+		settings, err := yaml.YAMLToJSON([]byte(goodSettings + block))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Parse(settings, os.LookupEnv); err != nil {
+			t.Errorf("%v in\n%s", err, block)
+		}
+	}
+	if tried < 3 {
+		t.Errorf("%d examples", tried)
+	}
+}

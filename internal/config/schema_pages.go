@@ -72,14 +72,17 @@ type Pages struct {
 	Language string `json:"language"`
 
 	// Colors are colours of pages, each `#` and six hexadecimal digits: `accent`
-	// of buttons and links, `background`, `card`, `text`; and the same with
-	// `_dark` for screens that are set to dark. What is not given is ours.
+	// of buttons, `background`, `card`, `text`; and the same with `_dark` for
+	// screens that are set to dark. What is not given is ours, but for
+	// `accent_dark`, which is then made of `accent`. Text that could not be read on
+	// `background` or `card` is refused (docs/pages.md).
 	//
 	// Example: {"accent": "#8a1538", "accent_dark": "#f0a6b8"}
 	Colors map[string]string `json:"colors"`
 
-	// Texts are words of your own: language to name to text. `postern pages
-	// --texts` prints the names with our own words.
+	// Texts are words of your own: language to name to text, of up to 600 bytes.
+	// `postern pages --texts` prints the names with our own words, whose
+	// placeholders yours must have (docs/pages.md).
 	//
 	// Example: {"en": {"sign_in": "Log in"}}
 	Texts map[string]map[string]string `json:"texts"`

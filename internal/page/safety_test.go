@@ -71,7 +71,7 @@ func TestHostileTextStaysText(t *testing.T) {
 // page got in through a slot.
 var allowed = map[string]string{
 	"html": "lang dir", "head": "", "meta": "charset name content", "title": "", "link": "rel href", "style": "",
-	"body": "", "main": "", "header": "", "h1": "", "h2": "id", "b": "", "small": "", "p": "class id", "ul": "class role aria-labelledby", "li": "class", "a": "class href", "span": "", "bdi": "",
+	"body": "", "main": "", "header": "", "h1": "", "h2": "id", "b": "", "small": "", "p": "class id dir", "ul": "class role aria-labelledby", "li": "class", "a": "class href", "span": "", "bdi": "",
 	"form": "class method action", "button": "class type", "img": "class src alt", "dl": "", "div": "class", "dt": "", "dd": "",
 	"label": "for", "input": "id name type value maxlength autocomplete autocapitalize spellcheck required autofocus aria-invalid aria-describedby",
 	"svg": "class viewBox width height aria-hidden", "path": "d fill fill-rule stroke stroke-width stroke-linecap stroke-linejoin", "circle": "cx cy r class fill stroke stroke-width", "g": "fill stroke stroke-width stroke-linecap stroke-linejoin",

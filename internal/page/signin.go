@@ -35,7 +35,7 @@ type EmailForm struct {
 }
 
 const (
-	textHTML        markup = "<p class=\"text\">{text}</p>\n"
+	textHTML        markup = "<p class=\"text\" dir=\"auto\">{text}</p>\n"
 	choicesHTML     markup = "<ul class=\"choices\" role=\"list\">\n{choices}</ul>\n"
 	choiceHTML      markup = "<li><a class=\"{class}\" href=\"{url}\">{mark}<span>{with}</span>{last}</a></li>\n"
 	lastHTML        markup = "<small>{last}</small>"
