@@ -249,3 +249,25 @@ func (f *tlsFront) called(path string) int {
 	defer f.mu.Unlock()
 	return f.calls[path]
 }
+
+// TestSignInByAPostedAnswer has the provider's page post the answer to the gate:
+// from another site, as a form.
+func TestSignInByAPostedAnswer(t *testing.T) {
+	p := OIDCProvider(t)
+	g := StartGate(t, p, EnvoySetup{}, func(s Settings) { provider(s)["response_mode"] = "form_post" })
+	b := NewBrowser()
+	login := must(g.StartLogin(b, "/shop"))(t)
+	way := must(b.Follow(login.Started, nil))(t)
+	way = must(b.Follow(must(p.SignIn(b, way[len(way)-1], Alice))(t), nil))(t)
+	posting := way[len(way)-1]
+	form := must(posting.form(nil))(t)
+	if form.method != http.MethodPost || form.action != g.URL(callbackPath) || form.values.Get("code") == "" {
+		t.Fatalf("%d %s has no form with a code for the gate", posting.Status, posting.URL)
+	}
+	answer := must(b.Do(http.MethodPost, form.action, form.values.Encode(), http.Header{
+		"Origin": {p.Issuer}, "Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"},
+	}))(t)
+	way = must(b.Follow(answer, nil))(t)
+	checkIdentity(t, must(ReadSeen(way[len(way)-1]))(t), Alice)
+	checkLog(t, g)
+}
