@@ -19,13 +19,15 @@ type habit struct {
 	clientAuth  string // with a client_secret
 	audience    string // of a client assertion
 	prompt      string // by which people sign in as someone else
+	userinfo    string // when it is asked
 }
 
 // habits are those of the types that have any of their own.
 var habits = map[string]habit{
 	// Google has no user names.
 	"google": {displayName: "Google", issuer: "https://accounts.google.com", claims: Claims{"user": "email"}, prompt: "select_account"},
-	"entra":  {displayName: "Microsoft", claims: Claims{"roles": "roles"}, audience: "endpoint", prompt: "select_account"},
+	// Entra's userinfo says less than its ID tokens.
+	"entra": {displayName: "Microsoft", claims: Claims{"roles": "roles"}, audience: "endpoint", prompt: "select_account", userinfo: "never"},
 	"github": {
 		displayName: "GitHub", issuer: "https://github.com", scopes: []string{"read:user", "user:email"},
 		clientAuth: "client_secret_post", prompt: "select_account",
@@ -44,6 +46,7 @@ func (p *Provider) preset(groups bool) {
 	p.DisplayName = cmp.Or(p.DisplayName, h.displayName)
 	p.Issuer = cmp.Or(p.Issuer, h.issuer, p.entraIssuer())
 	p.ClientAssertionAudience = cmp.Or(p.ClientAssertionAudience, h.audience, "issuer")
+	p.Userinfo = cmp.Or(p.Userinfo, h.userinfo, "auto")
 	if p.Type == "oauth2" {
 		p.Subject = cmp.Or(p.Subject, "sub")
 	}

@@ -221,7 +221,7 @@ type Provider struct {
 	// Userinfo says when the provider's userinfo endpoint is asked: `auto`,
 	// when the ID token lacks one of the claims; `always`; or `never`.
 	//
-	// Default: "auto"
+	// Default: "auto", and "never" for `entra`, whose ID tokens say all that it does
 	Userinfo string `json:"userinfo"`
 
 	// Enrich are questions that are asked after a login, and again at each renewal,
@@ -345,7 +345,6 @@ func (p *Provider) setDefaults() {
 	p.Type = "oidc"
 	p.SignIn = true
 	p.ResponseMode = "query"
-	p.Userinfo = "auto"
 	p.Leeway = Duration(time.Minute)
 	p.Timeout = Duration(5 * time.Second)
 	p.MetadataRefresh = Duration(time.Hour)

@@ -152,6 +152,25 @@ func TestATokenIsOfATenantWhosePeopleMaySignIn(t *testing.T) {
 	}
 }
 
+func TestAnEntraIsKnownWithoutAWayToItsUserinfo(t *testing.T) {
+	f, p := entra(t, tenantA, v2(tenantA), `,"userinfo":"never"`)
+	if !p.HasUserinfo() {
+		t.Error("there is a cluster for it")
+	}
+	delete(p.settings.Clusters, "graph.microsoft.com")
+	f.now = f.now.Add(p.settings.MetadataRefresh.Std())
+	p.Learn(f.env())
+	if !p.Known() || p.HasUserinfo() {
+		t.Errorf("known %v, with userinfo %v", p.Known(), p.HasUserinfo())
+	}
+	p.settings.Userinfo = "auto"
+	fresh := NewProvider(p.settings, rand.Reader)
+	fresh.Learn(f.env())
+	if fresh.Known() {
+		t.Error("what is to be asked cannot be, and nobody says so")
+	}
+}
+
 func TestARenewedTokenIsOfTheSameTenant(t *testing.T) {
 	f, p := entra(t, "common", hole, both)
 	was := Original{Issuer: v2(tenantA), Subject: "u-1", NonceHash: NonceHash("n-1")}
@@ -193,18 +212,22 @@ func TestAKeyOfOneTenantSignsForNoOther(t *testing.T) {
 }
 
 func TestAKeyThatChangesHandsIsNotTheSame(t *testing.T) {
-	f, p := entra(t, "common", hole, both, sharedKey{&testKeys().rsa.PublicKey, "r1", v2(tenantA)})
-	raw := sign(t, jose.RS256, testKeys().rsa, "r1", nil, accessClaimsOf(f, tenantA))
-	token, err := p.VerifyAccessToken(f.env(), raw, accessWanted())
-	if err != nil || !p.StillGood(token) {
-		t.Fatalf("%v, %v", token, err)
-	}
-	again, _ := entra(t, "common", hole, both, sharedKey{&testKeys().rsa.PublicKey, "r1", v2(tenantB)})
-	f.answers["/common/discovery/v2.0/keys"] = again.answers["/common/discovery/v2.0/keys"]
-	f.now = f.now.Add(p.settings.KeysRefresh.Std())
-	p.Learn(f.env())
-	if p.StillGood(token) {
-		t.Error("a key that is another tenant's now still vouches for the token")
+	for tenant, other := range map[string]string{tenantA: tenantB, tenantB: tenantA} {
+		f, p := entra(t, "common", hole, both, sharedKey{&testKeys().rsa.PublicKey, "r1", v2(tenant)})
+		raw := sign(t, jose.RS256, testKeys().rsa, "r1", nil, accessClaimsOf(f, tenant))
+		token, err := p.VerifyAccessToken(f.env(), raw, accessWanted())
+		if err != nil || !p.StillGood(token) {
+			t.Fatalf("%v, %v", token, err)
+		}
+		for holder, good := range map[string]bool{other: false, "{tenantid}": true} {
+			again, _ := entra(t, "common", hole, both, sharedKey{&testKeys().rsa.PublicKey, "r1", v2(holder)})
+			f.answers["/common/discovery/v2.0/keys"] = again.answers["/common/discovery/v2.0/keys"]
+			f.now = f.now.Add(p.settings.KeysRefresh.Std())
+			p.Learn(f.env())
+			if p.StillGood(token) != good {
+				t.Errorf("a key of %s vouches for a token of %s: %v", holder, tenant, !good)
+			}
+		}
 	}
 }
 

@@ -145,16 +145,16 @@ func (p *Provider) addGroups(env flow.Env, api string, access Access, claims map
 	return nil
 }
 
-// groupsFailure says why there are no groups: the scope was not granted, or there
-// are more than are asked for.
+// groupsFailure says why there are no groups: the scope was not granted; or there
+// are more than are asked for, or no answer.
 func groupsFailure(step string, err error) error {
 	switch reason := Reason(err); {
 	case errors.Is(err, flow.ErrCanceled):
 		return err
 	case reason == "status_403" || reason == "status_404":
 		return refuse(step, "groups_not_granted")
-	case reason == "too_many_pages" || reason == "answer_too_large":
-		return refuse(step, "too_many_groups")
+	case reason == "too_many_pages" || reason == "answer_too_large": // which no other try would change
+		return refuse(step, "groups_not_resolved")
 	}
 	return &Failure{Step: step, Reason: "groups_not_resolved", Temporary: Temporary(err)}
 }

@@ -210,7 +210,7 @@ func TestTeamsOnSeveralPagesAreReadToTheEndOrNotAtAll(t *testing.T) {
 		t.Errorf("groups %v", groups)
 	}
 	f.paged("/user/teams", maxGitHubPages+1, team)
-	if _, err := who(f, gitHub(f, withOrgs)); Reason(err) != "too_many_groups" || Temporary(err) {
+	if _, err := who(f, gitHub(f, withOrgs)); Reason(err) != "groups_not_resolved" || Temporary(err) {
 		t.Errorf("more than are read: %v", err)
 	}
 	if f.calls[apiPath+"/user/teams"] != 2*maxGitHubPages {

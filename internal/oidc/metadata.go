@@ -85,10 +85,12 @@ func (p *Provider) readMetadata(doc *metadataDocument) (m *metadata, err error) 
 	}
 	if doc.Userinfo != "" {
 		e, err := p.endpoint(step, doc.Userinfo)
-		if err != nil {
+		switch {
+		case err == nil:
+			m.userinfo = &e
+		case p.settings.Userinfo != "never":
 			return nil, err
 		}
-		m.userinfo = &e
 	}
 	p.readOptional(m, doc)
 	if m.pushed == nil && p.settings.PAR == "always" {
