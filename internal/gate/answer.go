@@ -139,8 +139,8 @@ func (g *Gate) providerRefused(q *request, err error, rd string) Verdict {
 	if oidc.Temporary(err) {
 		f.status, f.retryAfter = 503, retryAfter
 	}
-	if strings.HasPrefix(f.reason, "provider_") && f.status == 502 && !ourFault[f.reason] {
-		f.status = 403 // the provider understood and said no
+	if f.status == 502 && (strings.HasPrefix(f.reason, "provider_") && !ourFault[f.reason] || strings.HasSuffix(f.reason, "_not_allowed")) {
+		f.status = 403 // the provider understood and said no, or the person is none of ours
 	}
 	return g.refuseLogin(q, f)
 }
