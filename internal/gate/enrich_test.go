@@ -128,7 +128,7 @@ func TestASessionSaysWhatItsQuestionsSay(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			g, p, env := graph(t, c.answers)
 			s := &session.Session{Provider: "main", Subject: "u", AccessToken: "at", Asked: session.Step{Enrich: c.asked},
-				Claims: map[string]session.Claim{"user": one("u"), "teams": several("planted")}}
+				Claims: map[string]session.Claim{"user": one("u"), "teams": several("planted"), "rest": one("planted")}}
 			var was *session.Session
 			if c.again {
 				was = former(func(s *session.Session) { s.Gathered = p.stamp })
