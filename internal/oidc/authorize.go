@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/session"
 )
 
@@ -59,9 +60,9 @@ func (p *Provider) authorizationRequest(step string, r Request) (url.Values, err
 	for name, value := range p.settings.AuthorizationParams {
 		q.Set(name, value)
 	}
-	for name, value := range p.ownParams(r) {
-		if q.Del(name); value != "" {
-			q.Set(name, value)
+	for _, own := range p.ownParams(r) {
+		if q.Del(own.Name); own.Value != "" {
+			q.Set(own.Name, own.Value)
 		}
 	}
 	if len(p.settings.Resources) > 0 {
@@ -72,34 +73,37 @@ func (p *Provider) authorizationRequest(step string, r Request) (url.Values, err
 }
 
 // ownParams are the parameters that are ours to set. An empty one is not sent.
-func (p *Provider) ownParams(r Request) map[string]string {
-	own := map[string]string{
-		"response_type":         "code",
-		"client_id":             p.settings.ClientID,
-		"redirect_uri":          r.RedirectURI,
-		"scope":                 strings.Join(p.scopes(r.Step), " "),
-		"state":                 r.State,
-		"nonce":                 r.Proof.Nonce,
-		"code_challenge":        r.Proof.Challenge(),
-		"code_challenge_method": "S256",
-		"acr_values":            strings.Join(r.Step.ACR, " "),
-		"prompt":                p.prompt(r.Step),
-		"login_hint":            r.Step.Hint,
-		"max_age":               "", "response_mode": "", "ui_locales": "", "request": "", "request_uri": "",
-	}
+func (p *Provider) ownParams(r Request) []httpmsg.Field {
+	nonce, maxAge, mode, locales := r.Proof.Nonce, "", p.settings.ResponseMode, ""
 	if p.settings.Plain() {
-		own["nonce"] = "" // there is no ID token to hold it
+		nonce = "" // there is no ID token to hold it
 	}
 	if r.Step.MaxAge > 0 {
-		own["max_age"] = strconv.FormatInt(r.Step.MaxAge, 10)
+		maxAge = strconv.FormatInt(r.Step.MaxAge, 10)
 	}
-	if p.settings.ResponseMode != "query" { // which is that of codes already
-		own["response_mode"] = p.settings.ResponseMode
+	if mode == "query" {
+		mode = "" // it is that of codes already
 	}
 	if p.settings.UILocales {
-		own["ui_locales"] = uiLocales(r.Locales)
+		locales = uiLocales(r.Locales)
 	}
-	return own
+	return []httpmsg.Field{
+		{Name: "response_type", Value: "code"},
+		{Name: "client_id", Value: p.settings.ClientID},
+		{Name: "redirect_uri", Value: r.RedirectURI},
+		{Name: "scope", Value: strings.Join(p.scopes(r.Step), " ")},
+		{Name: "state", Value: r.State},
+		{Name: "nonce", Value: nonce},
+		{Name: "code_challenge", Value: r.Proof.Challenge()},
+		{Name: "code_challenge_method", Value: "S256"},
+		{Name: "response_mode", Value: mode},
+		{Name: "acr_values", Value: strings.Join(r.Step.ACR, " ")},
+		{Name: "max_age", Value: maxAge},
+		{Name: "prompt", Value: p.prompt(r.Step)},
+		{Name: "login_hint", Value: r.Step.Hint},
+		{Name: "ui_locales", Value: locales},
+		{Name: "request"}, {Name: "request_uri"},
+	}
 }
 
 // addBinding binds the code to the key that its tokens will be bound to (RFC

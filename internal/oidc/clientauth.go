@@ -52,14 +52,11 @@ func (p *Provider) authenticate(step string, e endpoint, form url.Values, now ti
 // assertion is a JWT by which the client proves itself once (RFC 7523, section
 // 3).
 func (p *Provider) assertion(e endpoint, now time.Time) (string, error) {
-	id, err := p.unique()
+	claims, err := p.ownClaims(now, assertionLifetime)
 	if err != nil {
 		return "", err
 	}
-	claims := map[string]any{
-		"iss": p.settings.ClientID, "sub": p.settings.ClientID, "aud": p.settings.Issuer,
-		"jti": id, "iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
-	}
+	claims["sub"] = p.settings.ClientID
 	if p.settings.ClientAssertionAudience == "endpoint" {
 		claims["aud"] = e.scheme + "://" + e.authority + e.path
 	}
@@ -67,6 +64,15 @@ func (p *Provider) assertion(e endpoint, now time.Time) (string, error) {
 		return jws.Sign(map[string]any{"alg": "HS256", "typ": "JWT"}, claims, p.signBySecret)
 	}
 	return p.signWithKey("JWT", claims)
+}
+
+// ownClaims are those of a JWT by which the client speaks to the provider, once.
+func (p *Provider) ownClaims(now time.Time, lifetime time.Duration) (map[string]any, error) {
+	id, err := p.unique()
+	return map[string]any{
+		"iss": p.settings.ClientID, "aud": p.settings.Issuer, "jti": id,
+		"iat": now.Unix(), "exp": now.Add(lifetime).Unix(),
+	}, err
 }
 
 // signWithKey makes a JWT that the client's key signs.

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -163,15 +164,15 @@ func visible(s string) bool {
 // knownErrors are the codes of RFC 6749 sections 4.1.2.1 and 5.2, of RFC 7009
 // section 2.2.1, of RFC 8693 section 2.2.2, of RFC 9449 sections 5 and 8, and of
 // Core section 3.1.2.6.
-var knownErrors = map[string]bool{
-	"access_denied": true, "account_selection_required": true, "consent_required": true,
-	"interaction_required": true, "invalid_client": true, "invalid_dpop_proof": true, "invalid_grant": true,
-	"invalid_request": true, "invalid_request_object": true, "invalid_request_uri": true,
-	"invalid_scope": true, "invalid_target": true, "login_required": true, "registration_not_supported": true,
-	"request_not_supported": true, "request_uri_not_supported": true, "server_error": true,
-	"temporarily_unavailable": true, "unauthorized_client": true,
-	"unsupported_grant_type": true, "unsupported_response_type": true,
-	"unsupported_token_type": true, nonceError: true,
+var knownErrors = []string{
+	"access_denied", "account_selection_required", "consent_required",
+	"interaction_required", "invalid_client", "invalid_dpop_proof", "invalid_grant",
+	"invalid_request", "invalid_request_object", "invalid_request_uri",
+	"invalid_scope", "invalid_target", "login_required", "registration_not_supported",
+	"request_not_supported", "request_uri_not_supported", "server_error",
+	"temporarily_unavailable", "unauthorized_client",
+	"unsupported_grant_type", "unsupported_response_type",
+	"unsupported_token_type", nonceError,
 }
 
 // refusal is the Failure for a provider's error code.
@@ -184,7 +185,7 @@ func refusal(step, code string) error {
 // for anything else: what a provider or a browser words freely is not
 // repeated.
 func ErrorCode(code string) string {
-	if knownErrors[code] {
+	if slices.Contains(knownErrors, code) {
 		return code
 	}
 	return "error"

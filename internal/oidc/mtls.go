@@ -6,11 +6,7 @@ import "github.com/go-jose/go-jose/v4/json"
 // which Envoy's cluster shows: to know the client, or to bind tokens to it (RFC
 // 8705, sections 2 and 3).
 func (p *Provider) byCertificate() bool {
-	switch p.settings.ClientAuth {
-	case "tls_client_auth", "self_signed_tls_client_auth":
-		return true
-	}
-	return p.settings.TokenBinding == "mtls"
+	return p.settings.ByCertificate() || p.settings.TokenBinding == "mtls"
 }
 
 // aliased returns the metadata with the addresses at which the provider asks for
@@ -20,12 +16,15 @@ func (d metadataDocument) aliased() metadataDocument {
 	if json.Unmarshal(d.Aliases, &aliases) != nil {
 		return d
 	}
-	for name, address := range map[string]*string{
-		"token_endpoint": &d.Token, "userinfo_endpoint": &d.Userinfo, "revocation_endpoint": &d.Revocation,
-		"introspection_endpoint": &d.Introspection, "pushed_authorization_request_endpoint": &d.Pushed,
+	for _, e := range [...]struct {
+		name    string
+		address *string
+	}{
+		{"token_endpoint", &d.Token}, {"userinfo_endpoint", &d.Userinfo}, {"revocation_endpoint", &d.Revocation},
+		{"introspection_endpoint", &d.Introspection}, {"pushed_authorization_request_endpoint", &d.Pushed},
 	} {
-		if alias, ok := aliases[name].(string); ok && alias != "" {
-			*address = alias
+		if alias, ok := aliases[e.name].(string); ok && alias != "" {
+			*e.address = alias
 		}
 	}
 	return d

@@ -2,8 +2,9 @@ package oidc
 
 import (
 	"net/url"
-	"strconv"
 	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
 )
 
 // requestLifetime is how long a signed request is good. It is pushed, or the
@@ -13,27 +14,23 @@ const requestLifetime = time.Minute
 // signedRequest makes a request object of an authorisation request (RFC 9101,
 // section 4), and returns what is sent in its place.
 func (p *Provider) signedRequest(request url.Values, now time.Time) (url.Values, error) {
-	id, err := p.unique()
+	claims, err := p.ownClaims(now, requestLifetime)
 	if err != nil {
 		return nil, err
 	}
-	claims := map[string]any{}
+	claims["nbf"] = now.Unix()
 	for name, values := range request {
+		if _, own := claims[name]; own {
+			continue // no parameter of the settings takes the place of one of these
+		}
+		claims[name] = values[0]
 		switch {
-		case len(values) != 1: // resource, which may come several times (RFC 8707, section 2.1)
+		case len(values) > 1: // resource (RFC 8707, section 2.1)
 			claims[name] = values
 		case name == "max_age": // a number, as in Core, section 6.1
-			claims[name], err = strconv.ParseInt(values[0], 10, 64)
-		default:
-			claims[name] = values[0]
+			claims[name] = json.Number(values[0])
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	// Last, so that no parameter of the settings takes the place of one of these.
-	claims["iss"], claims["aud"], claims["jti"] = p.settings.ClientID, p.settings.Issuer, id
-	claims["iat"], claims["nbf"], claims["exp"] = now.Unix(), now.Unix(), now.Add(requestLifetime).Unix()
 	signed, err := p.signWithKey("oauth-authz-req+jwt", claims)
 	if err != nil {
 		return nil, err
