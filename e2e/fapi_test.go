@@ -254,7 +254,7 @@ func (f *tlsFront) called(path string) int {
 // from another site, as a form.
 func TestSignInByAPostedAnswer(t *testing.T) {
 	p := OIDCProvider(t)
-	g := StartGate(t, p, EnvoySetup{}, func(s Settings) { provider(s)["response_mode"] = "form_post" })
+	g := StartGate(t, p, EnvoySetup{AllowHeadersStop: true}, func(s Settings) { provider(s)["response_mode"] = "form_post" })
 	b := NewBrowser()
 	login := must(g.StartLogin(b, "/shop"))(t)
 	way := must(b.Follow(login.Started, nil))(t)
