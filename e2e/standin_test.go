@@ -308,6 +308,13 @@ func (w *Standins) testManyTenants(t *testing.T) {
 	t.Run("people of the tenants that are named may sign in", func(t *testing.T) {
 		w.traveller("abe@acme.example").seen(t, g, "/seventh/x")
 	})
+	t.Run("an address is somebody's where the tenant owns its domain", func(t *testing.T) {
+		w.traveller("abe@acme.example").seen(t, g, "/mail/x")
+		ann := w.traveller("ann@acme.example") // who had abe's address written into the directory
+		if page := last(ann.arrive(t, g.URL("/mail/x"))); page.Status != http.StatusForbidden {
+			t.Errorf("somebody else with the address: %d", page.Status)
+		}
+	})
 	for _, stranger := range []string{"eve@other.example", "kim@outlook.com"} {
 		t.Run(stranger+" may not", func(t *testing.T) {
 			p := w.traveller(stranger)

@@ -153,7 +153,7 @@ func (w *Standins) register(t testing.TB, gates []*standinGate) {
 		at["entra"].origin() + "/oauth2/signed_out",
 	}
 	w.entra = must(standins.NewEntra(w.net, []*standins.EntraApp{
-		{ID: standinClient, Secret: standinSecret, Tenant: acmeTenant, Multi: true, Redirects: redirects, Groups: true},
+		{ID: standinClient, Secret: standinSecret, Tenant: acmeTenant, Multi: true, Redirects: redirects, Groups: true, EDOV: true},
 		{ID: apiV1, Secret: standinSecret, Tenant: acmeTenant, APIScopes: []string{"orders"}, APIVersion: 1},
 		{ID: apiV2, Secret: standinSecret, Tenant: acmeTenant, APIScopes: []string{"orders"}, APIVersion: 2},
 	}, entraTenants()...))(t)
@@ -180,16 +180,17 @@ func githubPeople() []*standins.GitHubUser {
 func entraTenants() []*standins.EntraTenant {
 	abe := &standins.EntraUser{
 		OID: "690222be-ff1a-4d56-abd1-7e4f7d38e474", UPN: "abe@acme.example", Password: standinPass, Name: "Abe", Email: "abe@acme.example",
-		Groups: []string{entraGroup(7)}, Roles: []string{"Shop.Admin"},
+		Groups: []string{entraGroup(7)}, Roles: []string{"Shop.Admin"}, OwnDomain: true,
 	}
 	max := &standins.EntraUser{OID: "690222be-ff1a-4d56-abd1-7e4f7d38e475", UPN: "max@acme.example", Password: standinPass, Name: "Max"}
 	for i := range 250 {
 		max.Groups = append(max.Groups, entraGroup(i))
 	}
+	ann := &standins.EntraUser{OID: "690222be-ff1a-4d56-abd1-7e4f7d38e478", UPN: "ann@acme.example", Password: standinPass, Name: "Ann", Email: "abe@acme.example"}
 	eve := &standins.EntraUser{OID: "690222be-ff1a-4d56-abd1-7e4f7d38e476", UPN: "eve@other.example", Password: standinPass, Name: "Eve", Email: "abe@acme.example"}
 	kim := &standins.EntraUser{OID: "690222be-ff1a-4d56-abd1-7e4f7d38e477", UPN: "kim@outlook.com", Password: standinPass, Name: "Kim"}
 	return []*standins.EntraTenant{
-		{ID: acmeTenant, Domain: "acme.example", Users: []*standins.EntraUser{abe, max}},
+		{ID: acmeTenant, Domain: "acme.example", Users: []*standins.EntraUser{abe, ann, max}},
 		{ID: otherTenant, Domain: "other.example", Users: []*standins.EntraUser{eve}},
 		{ID: standins.EntraConsumers, Domain: "live.com", Users: []*standins.EntraUser{kim}},
 	}
@@ -298,6 +299,7 @@ func manySettings() Settings {
 	p["tenants"], p["scopes"] = []string{acmeTenant}, []string{"openid", "profile", "email"}
 	s := standinSettings([]Settings{
 		rule("/seventh/*", Settings{"groups": []string{entraGroup(7)}}),
+		rule("/mail/*", Settings{"emails": []string{"abe@acme.example"}}),
 		{"match": Settings{"paths": []string{"/api/*"}}, "accept": []string{"bearer"}},
 	}, p)
 	s["bearer"] = []Settings{{"provider": "entra", "audiences": []string{apiV2}}}

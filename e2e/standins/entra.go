@@ -54,6 +54,7 @@ type EntraUser struct {
 	OID, UPN, Password, Name, Email string
 	Groups                          []string // object ids
 	Roles                           []string // app roles that were assigned
+	OwnDomain                       bool     // the address is of a domain that the tenant has shown to be its own
 }
 
 // EntraApp is an app registration, with an API of its own.
@@ -65,6 +66,7 @@ type EntraApp struct {
 	APIScopes  []string // of api://<id>
 	APIVersion int      // requestedAccessTokenVersion: 1 or 2
 	Groups     bool     // the groups claim is in its tokens
+	EDOV       bool     // and the optional claim xms_edov, "email domain owner verified"
 }
 
 type entraGrant struct {

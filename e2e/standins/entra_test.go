@@ -152,6 +152,15 @@ func TestEntraPutsTooManyGroupsElsewhere(t *testing.T) {
 	want(t, "the next page", page["@odata.nextLink"], "https://graph.microsoft.com/v1.0/me/memberOf?$skiptoken=100")
 }
 
+func TestEntraSaysWhoseAnAddressIsWhereItIsAsked(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		v, _ := newEntraVisit(t, func(a *EntraApp, u *EntraUser) { a.EDOV, u.OwnDomain = true, own })
+		want(t, "xms_edov", v.verified(entraTokens(v, acmeTenant, "abe@acme.example", "openid email")["id_token"], acmeKeys)["xms_edov"], own)
+	}
+	v, _ := newEntraVisit(t)
+	want(t, "xms_edov", v.verified(entraTokens(v, acmeTenant, "abe@acme.example", "openid email")["id_token"], acmeKeys)["xms_edov"], nil)
+}
+
 func TestEntraIsAskedForEachScopeOnce(t *testing.T) {
 	v, _ := newEntraVisit(t)
 	entraTokens(v, acmeTenant, "abe@acme.example", "openid User.Read")

@@ -204,6 +204,9 @@ func (e *Entra) idClaims(g *entraGrant, nonce string) object {
 	}
 	if slices.Contains(g.scopes, "email") && g.user.Email != "" {
 		claims["email"] = g.user.Email
+		if g.app.EDOV {
+			claims["xms_edov"] = g.user.OwnDomain
+		}
 	}
 	if nonce != "" {
 		claims["nonce"] = nonce
