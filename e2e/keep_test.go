@@ -164,7 +164,7 @@ func (d *desk) testForm(t *testing.T) {
 	if len(sent) != 2 {
 		t.Fatalf("%d forms were sent", len(sent))
 	}
-	if !strings.HasSuffix(sent[0].Referer, "/oauth2/form") {
+	if sent[0].Referer != d.URL("/") {
 		t.Errorf("sent from %q", sent[0].Referer)
 	}
 	sent[0].Referer = sent[1].Referer

@@ -63,9 +63,10 @@ func (s *Pages) KeepForm(accept string, p KeepFormPage) (body []byte, header htt
 func (s *Pages) ResumeForm(accept string, p ResumeFormPage) (body []byte, header httpmsg.Fields) {
 	t := s.language(accept)
 	e := t.explain(400, "form_expired", "")
-	return s.scripted(frame{t: t, heading: t.say("onward")}, formResumeScript, formResumeHTML,
+	body, header = s.scripted(frame{t: t, heading: t.say("onward")}, formResumeScript, formResumeHTML,
 		text("action", link(p.Action)),
 		text("lead", e.detail), text("advice", e.advice), part("actions", t.ways(way{p.Back, "onward_now"})))
+	return body, tellsOrigin(header)
 }
 
 // SendForm writes the question before a form is sent. It runs no script: nothing
@@ -80,7 +81,32 @@ func (s *Pages) SendForm(accept string, p SendFormPage) (body []byte, header htt
 		)),
 		text("action", link(p.Action)), part("inputs", inputs(p.Fields)), text("send", t.say("form_send")),
 		text("cancel", link(p.Cancel)), text("drop", t.say("form_drop")))
-	return body, anywhere(sameOrigin(header))
+	return body, anywhere(tellsOrigin(header))
+}
+
+// tellsOrigin has the form of a page say which origin it comes from: whoever guards
+// forms looks at that, we and applications alike. The page's own address is kept
+// back: applications lead to the one that a form came from, and nothing is there.
+func tellsOrigin(header httpmsg.Fields) httpmsg.Fields {
+	return changed(header, "referrer-policy", func(string) string { return "strict-origin" })
+}
+
+// anywhere takes out of a page's policy where forms may go. It holds for the
+// redirects after a form, too, and where the application sends a browser once it
+// has the form is not ours to say.
+func anywhere(header httpmsg.Fields) httpmsg.Fields {
+	return changed(header, "content-security-policy", func(policy string) string {
+		return strings.Replace(policy, "form-action 'self'; ", "", 1)
+	})
+}
+
+func changed(header httpmsg.Fields, name string, to func(string) string) httpmsg.Fields {
+	for i := range header {
+		if header[i].Name == name {
+			header[i].Value = to(header[i].Value)
+		}
+	}
+	return header
 }
 
 // inputs are the fields of a form as a browser sends them, in their order.

@@ -50,7 +50,7 @@ func TestTheQuestionRunsNoScriptAndLetsTheApplicationLeadOn(t *testing.T) {
 	if diff := cmp.Diff(want, policy); diff != "" {
 		t.Error(diff)
 	}
-	if v, _ := got.header.Only("referrer-policy"); v != "same-origin" {
+	if v, _ := got.header.Only("referrer-policy"); v != "strict-origin" {
 		t.Errorf("referrer-policy is %q", v)
 	}
 }

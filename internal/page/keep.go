@@ -2,7 +2,6 @@ package page
 
 import (
 	_ "embed"
-	"strings"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
 )
@@ -46,31 +45,5 @@ func (s *Pages) Resume(accept string, p ResumePage) (body []byte, header httpmsg
 // scripted writes a page that runs one script, which is a constant, and no other.
 func (s *Pages) scripted(f frame, script string, content markup, slots ...slot) (body []byte, header httpmsg.Fields) {
 	f.mark, f.script = doorMark, hashOf(script)
-	body, header = s.write(f, content, append(slots, part("script", markup(script)))...)
-	return body, sameOrigin(header)
-}
-
-// sameOrigin has a page's requests tell this origin where they come from, which
-// our pages keep from everybody else: whoever guards a form looks at that, ours
-// and the application's alike.
-func sameOrigin(header httpmsg.Fields) httpmsg.Fields {
-	return changed(header, "referrer-policy", func(string) string { return "same-origin" })
-}
-
-// anywhere takes out of a page's policy where forms may go. It holds for the
-// redirects after a form, too, and where the application sends a browser once it
-// has the form is not ours to say.
-func anywhere(header httpmsg.Fields) httpmsg.Fields {
-	return changed(header, "content-security-policy", func(policy string) string {
-		return strings.Replace(policy, "form-action 'self'; ", "", 1)
-	})
-}
-
-func changed(header httpmsg.Fields, name string, to func(string) string) httpmsg.Fields {
-	for i := range header {
-		if header[i].Name == name {
-			header[i].Value = to(header[i].Value)
-		}
-	}
-	return header
+	return s.write(f, content, append(slots, part("script", markup(script)))...)
 }

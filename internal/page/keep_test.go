@@ -68,7 +68,11 @@ func TestAPageRunsItsOwnScriptAndNoOther(t *testing.T) {
 		if len(got.body) > 15<<10 {
 			t.Errorf("%s: %d bytes", name, len(got.body))
 		}
-		for field, want := range map[string]string{"cache-control": "no-store", "x-frame-options": "DENY", "referrer-policy": "same-origin"} {
+		referrer := "no-referrer"
+		if name == "form_resume" {
+			referrer = "strict-origin"
+		}
+		for field, want := range map[string]string{"cache-control": "no-store", "x-frame-options": "DENY", "referrer-policy": referrer} {
 			if v, _ := got.header.Only(field); v != want {
 				t.Errorf("%s: %s is %q", name, field, v)
 			}
@@ -124,6 +128,19 @@ func checkKept(t *testing.T, where string, n *html.Node) {
 		}
 		if !own.MatchString(address) {
 			t.Errorf("%s: %s of %s leads to %q", where, a.Key, n.Data, address)
+		}
+	}
+}
+
+func TestAPageOfOnesOwnLookRunsTheScriptToo(t *testing.T) {
+	own := look(t, func(o *Options) {
+		o.Templates = map[string]string{"page": "<!doctype html><title>{{title}}</title><style>{{style}}</style><main>{{content}}</main>"}
+	})
+	for name, got := range scripted(own, "/") {
+		found := all(parsed(t, got.body, true), "script")
+		policy, _ := got.header.Only("content-security-policy")
+		if len(found) != 1 || textOf(found[0]) != scripts[name] || !strings.Contains(policy, "; script-src "+hashOf(scripts[name])+";") {
+			t.Errorf("%s: %d scripts, under %s", name, len(found), policy)
 		}
 	}
 }
