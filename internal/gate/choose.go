@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
@@ -261,7 +262,7 @@ func asksEmail(of []*party) bool {
 func byEmail(of []*party, email string) *party {
 	email = strings.TrimSpace(email)
 	name, domain, found := strings.Cut(email, "@")
-	if !found || name == "" || domain == "" || len(email) > maxEmail || strings.ContainsAny(email, "\x00\r\n\t \"\\,;<>") || strings.Contains(domain, "@") {
+	if !found || name == "" || domain == "" || len(email) > maxEmail || strings.ContainsAny(email, "\x00\r\n\t \"\\,;<>") || strings.ContainsFunc(domain, notInDomains) {
 		return nil
 	}
 	for _, p := range of {
@@ -273,6 +274,10 @@ func byEmail(of []*party, email string) *party {
 	}
 	return nil
 }
+
+// notInDomains is of whatever no domain in an address has: a second @, and letters
+// beyond ASCII, of which some are the same as others to strings.EqualFold.
+func notInDomains(r rune) bool { return r == '@' || r > unicode.MaxASCII }
 
 // inDomain reports whether a domain fits a pattern: itself, or, below "*.", any
 // domain below it.
