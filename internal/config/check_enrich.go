@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // Limits on questions: each is asked of a provider for every login, and what a
@@ -81,10 +79,10 @@ func (r *reader) questionURL(path, address string, p *Provider) {
 
 // reached notes an address on a host to which no cluster leads.
 func (r *reader) reached(path string, a address, p *Provider) {
-	host := func(a address) string { return strings.TrimPrefix(a.origin(), a.scheme+"://") }
-	probe := reader{}
-	if issuer, ok := probe.address("", p.Issuer); p.Clusters[host(a)] == "" && (!ok || host(issuer) != host(a)) {
-		r.problem(path, "is on a host without a cluster: add %s to clusters", quote(host(a)))
+	_, host, _ := strings.Cut(a.origin(), "//")
+	issuer, _ := new(reader).address("", p.Issuer)
+	if p.Clusters[host] == "" && issuer.origin() != "https://"+host && issuer.origin() != "http://"+host {
+		r.problem(path, "is on a host without a cluster: add %s to clusters", quote(host))
 	}
 }
 
@@ -103,8 +101,10 @@ func (r *reader) questionBody(path string, e *Enrich) {
 	case e.Body == "" || !r.clean(here):
 	case e.Method == "GET":
 		r.problem(here, `has no meaning with "method": "GET"`)
-	case !gjson.Valid(e.Body):
-		r.problem(here, "is not JSON")
+	default:
+		if _, flaw := parseTree([]byte(e.Body)); flaw != nil {
+			r.problem(here, "is not a JSON object")
+		}
 	}
 }
 
@@ -115,7 +115,7 @@ func (r *reader) questionHeaders(path string, e *Enrich) {
 		return
 	}
 	headers, seen := make(map[string]string, len(e.Headers)), make(map[string]string)
-	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+	for _, name := range sorted(e.Headers) {
 		here, folded, value := at(path, name), fold(name), e.Headers[name]
 		switch {
 		case !only(name, 128, token):
@@ -144,7 +144,7 @@ func (r *reader) selects(path string, e *Enrich, p *Provider, seen map[string]st
 		r.problem(path, "holds %d claims; at most %d", n, maxSelect)
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Select)) {
+	for _, name := range sorted(e.Select) {
 		here := at(path, name)
 		switch {
 		case !r.clean(here):
@@ -169,9 +169,31 @@ func (r *reader) nextPage(path, next string) {
 	}
 }
 
+// sorted are the keys of an object in order.
+func sorted(object map[string]string) []string { return slices.Sorted(maps.Keys(object)) }
+
 // brings reports whether one of the provider's questions brings a claim.
 func (p *Provider) brings(claim string) bool {
-	return slices.ContainsFunc(p.Enrich, func(e Enrich) bool { return e.Select[claim] != "" })
+	for i := range p.Enrich {
+		if p.Enrich[i].Select[claim] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// signInAsks reports whether people sign in at a provider that has a question of
+// a name.
+func (c *Config) signInAsks(name string) bool {
+	for i := range c.Providers {
+		p := &c.Providers[i]
+		for j := range p.Enrich {
+			if p.Enrich[j].Name == name && p.SignsIn() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ruleQuestions checks the questions that a rule names.
@@ -181,10 +203,7 @@ func (r *reader) ruleQuestions(path string, rule *Rule, c *Config) {
 	}
 	r.filled(path, rule.Enrich)
 	for i, name := range rule.Enrich {
-		asks := func(p Provider) bool {
-			return p.SignsIn() && slices.ContainsFunc(p.Enrich, func(e Enrich) bool { return e.Name == name })
-		}
-		if here := index(path, i); r.clean(here) && !slices.ContainsFunc(c.Providers, asks) {
+		if here := index(path, i); r.clean(here) && !c.signInAsks(name) {
 			r.problem(here, "%s is no question of a provider where people sign in", quote(name))
 		}
 	}
@@ -204,8 +223,7 @@ func (r *reader) ruleSignIn(path string, rule *Rule, c *Config) {
 	r.filled(path, names)
 	for i, name := range names {
 		here := index(path, i)
-		signsIn := func(p Provider) bool { return p.Name == name && p.SignsIn() }
-		if r.providerOf(here, name, c.Providers); r.clean(here) && !slices.ContainsFunc(c.Providers, signsIn) {
+		if p := r.providerOf(here, name, c.Providers); p != nil && !p.SignsIn() {
 			r.problem(here, "%s is not a provider where people sign in", quote(name))
 		}
 	}

@@ -60,7 +60,7 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 		{"an address without end", url("https://id.example.com/" + strings.Repeat("a", 2048)), []string{q + `url: has 2071 bytes; at most 2048`}},
 		{"another method", asked(t, `, "method": "PUT"`), []string{q + `method: "PUT" is not one of GET, POST`}},
 		{"a body with GET", asked(t, `, "method": "GET", "body": "{}"`), []string{q + `body: has no meaning with "method": "GET"`}},
-		{"a body that is not JSON", asked(t, `, "body": "a=b"`), []string{q + `body: is not JSON`}},
+		{"a body that is not JSON", asked(t, `, "body": "a=b"`), []string{q + `body: is not a JSON object`}},
 		{"fields that are not the settings'", asked(t, `, "headers": {"Authorization": "a", "host": "a", "Cookie": "a", "content-length": "1", "accept_encoding": "gzip", "x-envoy-a": "b", "DPoP": "a", "transfer-encoding": "chunked"}`), []string{
 			q + `headers.Authorization` + set, q + `headers.Cookie` + set, q + `headers.DPoP` + set, q + `headers.accept_encoding` + set,
 			q + `headers["content-length"]` + set, q + `headers.host` + set, q + `headers["transfer-encoding"]` + set, q + `headers["x-envoy-a"]` + set}},

@@ -206,8 +206,10 @@ func (r *reader) claim(path, name string, providers []Provider) {
 	if len(providers) == 0 || !r.clean(path) {
 		return
 	}
-	if slices.ContainsFunc(providers, func(p Provider) bool { return p.brings(name) }) {
-		return // what a question brings is for the providers that have it
+	for i := range providers {
+		if providers[i].brings(name) {
+			return // what a question brings is for the providers that have it
+		}
 	}
 	for _, p := range providers {
 		if p.Claims[name] == "" {

@@ -155,7 +155,7 @@ func (g *Gate) askAll(env flow.Env, p *party, due []*config.Enrich, access oidc.
 
 // ask asks one question, and picks of the answer.
 func ask(env flow.Env, p *party, e *config.Enrich, access oidc.Access) (map[string]session.Claim, error) {
-	pages, err := p.Ask(hasty{env, env.Now().Add(e.Timeout.Std())}, questionStep(e), oidc.Question{
+	pages, err := p.Ask(env, questionStep(e), oidc.Question{
 		Method: e.Method, URL: e.URL, Body: e.Body, Header: e.Headers,
 		Next: e.Next, MaxPages: e.MaxPages, MaxBytes: e.MaxBytes, Timeout: e.Timeout.Std(),
 	}, access)
@@ -172,22 +172,6 @@ func ask(env flow.Env, p *party, e *config.Enrich, access oidc.Access) (map[stri
 		return nil, &oidc.Failure{Step: questionStep(e), Reason: picked.flaw}
 	}
 	return picked.claims, nil
-}
-
-// hasty is an Env whose calls are all to end by one time.
-type hasty struct {
-	flow.Env
-	until time.Time
-}
-
-// Fetch implements flow.Fetcher.
-func (h hasty) Fetch(c flow.Call) (flow.Response, error) {
-	left := h.until.Sub(h.Now())
-	if left < time.Millisecond {
-		return flow.Response{}, flow.ErrUnavailable
-	}
-	c.Timeout = min(c.Timeout, left)
-	return h.Env.Fetch(c)
 }
 
 // picking is what was picked of an answer so far. Something that cannot be kept,

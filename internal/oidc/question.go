@@ -25,7 +25,9 @@ type Question struct {
 	Next     string        // a gjson path to the next page's address, or NextByLink; "" for one page
 	MaxPages int           // at least 1
 	MaxBytes int           // of one page
-	Timeout  time.Duration // of one page; 0 for the provider's own
+	Timeout  time.Duration // of all pages together; 0 for the provider's own of each
+
+	until time.Time // all pages must be there; zero for any time
 }
 
 // NextByLink is the Next of a question whose answers name their next page in the
@@ -47,6 +49,9 @@ func (p *Provider) Ask(env flow.Env, step string, q Question, access Access) (pa
 	first, err := p.endpoint(step, q.URL)
 	if err != nil {
 		return nil, err
+	}
+	if q.Timeout > 0 {
+		q.until = env.Now().Add(q.Timeout)
 	}
 	address, bytes := q.URL, 0
 	for e := first; ; {
@@ -100,13 +105,17 @@ func (p *Provider) askPage(env flow.Env, step string, e endpoint, q *Question, a
 
 // questioning is an Env whose calls have a question's own fields and time.
 type questioning struct {
-	flow.Fetcher
-	q *Question
+	env flow.Env
+	q   *Question
 }
 
 // Fetch implements flow.Fetcher.
 func (e questioning) Fetch(c flow.Call) (flow.Response, error) {
-	c.Timeout = cmp.Or(e.q.Timeout, c.Timeout)
+	if !e.q.until.IsZero() {
+		if c.Timeout = e.q.until.Sub(e.env.Now()); c.Timeout < time.Millisecond {
+			return flow.Response{}, flow.ErrUnavailable
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.q.Header)) {
 		c.Header = slices.DeleteFunc(c.Header, func(f httpmsg.Field) bool { return f.Name == name })
 		c.Header = append(c.Header, httpmsg.Field{Name: name, Value: e.q.Header[name]})
@@ -114,7 +123,7 @@ func (e questioning) Fetch(c flow.Call) (flow.Response, error) {
 	if e.q.Body != "" {
 		c.Header = append(c.Header, httpmsg.Field{Name: "content-type", Value: "application/json"})
 	}
-	return e.Fetcher.Fetch(c)
+	return e.env.Fetch(c)
 }
 
 // nextPage returns the address of the page after the one that address had, or "".
