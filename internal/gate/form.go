@@ -128,7 +128,7 @@ func (g *Gate) keepFormPage(q *request, p *party, step session.Step, f session.F
 	if err != nil {
 		return g.internal(q)
 	}
-	ways, err := g.waysTo(q, p, step, g.paths.form+f.Action)
+	ways, err := g.waysTo(q, p, step, resuming(g.paths.form, f.Action))
 	if err != nil {
 		return g.internal(q)
 	}

@@ -47,11 +47,7 @@ func says(q *request, name, value string) bool {
 // the page that was asked for.
 func (g *Gate) keepPage(q *request, p *party, step session.Step) Verdict {
 	wanted := q.wanted()
-	kept := g.paths.resume + wanted
-	if len(kept) > httpmsg.MaxReturn {
-		kept = g.paths.resume + pathOf(wanted)
-	}
-	ways, err := g.waysTo(q, p, step, wanted, kept)
+	ways, err := g.waysTo(q, p, step, wanted, resuming(g.paths.resume, wanted))
 	if err != nil {
 		return g.internal(q)
 	}

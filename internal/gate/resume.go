@@ -25,6 +25,17 @@ func (p *paths) behind(address string) string {
 	return ""
 }
 
+// resuming is the address of ours that resumes one of the application's, as much
+// of it as a return address may hold.
+func resuming(ours, address string) string {
+	for _, shorter := range [...]string{address, pathOf(address)} {
+		if len(ours)+len(shorter) <= httpmsg.MaxReturn {
+			return ours + shorter
+		}
+	}
+	return ours + "/"
+}
+
 // application is a return address, of this host or another, without our own before
 // it.
 func (p *paths) application(address string) string {
