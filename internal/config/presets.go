@@ -117,8 +117,6 @@ func (p *Provider) allClaims() Claims {
 
 // tellsGroups reports whether anything that was said on purpose depends on groups.
 func (c *Config) tellsGroups() bool {
-	var usual Forward
-	usual.setDefaults()
 	told := func(headers map[string]Header, a *Assertion) bool {
 		for _, h := range headers {
 			if h.Claim == "groups" {
@@ -127,12 +125,22 @@ func (c *Config) tellsGroups() bool {
 		}
 		return a != nil && slices.Contains(a.Claims, "groups")
 	}
-	if !maps.Equal(c.Forward.Headers, usual.Headers) && told(c.Forward.Headers, nil) || told(nil, c.Forward.Assertion) {
+	if !c.Forward.usual() && told(c.Forward.Headers, nil) || told(nil, c.Forward.Assertion) {
 		return true
 	}
 	return slices.ContainsFunc(c.Rules, func(rule Rule) bool {
 		return rule.Require != nil && rule.Require.groups() || told(rule.Forward.Headers, rule.Forward.Assertion)
 	})
+}
+
+// usual reports whether the headers are those that are told without a word about it.
+func (f *Forward) usual() bool {
+	for name, h := range f.Headers {
+		if h != (Header{Claim: h.Claim}) || name != "x-auth-request-"+strings.ReplaceAll(h.Claim, "_", "-") {
+			return false
+		}
+	}
+	return len(f.Headers) == 4
 }
 
 // groups reports whether groups are among what is required.

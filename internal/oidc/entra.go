@@ -26,22 +26,19 @@ type cloud struct {
 	v1    string // begins the issuer of tokens of the first version
 }
 
-var (
-	publicCloud = cloud{"https://graph.microsoft.com", "https://sts.windows.net/"}
-	otherClouds = map[string]cloud{
-		"login.microsoftonline.us":         {"https://graph.microsoft.us", "https://sts.windows.net/"},
-		"login.partner.microsoftonline.cn": {"https://microsoftgraph.chinacloudapi.cn", "https://sts.chinacloudapi.cn/"},
-	}
-)
-
 func (p *Provider) cloud() cloud {
-	if c, ok := otherClouds[p.host]; ok {
-		return c
+	switch p.host {
+	case "login.microsoftonline.us":
+		return cloud{"https://graph.microsoft.us", "https://sts.windows.net/"}
+	case "login.partner.microsoftonline.cn":
+		return cloud{"https://microsoftgraph.chinacloudapi.cn", "https://sts.chinacloudapi.cn/"}
 	}
-	return publicCloud
+	return cloud{"https://graph.microsoft.com", "https://sts.windows.net/"}
 }
 
 // tenantIssuer is the issuer of a tenant's tokens.
+//
+//go:noinline
 func (p *Provider) tenantIssuer(id string) string {
 	return strings.TrimSuffix(p.settings.Issuer, p.settings.Tenant+entraV2) + id + entraV2
 }

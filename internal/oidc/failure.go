@@ -44,13 +44,20 @@ func Unknown(err error) bool {
 	return errors.As(err, &f) && f.unknown || errors.Is(err, flow.ErrCanceled)
 }
 
+// They are made in hundreds of places, in each of which they would take their room
+// in the module again.
+
+//go:noinline
 func refuse(step, reason string) error { return &Failure{Step: step, Reason: reason} }
 
+//go:noinline
 func outage(step, reason string) error {
 	return &Failure{Step: step, Reason: reason, Temporary: true}
 }
 
 // lost is the outage of a call whose outcome is not known.
+//
+//go:noinline
 func lost(step, reason string) error {
 	return &Failure{Step: step, Reason: reason, Temporary: true, unknown: true}
 }

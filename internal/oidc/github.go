@@ -35,14 +35,21 @@ func (p *Provider) gitHubEndpoints() config.Endpoints {
 	}
 }
 
-// gitHubErrors are GitHub's own words for errors that the specifications name.
-var gitHubErrors = map[string]string{
-	"bad_verification_code":        "invalid_grant",
-	"bad_refresh_token":            "invalid_grant",
-	"incorrect_client_credentials": "invalid_client",
-	"redirect_uri_mismatch":        "invalid_request",
-	"application_suspended":        "unauthorized_client",
-	"unverified_user_email":        "access_denied",
+// gitHubError is what GitHub's own word for an error is in the specifications.
+func gitHubError(word string) string {
+	switch word {
+	case "bad_verification_code", "bad_refresh_token":
+		return "invalid_grant"
+	case "incorrect_client_credentials":
+		return "invalid_client"
+	case "redirect_uri_mismatch":
+		return "invalid_request"
+	case "application_suspended":
+		return "unauthorized_client"
+	case "unverified_user_email":
+		return "access_denied"
+	}
+	return word
 }
 
 // translate has a token answer of GitHub's say what it says in the words of RFC
@@ -51,9 +58,7 @@ func (p *Provider) translate(doc *tokenDocument) {
 	if p.settings.Type != "github" {
 		return
 	}
-	if word, ok := gitHubErrors[doc.Error]; ok {
-		doc.Error = word
-	}
+	doc.Error = gitHubError(doc.Error)
 	if doc.Scope != nil {
 		doc.Scope = strings.FieldsFunc(strings.Join(doc.Scope, ","), func(c rune) bool { return c == ',' })
 	}

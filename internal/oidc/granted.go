@@ -5,21 +5,6 @@ import (
 	"strings"
 )
 
-// includes are the scopes that others include, or go by: of a type of provider, the
-// one that it names to those that can have been asked for.
-var includes = map[string]map[string][]string{
-	"google": {
-		"https://www.googleapis.com/auth/userinfo.email":   {"email"},
-		"https://www.googleapis.com/auth/userinfo.profile": {"profile"},
-	},
-	// GitHub names the widest alone.
-	"github": {
-		"user":      {"read:user", "user:email", "user:follow"},
-		"admin:org": {"write:org", "read:org"},
-		"write:org": {"read:org"},
-	},
-}
-
 // Granted are the scopes that were granted, in the words in which they were asked
 // for as well as in the provider's own.
 func (p *Provider) Granted(asked, granted []string) []string {
@@ -35,10 +20,22 @@ func (p *Provider) Granted(asked, granted []string) []string {
 // covers reports whether a scope that was granted is, or includes, one that was
 // asked for.
 func (p *Provider) covers(granted, asked string) bool {
-	if p.settings.Type == "entra" {
+	switch p.settings.Type {
+	case "entra":
 		return p.entraCovers(granted, asked)
+	case "google": // it has names of its own for some
+		return granted == "https://www.googleapis.com/auth/userinfo."+asked
+	case "github": // it names the widest alone
+		switch granted {
+		case "user":
+			return asked == "read:user" || asked == "user:email" || asked == "user:follow"
+		case "admin:org":
+			return asked == "write:org" || asked == "read:org"
+		case "write:org":
+			return asked == "read:org"
+		}
 	}
-	return slices.Contains(includes[p.settings.Type][granted], asked)
+	return false
 }
 
 // entraCovers knows that Entra names scopes of Microsoft Graph with the resource or
