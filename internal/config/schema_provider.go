@@ -55,7 +55,8 @@ type Provider struct {
 	// provider spells it (OpenID Connect Discovery, section 3): an https
 	// address without query and fragment. Everything else about the provider
 	// is read from `/.well-known/openid-configuration` below it. Of `oauth2` and
-	// `github` it is a name for the provider alone.
+	// `github` it is a name for the provider, which its answers must bear if they
+	// bear one (`iss`; GitHub's has `/login/oauth` behind it).
 	//
 	// Required, unless the type says it.
 	// Default: "https://accounts.google.com" for `google`, "https://github.com" for `github`, "https://gitlab.com" for `gitlab`, "https://login.microsoftonline.com/<tenant>/v2.0" for `entra`

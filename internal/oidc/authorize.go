@@ -160,7 +160,7 @@ func (p *Provider) CheckIssuer(env flow.Env, iss string, present bool) error {
 	if !present && p.meta.sendsIssuer {
 		return refuse(step, "iss_missing")
 	}
-	if present && iss != p.settings.Issuer {
+	if present && !p.isNamed(iss) {
 		return refuse(step, "iss_differs")
 	}
 	return nil

@@ -35,6 +35,16 @@ func (p *Provider) gitHubEndpoints() config.Endpoints {
 	}
 }
 
+// isNamed reports whether an authorisation response that names an issuer names this
+// provider. GitHub calls itself by the address below which its endpoints are, in
+// responses that name one at all.
+func (p *Provider) isNamed(issuer string) bool {
+	if p.settings.Type == "github" && issuer == strings.TrimSuffix(p.settings.Issuer, "/")+"/login/oauth" {
+		return true
+	}
+	return issuer == p.settings.Issuer
+}
+
 // gitHubError is what GitHub's own word for an error is in the specifications.
 func gitHubError(word string) string {
 	switch word {

@@ -285,3 +285,24 @@ func TestARefreshTokenOfGitHubsThatIsSpentEndsTheSession(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestGitHubIsNamedInItsResponsesByTheAddressOfItsEndpoints(t *testing.T) {
+	f := octocat(t)
+	p := gitHub(f, "")
+	for _, iss := range []string{issuer + "/login/oauth", issuer} {
+		if err := p.CheckIssuer(f.env(), iss, true); err != nil {
+			t.Errorf("%s: %v", iss, err)
+		}
+	}
+	if err := p.CheckIssuer(f.env(), "", false); err != nil {
+		t.Errorf("a response that names nobody: %v", err)
+	}
+	for _, iss := range []string{issuer + "/login/oauth/", "https://github.com/login/oauth", ""} {
+		if err := p.CheckIssuer(f.env(), iss, true); Reason(err) != "iss_differs" {
+			t.Errorf("%q: %v", iss, err)
+		}
+	}
+	if err := f.learned("").CheckIssuer(f.env(), issuer+"/login/oauth", true); Reason(err) != "iss_differs" {
+		t.Errorf("another type of provider: %v", err)
+	}
+}
