@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -136,55 +138,93 @@ func (c *documentedCluster) flaw(host string) string {
 	return ""
 }
 
-func TestClustersInThePagesAboutProvidersReachEachHostThatTheFirstSettingsCall(t *testing.T) {
-	env := documentedEnv(t)
+// documentedClusters are those of a page, and the names of those that its
+// settings call hosts by.
+func documentedClusters(t *testing.T, blocks []string) (clusters []documentedCluster, named map[string]string) {
+	t.Helper()
+	env, named := documentedEnv(t), map[string]string{}
+	for _, block := range blocks {
+		if strings.HasPrefix(block, "clusters:") {
+			var shown struct{ Clusters []documentedCluster }
+			if err := yaml.Unmarshal([]byte(block), &shown); err != nil {
+				t.Error(err)
+			}
+			clusters = append(clusters, shown.Clusters...)
+		}
+	}
+	for _, block := range slices.Backward(blocks) { // the first settings count most
+		c, err := config.Parse(must(yaml.YAMLToJSON([]byte(block)))(t), env)
+		if err != nil {
+			continue // told elsewhere, or no settings
+		}
+		for _, p := range c.Providers {
+			named[p.Cluster] = must(url.Parse(p.Issuer))(t).Host
+			for host, name := range p.Clusters {
+				named[name] = host
+			}
+		}
+	}
+	return clusters, named
+}
+
+func TestClustersInThePagesAboutProvidersReachTheHostsThatTheSettingsCall(t *testing.T) {
 	for page, blocks := range documentedProviders(t) {
-		var clusters struct{ Clusters []documentedCluster }
-		var first *config.Config
-		for _, block := range blocks {
-			switch {
-			case strings.HasPrefix(block, "clusters:"):
-				if err := yaml.Unmarshal([]byte(block), &clusters); err != nil {
-					t.Errorf("%s: %v", page, err)
+		t.Run(page, func(t *testing.T) {
+			clusters, named := documentedClusters(t, blocks)
+			for _, c := range clusters {
+				if named[c.Name] == "" {
+					t.Errorf("no settings use the cluster %s", c.Name)
+				} else if flaw := c.flaw(named[c.Name]); flaw != "" {
+					t.Errorf("the cluster %s for %s %s", c.Name, named[c.Name], flaw)
 				}
-			case first == nil && strings.HasPrefix(block, "providers:"):
-				first, _ = config.Parse(must(yaml.YAMLToJSON([]byte(block)))(t), env)
 			}
-		}
-		if len(clusters.Clusters) == 0 || first == nil {
-			continue // the index; wrong settings are told elsewhere
-		}
-		named := map[string]string{}
-		for _, p := range first.Providers {
-			maps.Copy(named, p.Clusters)
-			named[must(url.Parse(p.Issuer))(t).Host] = p.Cluster
-		}
-		for host, name := range named {
-			i := slices.IndexFunc(clusters.Clusters, func(c documentedCluster) bool { return c.Name == name })
-			if i < 0 {
-				t.Errorf("%s has no cluster %s for %s", page, name, host)
-			} else if flaw := clusters.Clusters[i].flaw(host); flaw != "" {
-				t.Errorf("%s: the cluster %s for %s %s", page, name, host, flaw)
+			first := slices.IndexFunc(blocks, func(block string) bool { return strings.HasPrefix(block, "clusters:") })
+			if first != 1 {
+				return // clusters are shown for what is special in a page
 			}
-		}
+			_, called := documentedClusters(t, blocks[:1])
+			for name, host := range called {
+				if !slices.ContainsFunc(clusters, func(c documentedCluster) bool { return c.Name == name }) {
+					t.Errorf("there is no cluster %s for %s", name, host)
+				}
+			}
+		})
 	}
 }
 
 func TestEnvoyTakesTheClustersInThePagesAboutProviders(t *testing.T) {
 	binary := must(part("setup", "build", "tools", "envoy", EnvoyVersions[0], "envoy"))(t)
+	dir := t.TempDir()
+	writeClientCertificate(t, dir)
 	for page, blocks := range documentedProviders(t) {
 		for _, block := range blocks {
 			if !strings.HasPrefix(block, "clusters:") {
 				continue
 			}
-			file := filepath.Join(t.TempDir(), "envoy.yaml")
+			file := filepath.Join(dir, page+".yaml")
 			text := "static_resources:\n  " + strings.ReplaceAll(strings.TrimSpace(block), "\n", "\n  ") + "\n"
+			text = strings.ReplaceAll(text, "/etc/envoy/client.", dir+"/client.")
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if out, err := exec.Command(binary, "--mode", "validate", "--log-level", "error", "-c", file).CombinedOutput(); err != nil {
 				t.Errorf("%s: %v: %s", page, err, out)
 			}
+		}
+	}
+}
+
+// writeClientCertificate puts into a folder what the pages have in /etc/envoy.
+func writeClientCertificate(t *testing.T, dir string) {
+	t.Helper()
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	for file, block := range map[string]*pem.Block{
+		"client.pem": {Type: "CERTIFICATE", Bytes: must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)},
+		"client.key": {Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(key))(t)},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
