@@ -33,7 +33,7 @@ func (r *reader) questions(path string, p *Provider) {
 		r.unlike(at(here, "name"), e.Name, here, names)
 		r.questionURL(at(here, "url"), e.URL, p)
 		r.questionBody(here, e)
-		r.questionHeaders(at(here, "headers"), e)
+		r.questionHeaders(at(here, "headers"), e.Headers)
 		r.selects(at(here, "select"), e, p, selected)
 		r.nextPage(at(here, "next"), e.Next)
 		r.between(at(here, "max_pages"), e.MaxPages, 1, 20)
@@ -67,7 +67,7 @@ func (r *reader) questionURL(path, address string, p *Provider) {
 	switch {
 	case !ok:
 	case len(address) > 2048:
-		r.problem(path, "has %d bytes; at most 2048", len(address))
+		r.problem(path, "is longer than 2048 bytes")
 	case !only("?"+query+a.path, 2049, visible) || strings.ContainsAny(query, "#\\"):
 		r.problem(path, "holds characters that an address cannot have")
 	case a.scheme == "http" && !p.InsecureIssuer:
@@ -102,36 +102,35 @@ func (r *reader) questionBody(path string, e *Enrich) {
 	case e.Method == "GET":
 		r.problem(here, `has no meaning with "method": "GET"`)
 	default:
-		if _, flaw := parseTree([]byte(e.Body)); flaw != nil {
+		if _, flaw := parseJSON([]byte(e.Body)); flaw != nil {
 			r.problem(here, "is not a JSON object")
 		}
 	}
 }
 
-// questionHeaders checks further fields and brings their names into lower case.
-func (r *reader) questionHeaders(path string, e *Enrich) {
-	if len(e.Headers) > maxFields {
-		r.problem(path, "holds %d fields; at most %d", len(e.Headers), maxFields)
+// questionHeaders checks further fields.
+func (r *reader) questionHeaders(path string, headers map[string]string) {
+	if len(headers) > maxFields {
+		r.problem(path, "holds more fields than 16")
 		return
 	}
-	headers, seen := make(map[string]string, len(e.Headers)), make(map[string]string)
-	for _, name := range sorted(e.Headers) {
-		here, folded, value := at(path, name), fold(name), e.Headers[name]
-		switch {
-		case !only(name, 128, token):
-			r.problem(here, "%s is not a header's name", quote(name))
-		case reserved(folded) || slices.Contains([]string{"authorization", "dpop", "accept-encoding"}, folded):
-			r.problem(here, "is set by this gate or by the protocol")
-		case !only(value, 1024, printable) || strings.TrimSpace(value) != value:
-			r.problem(here, "is not up to 1024 printable ASCII characters, without spaces around them")
-		default:
-			r.sameHeader(here, name, seen)
+	for _, name := range sorted(headers) {
+		if flaw := questionFieldFlaw(name, headers[name]); flaw != "" {
+			r.problem(at(path, name), "%s", flaw)
 		}
-		headers[strings.ToLower(name)] = value
 	}
-	if e.Headers != nil {
-		e.Headers = headers
+}
+
+func questionFieldFlaw(name, value string) string {
+	switch folded := fold(name); {
+	case !only(name, 128, token):
+		return "is not a header's name"
+	case folded == "authorization", folded == "dpop", folded == "accept-encoding", reserved(folded):
+		return "is set by this gate or by the protocol"
+	case !only(value, 1024, printable), strings.TrimSpace(value) != value:
+		return "is not up to 1024 printable ASCII characters, without spaces around them"
 	}
+	return ""
 }
 
 // selects checks what is picked of an answer. Two places at which a claim could be

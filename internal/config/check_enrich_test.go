@@ -57,7 +57,7 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 		{"a fragment behind the query", url("https://id.example.com/?a#b"), []string{q + `url: holds characters that an address cannot have`}},
 		{"a space in the query", url("https://id.example.com/?a b"), []string{q + `url: holds characters that an address cannot have`}},
 		{"a line break", url(`https://id.example.com/?a\r\nb`), []string{q + `url: holds a line break or another control character`}},
-		{"an address without end", url("https://id.example.com/" + strings.Repeat("a", 2048)), []string{q + `url: has 2071 bytes; at most 2048`}},
+		{"an address without end", url("https://id.example.com/" + strings.Repeat("a", 2048)), []string{q + `url: is longer than 2048 bytes`}},
 		{"another method", asked(t, `, "method": "PUT"`), []string{q + `method: "PUT" is not one of GET, POST`}},
 		{"a body with GET", asked(t, `, "method": "GET", "body": "{}"`), []string{q + `body: has no meaning with "method": "GET"`}},
 		{"a body that is not JSON", asked(t, `, "body": "a=b"`), []string{q + `body: is not a JSON object`}},
@@ -65,10 +65,9 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 			q + `headers.Authorization` + set, q + `headers.Cookie` + set, q + `headers.DPoP` + set, q + `headers.accept_encoding` + set,
 			q + `headers["content-length"]` + set, q + `headers.host` + set, q + `headers["transfer-encoding"]` + set, q + `headers["x-envoy-a"]` + set}},
 		{"fields that there are not", asked(t, `, "headers": {":path": "/", "a b": "c", "y": " a", "z": "ü"}`), []string{
-			q + `headers[":path"]: ":path" is not a header's name`, q + `headers["a b"]: "a b" is not a header's name`,
+			q + `headers[":path"]: is not a header's name`, q + `headers["a b"]: is not a header's name`,
 			q + `headers.y` + sized, q + `headers.z` + sized}},
-		{"one field in two spellings", asked(t, `, "headers": {"X-A": "1", "x_a": "2"}`), []string{q + `headers.x_a: is the same header as ` + q + `headers["X-A"]`}},
-		{"fields without end", asked(t, `, "headers": {`+members(17, `"x-%d": "a"`)+`}`), []string{q + `headers: holds 17 fields; at most 16`}},
+		{"fields without end", asked(t, `, "headers": {`+members(17, `"x-%d": "a"`)+`}`), []string{q + `headers: holds more fields than 16`}},
 		{"nothing selected", selects(""), []string{q + `select: is required: what to pick of the answer, such as {"teams": "value.#.displayName"}`}},
 		{"claims without end", selects(members(17, `"c%d": "a"`)), []string{q + `select: holds 17 claims; at most 16`}},
 		{"a claim's name with a dot", selects(`"a.b": "c"`), []string{q + `select["a.b"]: is not a claim's name: up to 64 of a-z, 0-9 and _`}},
@@ -95,7 +94,7 @@ func TestAQuestionIsReadWithItsDefaults(t *testing.T) {
 		{"name": "all", "url": "https://graph.example.com:443/", "body": "{}", "select": {"groups": "value.#(@odata\\.type==\"g\")#.id", "roles": "roles"}, "next": "@odata\\.nextLink", "timeout": "1s", "when": "rule", "required": true}`,
 		`"forward": {"headers": {"x-teams": "teams", "x-groups": "groups"}}, "rules": [{"match": {"paths": ["/a"]}, "require": {"roles": ["x"], "claims": {"teams": []}}, "enrich": ["all"], "sign_in": {"providers": ["a"]}}]`), `"cluster":`, `"clusters": {"graph.example.com": "graph"}, "cluster":`, 1))
 	want := []Enrich{
-		{Name: "teams", URL: "https://id.example.com/teams?$select=a", Method: "GET", Headers: map[string]string{"consistencylevel": "eventual"},
+		{Name: "teams", URL: "https://id.example.com/teams?$select=a", Method: "GET", Headers: map[string]string{"ConsistencyLevel": "eventual"},
 			Select: map[string]string{"teams": "value.#.name"}, MaxPages: 10, MaxBytes: 128 << 10, Timeout: Duration(5 * time.Second), When: "login"},
 		{Name: "all", URL: "https://graph.example.com:443/", Method: "POST", Body: "{}",
 			Select: map[string]string{"groups": `value.#(@odata\.type=="g")#.id`, "roles": "roles"}, Next: `@odata\.nextLink`,

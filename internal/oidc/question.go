@@ -116,9 +116,10 @@ func (e questioning) Fetch(c flow.Call) (flow.Response, error) {
 			return flow.Response{}, flow.ErrUnavailable
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.q.Header)) {
+	for _, spelling := range slices.Sorted(maps.Keys(e.q.Header)) {
+		name := strings.ToLower(spelling)
 		c.Header = slices.DeleteFunc(c.Header, func(f httpmsg.Field) bool { return f.Name == name })
-		c.Header = append(c.Header, httpmsg.Field{Name: name, Value: e.q.Header[name]})
+		c.Header = append(c.Header, httpmsg.Field{Name: name, Value: e.q.Header[spelling]})
 	}
 	if e.q.Body != "" {
 		c.Header = append(c.Header, httpmsg.Field{Name: "content-type", Value: "application/json"})

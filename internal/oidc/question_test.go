@@ -34,7 +34,7 @@ func TestAQuestionIsAskedAsItIsWritten(t *testing.T) {
 	p := f.provider(withGraph)
 	pages, err := p.Ask(f.env(), "enrich teams", question(Question{
 		Method: "POST", Body: `{"x":1}`, Timeout: time.Second,
-		Header: map[string]string{"consistencylevel": "eventual", "accept": "application/vnd.github+json"},
+		Header: map[string]string{"ConsistencyLevel": "eventual", "accept": "application/vnd.github+json"},
 	}), Access{Token: "at-1"})
 	if err != nil || len(pages) != 1 || string(pages[0]) != `{"a":1}` {
 		t.Fatalf("got %q, %v", pages, err)
@@ -44,7 +44,7 @@ func TestAQuestionIsAskedAsItIsWritten(t *testing.T) {
 		Body: []byte(`{"x":1}`), Timeout: time.Second, MaxBody: 1024,
 		Header: httpmsg.Fields{
 			{Name: "authorization", Value: "Bearer at-1"}, {Name: "accept-encoding", Value: "identity"},
-			{Name: "accept", Value: "application/vnd.github+json"}, {Name: "consistencylevel", Value: "eventual"},
+			{Name: "consistencylevel", Value: "eventual"}, {Name: "accept", Value: "application/vnd.github+json"},
 			{Name: "content-type", Value: "application/json"},
 		},
 	}
