@@ -132,3 +132,20 @@ func TestAChoiceOfItsOwnColourCanBeRead(t *testing.T) {
 		checkPolicy(t, name, rendered{body, header})
 	}
 }
+
+func TestAnAccentAloneIsThatOfDarkScreensToo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		colours map[string]string
+		want    string
+	}{
+		"one that can be seen in the dark":    {map[string]string{"accent": "#ffd166"}, "--accent:#ffd166"},
+		"one that cannot is made lighter":     {map[string]string{"accent": "#000080"}, "--accent:#7f7fbf"},
+		"one for dark screens is as it is":    {map[string]string{"accent": "#000080", "accent_dark": "#abcdef"}, "--accent:#abcdef"},
+		"what says nothing of it leaves ours": {map[string]string{"card": "#fffffe"}, "--accent:#8fd3c0"},
+	} {
+		_, dark, _ := strings.Cut(palettes(tc.colours), "@media")
+		if !strings.Contains(dark, tc.want+";") {
+			t.Errorf("%s: %s", name, dark)
+		}
+	}
+}
