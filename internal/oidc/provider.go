@@ -10,8 +10,7 @@
 // It follows OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0
 // and Back-Channel Logout 1.0, RFC 6749, RFC 7009, RFC 7523, RFC 7636, RFC 7662,
 // RFC 8693, RFC 8705, RFC 8707, RFC 8725, RFC 9068, RFC 9101, RFC 9126, RFC 9207,
-// RFC 9449, RFC 9701 and the best
-// practice of RFC 9700.
+// RFC 9449, RFC 9701 and the best practice of RFC 9700.
 package oidc
 
 import (
