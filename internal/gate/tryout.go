@@ -87,7 +87,7 @@ func (g *Gate) subjectBehind(q *request, need *policy.Need) (*policy.Subject, ti
 		if cred, err := bearer.Read(q.Header, q.target.Query); err != nil || cred.Token != "" {
 			t := g.tokens.Known(cred.Token, g.now())
 			if t == nil {
-				return nil, 0
+				return nil, g.leewayOfNobody()
 			}
 			return &t.Subject, g.providers[t.Provider].Leeway()
 		}
@@ -97,5 +97,14 @@ func (g *Gate) subjectBehind(q *request, need *policy.Need) (*policy.Subject, ti
 			return &o.subject, o.party.Leeway()
 		}
 	}
-	return nil, 0
+	return nil, g.leewayOfNobody()
+}
+
+// leewayOfNobody is the one of where people sign in first: whoever is not known yet
+// may well come from there.
+func (g *Gate) leewayOfNobody() time.Duration {
+	if len(g.parties) == 0 {
+		return 0
+	}
+	return g.parties[0].Leeway()
 }

@@ -16,7 +16,7 @@ const module = "github.com/postern-auth/postern/internal/"
 
 // pure are the rooms that decide. They know no host, no socket, no clock and
 // no randomness but what they are handed.
-var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "jws", "oidc", "page", "policy", "session", "shared", "webdis"}
+var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "jws", "oidc", "page", "pathregex", "policy", "session", "shared", "spelling", "webdis"}
 
 // forbidden are the packages that no pure room imports itself.
 var forbidden = []string{
@@ -26,19 +26,20 @@ var forbidden = []string{
 
 // allowed are the rooms of ours that each pure room may import.
 var allowed = map[string][]string{
-	"config":    {"httpmsg", "jws", "pathregex"},
+	"config":    {"httpmsg", "jws", "page", "pathregex", "spelling"},
 	"httpmsg":   {},
 	"jws":       {},
 	"flow":      {"httpmsg"},
-	"page":      {"httpmsg"},
+	"page":      {"httpmsg", "spelling"},
 	"pathregex": {},
+	"spelling":  {},
 	"policy":    {"config", "httpmsg", "pathregex", "session"},
 	"session":   {"httpmsg"},
 	"shared":    {"flow", "session"},
 	"oidc":      {"config", "flow", "httpmsg", "jws", "session"},
 	"webdis":    {"config", "flow", "httpmsg"},
 	"bearer":    {"config", "flow", "httpmsg", "jws", "oidc", "policy", "session", "shared"},
-	"gate":      {"bearer", "config", "flow", "httpmsg", "jws", "oidc", "page", "policy", "session", "shared", "webdis"},
+	"gate":      {"bearer", "config", "flow", "httpmsg", "jws", "oidc", "page", "pathregex", "policy", "session", "shared", "webdis"},
 }
 
 func imports(t *testing.T) map[string][]string {
