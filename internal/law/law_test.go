@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"oidc":      {"config", "flow", "httpmsg", "jws", "session"},
 	"webdis":    {"config", "flow", "httpmsg"},
 	"bearer":    {"config", "flow", "httpmsg", "jws", "oidc", "policy", "session", "shared"},
-	"gate":      {"bearer", "config", "flow", "httpmsg", "jws", "oidc", "page", "pathregex", "policy", "session", "shared", "webdis"},
+	"gate":      {"bearer", "config", "flow", "httpmsg", "jws", "oidc", "page", "policy", "session", "shared", "webdis"},
 }
 
 func imports(t *testing.T) map[string][]string {
