@@ -67,6 +67,11 @@ func TestGitHubAnswersAsAFormUnlessAskedForJSON(t *testing.T) {
 	}
 }
 
+func TestGitHubNamesTheWidestScopesAlone(t *testing.T) {
+	v, _, back := newGitHubVisit(t, &GitHubApp{}, "user:email user read:org write:org", octocat())
+	want(t, "scope", v.exchange(githubTokens, back.Get("code"), asJSON, nil).json(t)["scope"], "user,write:org")
+}
+
 func TestGitHubSaysErrorsWithStatus200(t *testing.T) {
 	for _, test := range []struct {
 		name, want string

@@ -58,7 +58,7 @@ func (u *GitHubUser) hasVerifiedPrimary() bool {
 // issue makes tokens. The prefixes are those of
 // https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github.
 func (g *GitHub) issue(app *GitHubApp, user *GitHubUser, scopes []string) url.Values {
-	t := &githubToken{app: app, user: user, scopes: slices.Sorted(slices.Values(scopes)), access: secret("gho_")}
+	t := &githubToken{app: app, user: user, scopes: normalized(scopes), access: secret("gho_")}
 	if app.isApp {
 		t.scopes, t.access = nil, secret("ghu_")
 	}
@@ -72,6 +72,21 @@ func (g *GitHub) issue(app *GitHubApp, user *GitHubUser, scopes []string) url.Va
 	}
 	g.tokens[t.access] = t
 	return answer
+}
+
+// normalized leaves out scopes that wider ones hold, which GitHub does not name
+// ("Normalized scopes", https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps).
+func normalized(scopes []string) []string {
+	held := map[string][]string{
+		"user": {"read:user", "user:email", "user:follow"}, "admin:org": {"write:org", "read:org"}, "write:org": {"read:org"},
+	}
+	var all []string
+	for _, s := range slices.Sorted(slices.Values(scopes)) {
+		if !slices.ContainsFunc(scopes, func(wider string) bool { return slices.Contains(held[wider], s) }) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // refresh is "Refreshing user access tokens": the refresh token and the access
