@@ -84,7 +84,7 @@ func newCallers(t *testing.T) *callers {
 func (w *callers) settings(origin string, preflights bool) Settings {
 	s := NewSettings(w.a.Provider)
 	partner := serviceProvider(w.b.Provider, Service{ID: "partner", Secret: clientSecret})
-	partner["cluster"] = "partner"
+	partner["cluster"], partner["sign_in"] = "partner", false
 	s["providers"] = append(s["providers"].([]Settings), partner)
 	s["hosts"] = []string{".shop.localhost:*"}
 	s["bearer"] = []Settings{

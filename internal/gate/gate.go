@@ -95,7 +95,7 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(c)
+	pages, err := page.New(c.Look())
 	if err != nil {
 		return nil, err
 	}
@@ -170,17 +170,6 @@ func keyringOf(c *config.Config) (*session.Keyring, error) {
 		keys = append(keys, session.Key{ID: c.Session.Keys[i].ID, Secret: c.Session.Keys[i].Secret()})
 	}
 	return session.NewKeyring(keys)
-}
-
-func newPages(c *config.Config) (*page.Pages, error) {
-	templates := make(map[string]string, len(c.Pages.Templates))
-	for name, t := range c.Pages.Templates {
-		templates[name] = string(t)
-	}
-	return page.New(page.Options{
-		Title: c.SignIn.Title, Logo: c.SignIn.Logo, Text: c.SignIn.Text,
-		Language: c.Pages.Language, Colors: c.Pages.Colors, Texts: c.Pages.Texts, Templates: templates,
-	})
 }
 
 // tellNames are the names of the header fields that are ours to set, on any

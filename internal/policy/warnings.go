@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/config"
@@ -25,6 +26,7 @@ const (
 	WarnsMethod       = "weaker_method"
 	WarnsNotAsked     = "question_not_named"
 	WarnsNeedless     = "question_asked_anyway"
+	WarnsMixUp        = "provider_without_name"
 )
 
 // asWritten are compiled rules beside what their writer wrote.
@@ -40,6 +42,7 @@ func Warnings(c *config.Config) (all []Warning) {
 	if rs.other.Observe {
 		all = append(all, Warning{WarnsOpen, "", "insecure_observe", "lets everybody pass, whatever is decided: every path, at every host"})
 	}
+	all = append(all, nameless(c)...)
 	covers := newCovering(rs.rules)
 	for i := range rs.rules {
 		add := func(kind, text string) {
@@ -59,6 +62,28 @@ func Warnings(c *config.Config) (all []Warning) {
 		add(WarnsMethod, rs.weakerMethods(i))
 		add(WarnsNotAsked, rs.questionsNotNamed(c, i))
 		add(WarnsNeedless, rs.questionsAskedAnyway(c, i))
+	}
+	return all
+}
+
+// nameless finds providers that are known not to say in their answers who they are
+// (RFC 9207), among several whose answers arrive at one address.
+func nameless(c *config.Config) (all []Warning) {
+	var found []Warning
+	several := 0
+	for i := range c.Providers {
+		p := &c.Providers[i]
+		if !p.SignsIn() {
+			continue
+		}
+		several++
+		if !p.OwnCallback && (p.Plain() || p.Type == "google" || p.Type == "entra") {
+			found = append(found, Warning{WarnsMixUp, "", "providers[" + strconv.Itoa(i) + "]",
+				"does not say in its answers who it is, so that another provider that means harm could be sent its codes: own_callback gives it an address of its own"})
+		}
+	}
+	if several > 1 {
+		all = found
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +98,36 @@ func TestWhatIsOnlyObservedIsOpenWhole(t *testing.T) {
 	got := Warnings(c)
 	if len(got) != 1 || got[0].Kind != WarnsOpen || got[0].Place != "insecure_observe" || !strings.Contains(got[0].Text, "everybody pass") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestProvidersThatDoNotNameThemselvesAreToldOfWhereThereAreSeveral(t *testing.T) {
+	provider := func(kind string, own bool) config.Provider {
+		return config.Provider{Name: kind, Type: kind, ClientID: "shop", SignIn: true, OwnCallback: own}
+	}
+	only := provider("google", false)
+	only.SignIn = false
+	for name, c := range map[string]struct {
+		providers []config.Provider
+		want      []string
+	}{
+		"one alone":                       {[]config.Provider{provider("github", false)}, nil},
+		"two, of which one is named":      {[]config.Provider{provider("keycloak", false), provider("github", false)}, []string{"providers[1]"}},
+		"two with addresses of their own": {[]config.Provider{provider("entra", true), provider("github", true)}, nil},
+		"one that nobody signs in at":     {[]config.Provider{provider("github", false), only}, nil},
+		"all kinds":                       {[]config.Provider{provider("google", false), provider("entra", false), provider("oauth2", false), provider("oidc", false)}, []string{"providers[0]", "providers[1]", "providers[2]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, w := range Warnings(&config.Config{Providers: c.providers}) {
+				if w.Kind == WarnsMixUp {
+					got = append(got, w.Place)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%v; want %v", got, c.want)
+			}
+		})
 	}
 }
 
