@@ -221,10 +221,17 @@ func (g *Gate) setOwn(name, value string, lifetime time.Duration) httpmsg.Field 
 	return g.setFor(httpmsg.SameSiteLax, name, value, lifetime)
 }
 
+// secure reports whether a cookie travels over https alone. Browsers take one that
+// goes along from other sites on no other terms, and plain http to one's own machine
+// for secure enough.
+func (g *Gate) secure(sites httpmsg.SameSite) bool {
+	return !g.settings.InsecureHTTPCookies || sites == httpmsg.SameSiteNone
+}
+
 func (g *Gate) setFor(sites httpmsg.SameSite, name, value string, lifetime time.Duration) httpmsg.Field {
 	return httpmsg.Field{Name: "set-cookie", Value: httpmsg.SetCookie{
 		Name: name, Value: value, Path: "/", MaxAge: lifetime,
-		SameSite: sites, Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
+		SameSite: sites, Secure: g.secure(sites), HTTPOnly: true,
 	}.String()}
 }
 

@@ -268,7 +268,7 @@ func (g *Gate) setCookie(name, value string, lifetime time.Duration) httpmsg.Fie
 		Name: name, Value: value,
 		Path: c.Path, Domain: c.Domain,
 		MaxAge: lifetime, SameSite: sameSite(c.SameSite),
-		Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
+		Secure: g.secure(sameSite(c.SameSite)), HTTPOnly: true,
 	}.String()}
 }
 
@@ -314,7 +314,7 @@ func (g *Gate) clearPlanted(q *request) (header httpmsg.Fields) {
 			if q.cookies.session.Sent(i) {
 				header = append(header, httpmsg.Field{Name: "set-cookie", Value: httpmsg.SetCookie{
 					Name: g.jar.Name(i), Path: c.Path, Domain: domain, MaxAge: -1,
-					Secure: !g.settings.InsecureHTTPCookies, HTTPOnly: true,
+					Secure: g.secure(sameSite(c.SameSite)), HTTPOnly: true,
 				}.String()})
 			}
 		}
