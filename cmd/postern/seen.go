@@ -186,10 +186,11 @@ func has(h *policy.Held) string {
 	case h.Key == "enrich", h.State == policy.StateUnknown && h.Has == nil, len(h.Parts) > 0:
 		return ""
 	}
-	if len(h.Has) == 0 {
-		return "  (has none)"
-	}
 	switch {
+	case len(h.Has) == 0 && h.Unverified:
+		return "  (has none that the provider says was verified)"
+	case len(h.Has) == 0:
+		return "  (has none)"
 	case h.Unverified:
 		return "  (has " + several(h.Has) + ", which does not count: the provider says that it is not verified)"
 	case h.Key != "max_age":

@@ -84,8 +84,10 @@ func (g *Gate) gather(env flow.Env, p *party, s *session.Session, id *oidc.IDTok
 		slices.Sort(s.Userinfo)
 		said = append(said, info)
 	}
+	s.Unverified = unverified(set, said...)
+	p.believe(claims, !s.Unverified)
 	nameless(claims, id.Subject)
-	s.Claims, s.Gathered, s.Unverified = claims, p.stamp, unverified(set, said...)
+	s.Claims, s.Gathered = claims, p.stamp
 	if id.ACR != "" {
 		s.ACR = id.ACR
 	}
@@ -118,10 +120,21 @@ func (p *party) addClaims(s *session.Session, info []byte) {
 			claims[name] = claim
 		}
 	}
-	nameless(claims, s.Subject)
-	s.Claims, s.Userinfo = claims, said
 	if gjson.GetBytes(info, "email_verified").Exists() {
 		s.Unverified = unverified(p.Settings(), info)
+	}
+	p.believe(claims, !s.Unverified)
+	nameless(claims, s.Subject)
+	s.Claims, s.Userinfo = claims, said
+}
+
+// believe takes an address that was not verified out of claims, under whatever name
+// it is there: whoever may enter any would go by that of somebody else.
+func (w *wanted) believe(claims map[string]session.Claim, verified bool) {
+	for name, path := range w.paths {
+		if !verified && (name == "email" || path == "email") {
+			delete(claims, name)
+		}
 	}
 }
 

@@ -99,14 +99,16 @@ func (g *Gate) spend(q *request, f *Forward) {
 // identifyToken fills in what the application is told of a token's caller.
 func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
 	p := g.providers[c.Provider].Settings()
-	claims, _ := pick(g.wanted[c.Provider].paths, c.Token.Claims)
+	w, unverified := g.wanted[c.Provider], unverified(p, c.Token.Claims)
+	claims, _ := pick(w.paths, c.Token.Claims)
+	w.believe(claims, !unverified)
 	if claims["user"].First() == "" {
 		claims["user"] = session.Claim{Values: []string{cmp.Or(c.Token.Subject, c.Token.ClientID)}}
 	}
 	c.Subject = policy.Subject{
 		Provider: c.Provider, ClientID: c.Token.ClientID, Claims: claims, Scopes: c.Token.Scopes,
-		ACR: c.Token.ACR, AMR: c.Token.AMR, AuthTime: c.Token.AuthTime, Unverified: unverified(p, c.Token.Claims),
-		Questions: g.wanted[c.Provider].questions,
+		ACR: c.Token.ACR, AMR: c.Token.AMR, AuthTime: c.Token.AuthTime, Unverified: unverified,
+		Questions: w.questions,
 	}
 	c.Identity = g.identity(claims, schemeOf(c), raw)
 	if name := c.ClientIDHeader(); name != "" {

@@ -150,7 +150,7 @@ func (c *check) held(r *requirement) (all []Held) {
 		if c.subject != nil {
 			h.State = stateNames[c.ofTest(t)]
 			h.Has, h.Unanswered = c.has(t), c.unansweredIn(t, nil)
-			h.Unverified = c.subject.Unverified && (t.kind == ofEmail || t.kind == ofDomain) && len(h.Has) > 0
+			h.Unverified = c.subject.Unverified && (t.kind == ofEmail || t.kind == ofDomain)
 		}
 		for _, part := range t.parts {
 			p := Part{StateUnknown, c.held(part)}

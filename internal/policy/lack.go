@@ -220,7 +220,7 @@ func (c *check) missing(t *test) Missing {
 	case ofScopes:
 		m.Wanted = c.ungranted(t)
 	case ofEmail, ofDomain:
-		if c.subject.Unverified && c.address(t) {
+		if c.subject.Unverified && (c.address(t) || c.subject.Claims[t.claim].First() == "") {
 			return Missing{Reason: ReasonUnverified}
 		}
 		if t.kind == ofEmail {
