@@ -272,6 +272,9 @@ func (g *Gate) confirmable(s *session.Session) bool {
 // ask asks the provider: the renewal is claimed.
 func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []string, error) {
 	if s.RefreshToken == "" {
+		if !g.hold(s, holder, shared.Claimed, shared.Claimed) {
+			return g.renew(env, s)
+		}
 		n, err := g.confirm(env, s)
 		return g.conclude(env, s, n, err)
 	}

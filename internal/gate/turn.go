@@ -3,6 +3,7 @@ package gate
 import (
 	"time"
 
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/session"
 	"github.com/postern-auth/postern/internal/shared"
 )
@@ -72,12 +73,17 @@ func (g *Gate) hold(s *session.Session, holder uint64, from, to shared.State) bo
 	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
 		ours = r.State == from && r.Holder == holder && r.Base == s.Generation
 		if ours {
-			r.State, r.At = to, now.Add(2*p.Timeout.Std()+enrichTime(p)+claimFor)
+			r.State, r.At = to, now.Add(askFor(p))
 		}
 		return ours
 	})
 	return err == nil && ours
 }
+
+// askFor is how long a provider may be asked in a renewal: for new tokens, or
+// after that for all that is to be known of the person, which takes four calls one
+// after another at most where no list is longer than a page; and then all questions.
+func askFor(p *config.Provider) time.Duration { return 4*p.Timeout.Std() + enrichTime(p) + claimFor }
 
 // retake claims a renewal anew that was sent.
 func (g *Gate) retake(s *session.Session, holder uint64) bool {

@@ -85,7 +85,7 @@ func TestOnlyARenewalThatIsStillOursIsHeld(t *testing.T) {
 				t.Fatalf("held: %v", !row.holds)
 			}
 			r := w.workers[0].renewals.Look(s.ID)
-			if want := w.now.Add(2*5*time.Second + claimFor); row.holds && (r.State != shared.Sent || !r.At.Equal(want)) {
+			if want := w.now.Add(4*5*time.Second + claimFor); row.holds && (r.State != shared.Sent || !r.At.Equal(want)) {
 				t.Errorf("%+v", r)
 			}
 			if !row.holds && r.State != row.known.State {
