@@ -168,6 +168,12 @@ func (p *Provider) ManyTenants() bool {
 	return p.Type == "entra" && (p.Tenant == "common" || p.Tenant == "organizations")
 }
 
+// TenantByName reports whether people of one Entra tenant sign in that the settings
+// know by a domain, so that its id is known once the provider is.
+func (p *Provider) TenantByName() bool {
+	return p.Type == "entra" && strings.Contains(p.Tenant, ".")
+}
+
 // Orgs reports whether a GitHub is asked for organisations and teams: where a
 // scope is asked for that allows it.
 func (p *Provider) Orgs() bool {

@@ -87,6 +87,7 @@ func (g *Gate) gather(env flow.Env, p *party, s *session.Session, id *oidc.IDTok
 	s.Unverified = unverified(set, said...)
 	p.believe(claims, !s.Unverified)
 	nameless(claims, id.Subject)
+	s.Realm = p.realmOf(id.Claims)
 	s.Claims, s.Gathered = claims, p.stamp
 	if id.ACR != "" {
 		s.ACR = id.ACR

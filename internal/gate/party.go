@@ -3,6 +3,9 @@ package gate
 import (
 	"crypto/subtle"
 	"slices"
+	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/oidc"
@@ -80,10 +83,30 @@ func (g *Gate) partiesOf(issuer string) (all []*party) {
 // not know it, or know another issuer or client by its name.
 func (g *Gate) partyOf(s *session.Session) *party {
 	p := g.partyNamed(s.Provider)
-	if p == nil || s.ClientID != p.clientID() || !p.Speaks(s.Issuer) {
+	if p == nil || s.ClientID != p.clientID() || !p.Speaks(s.Issuer) || !p.letsIn(s.Realm) {
 		return nil
 	}
 	return p
+}
+
+// realmOf is what has to be known of a session's person, beside the issuer, to tell
+// under later settings whether people of their kind are still let in: the domain of
+// a Google account; the name by which the settings know an Entra tenant whose id
+// only the provider can tell.
+func (p *party) realmOf(claims []byte) string {
+	switch set := p.Settings(); {
+	case set.Type == "google":
+		return strings.ToLower(gjson.GetBytes(claims, "hd").Str)
+	case set.TenantByName():
+		return set.Tenant
+	}
+	return ""
+}
+
+// letsIn reports whether people of a realm may sign in.
+func (p *party) letsIn(realm string) bool {
+	set := p.Settings()
+	return (len(set.HostedDomains) == 0 || slices.Contains(set.HostedDomains, realm)) && (!set.TenantByName() || realm == set.Tenant)
 }
 
 // signInProviders are the settings of those at which people sign in.

@@ -26,6 +26,7 @@ type Session struct {
 	ClientID string `json:"cid"`
 	Subject  string `json:"sub"`
 	SID      string `json:"sid,omitempty"` // the provider's session, for logout
+	Realm    string `json:"rm,omitempty"`  // whose people it is of, where the settings may let in some of the provider's alone
 
 	Generation int    `json:"g,omitempty"` // how often it was renewed
 	Begun      Moment `json:"t"`           // when the person signed in
