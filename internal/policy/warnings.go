@@ -77,7 +77,7 @@ func nameless(c *config.Config) (all []Warning) {
 			continue
 		}
 		several++
-		if !p.OwnCallback && (p.Plain() || p.Type == "google" || p.Type == "entra") {
+		if !p.OwnCallback && (p.Plain() || p.Type == "entra" || p.Type == "gitlab") {
 			found = append(found, Warning{WarnsMixUp, "", "providers[" + strconv.Itoa(i) + "]",
 				"does not say in its answers who it is, so that another provider that means harm could be sent its codes: own_callback gives it an address of its own"})
 		}

@@ -115,7 +115,7 @@ func TestProvidersThatDoNotNameThemselvesAreToldOfWhereThereAreSeveral(t *testin
 		"two, of which one is named":      {[]config.Provider{provider("keycloak", false), provider("github", false)}, []string{"providers[1]"}},
 		"two with addresses of their own": {[]config.Provider{provider("entra", true), provider("github", true)}, nil},
 		"one that nobody signs in at":     {[]config.Provider{provider("github", false), only}, nil},
-		"all kinds":                       {[]config.Provider{provider("google", false), provider("entra", false), provider("oauth2", false), provider("oidc", false)}, []string{"providers[0]", "providers[1]", "providers[2]"}},
+		"all kinds":                       {[]config.Provider{provider("google", false), provider("entra", false), provider("gitlab", false), provider("oauth2", false), provider("oidc", false)}, []string{"providers[1]", "providers[2]", "providers[3]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
