@@ -86,7 +86,7 @@ type Provider struct {
 	Clusters map[string]string `json:"clusters"`
 
 	// ClientID is the client's name at the provider. ID tokens must be made
-	// out to it. Required of the first provider where there are `hosts`, and of
+	// out to it. Required of one provider at least where there are `hosts`, and of
 	// each that is asked for tokens or about them; not of one whose keys alone
 	// are used.
 	//
