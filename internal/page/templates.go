@@ -90,7 +90,7 @@ type scanner struct {
 	pieces  []piece
 	sheets  []string
 	flaw    string
-	drawing bool // within an svg element
+	drawing int // how many svg elements are open
 }
 
 // readTemplate reads a template. The message says what is wrong with it, and in
@@ -159,8 +159,8 @@ func (s *scanner) step() {
 	case s.next("<!"), s.next("<?"):
 		s.fail("is no HTML")
 	case s.next("</"):
-		if s.next("</svg") {
-			s.drawing = false
+		if s.next("</svg") && s.drawing > 0 {
+			s.drawing--
 		}
 		if tag := strings.TrimPrefix(s.plain(">", "an end tag"), "</"); strings.ContainsAny(tag, "<\"'=") {
 			s.fail("an end tag has no attributes")
@@ -213,8 +213,8 @@ func (s *scanner) element() {
 	case strings.Contains(name, "{{"):
 		s.fail("no placeholder may stand in the name of an element")
 	case name == "svg":
-		s.drawing = true
-	case name == "style" && s.drawing:
+		s.drawing++
+	case name == "style" && s.drawing > 0:
 		s.fail("<style> may not stand in <svg>")
 	}
 	for s.flaw == "" {
@@ -311,6 +311,8 @@ func (s *scanner) raw(name string, allowed byte) {
 			s.fail("<" + name + "> has no end")
 		case s.next("{{"):
 			s.placeholder("<"+name+">", allowed)
+		case s.next("<") && s.drawing > 0: // where a title may hold elements
+			s.fail("<" + name + "> may hold nothing but text in <svg>")
 		default:
 			s.at++
 		}

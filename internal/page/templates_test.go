@@ -10,7 +10,7 @@ const ownPage = `<!doctype html>
 <head><title>{{title}}</title><style>{{style}}
 h1 > a{color:red}</style><STYLE>body{margin:0}</STYLE></head>
 <body class="own {{lang}}" data-request="{{request_id}}"><!-- ours -->
-<img src="{{logo}}" alt="{{site}}"><svg viewBox="0 0 1 1"><path d="M0 0"/></svg>
+<img src="{{logo}}" alt="{{site}}"><svg viewBox="0 0 1 1"><title>{{site}}</title><path d="M0 0"/></svg>
 <h1>{{heading}}</h1>{{content}}<p>1 < 2, {braces} and <a href="https://www.example.com/?a=1&amp;b={{}}">help</a></p>
 </body>
 </html>`
@@ -60,6 +60,8 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		"elements in a style":                   {"<style>{{content}}</style>", "{{content}} may not stand in <style>"},
 		"our styles outside a style":            {"<p>{{style}}</p>", "{{style}} may not stand in an element"},
 		"a style in a drawing":                  {"<svg><style>p{}</style></svg>", "<svg>"},
+		"elements in the title of a drawing":    {"<svg><title><a href={{title}}></a></title></svg>", "nothing but text in <svg>"},
+		"a style after a drawing in a drawing":  {"<svg><svg></svg><style>p{}</style></svg>", "<svg>"},
 		"elements in a title":                   {"<title>{{content}}</title>", "{{content}} may not stand in <title>"},
 		"elements in an attribute":              {`<p title="{{content}}">`, "{{content}} may not stand in an attribute"},
 		"no quotes":                             {"<p title={{title}}>", "quotes"},
