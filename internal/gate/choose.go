@@ -35,10 +35,25 @@ func (g *Gate) signInTo(q *request, step session.Step, rd string) (Verdict, Flow
 	if p := g.choose(q, of); p != nil {
 		return g.begin(q, p, session.Login{Return: rd, Step: step})
 	}
-	if g.elsewhere(q) { // where the choice may be remembered
-		return redirect(g.callback+g.paths.start+"?"+url.Values{"rd": {g.origin(q) + rd}}.Encode(), "sign_in", nil), nil
+	if g.elsewhere(q) {
+		return g.toRemembered(q, step, rd), nil
 	}
 	return g.toSignIn(q, rd), nil
+}
+
+// toRemembered sends a browser to the host on which a choice may be remembered, with
+// what the login is to bring.
+func (g *Gate) toRemembered(q *request, step session.Step, rd string) Verdict {
+	rd = g.origin(q) + rd
+	query := url.Values{"rd": {rd}}
+	if !step.IsZero() {
+		sealed, err := g.keys.SealStart(session.Start{Return: rd, Made: g.now().Unix(), Step: step})
+		if err != nil {
+			return g.internal(q)
+		}
+		query = url.Values{"request": {sealed}}
+	}
+	return redirect(g.callback+g.paths.start+"?"+query.Encode(), "sign_in", nil)
 }
 
 // choose chooses among the providers that are offered, or returns nil where the
