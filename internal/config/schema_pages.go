@@ -28,7 +28,9 @@ type SignIn struct {
 
 	// Remember is how long a browser remembers at which provider somebody signed
 	// in, so that the page is not shown again until they sign out, up to 9600h;
-	// `0s` for not at all. `/oauth2/sign_in` always shows it.
+	// `0s` for not at all. `/oauth2/sign_in` always shows it. With a `public_url` it
+	// is remembered on that host, and signing out on another one reaches it by way of
+	// the provider only (`sign_out.at_provider`).
 	//
 	// Default: "720h"
 	Remember Duration `json:"remember"`

@@ -157,10 +157,11 @@ func (g *Gate) serveSignedOut(q *request) (Verdict, Flow) {
 	values, err := url.ParseQuery(q.target.Query)
 	if states := values["state"]; err == nil && len(states) == 1 {
 		back, err := g.keys.OpenSignOut(states[0], g.now())
-		if err == nil && back.Return != "" {
-			return redirect(g.returnTo(q, back.Return), "signed_out", nil), nil
+		if err != nil {
+			return g.signedOutPage(q, false), nil
 		}
-		return g.signedOutPage(q, err == nil), nil
+		// Where the application is on another host, the choice is remembered here.
+		return withFields(g.forgo(q))(g.afterProvider(q, back.Return), nil)
 	}
 	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) {
 		if o != nil {
@@ -168,6 +169,14 @@ func (g *Gate) serveSignedOut(q *request) (Verdict, Flow) {
 		}
 		return g.signedOutPage(q, false), nil
 	})
+}
+
+// afterProvider answers somebody who has signed out here and at the provider.
+func (g *Gate) afterProvider(q *request, rd string) Verdict {
+	if rd != "" {
+		return redirect(g.returnTo(q, rd), "signed_out", nil)
+	}
+	return g.signedOutPage(q, true)
 }
 
 // stillSignedInPage tells so to somebody who comes to the page for those who have
