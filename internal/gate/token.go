@@ -96,19 +96,27 @@ func (g *Gate) spend(q *request, f *Forward) {
 	}
 }
 
+// saidIn are the claims of a provider's token, and whether the address among them
+// was not verified: then it is not among them.
+func (g *Gate) saidIn(token []byte, provider string) (claims map[string]session.Claim, not bool) {
+	p, w := g.providers[provider], g.wanted[provider]
+	said, err := p.Vouched(token)
+	not = err != nil || unverified(p.Settings(), said)
+	claims, _ = pick(w.paths, token)
+	w.believe(claims, !not)
+	return claims, not
+}
+
 // identifyToken fills in what the application is told of a token's caller.
 func (g *Gate) identifyToken(c *bearer.Caller, raw string) {
-	p := g.providers[c.Provider].Settings()
-	w, unverified := g.wanted[c.Provider], unverified(p, c.Token.Claims)
-	claims, _ := pick(w.paths, c.Token.Claims)
-	w.believe(claims, !unverified)
+	claims, unverified := g.saidIn(c.Token.Claims, c.Provider)
 	if claims["user"].First() == "" {
 		claims["user"] = session.Claim{Values: []string{cmp.Or(c.Token.Subject, c.Token.ClientID)}}
 	}
 	c.Subject = policy.Subject{
 		Provider: c.Provider, ClientID: c.Token.ClientID, Claims: claims, Scopes: c.Token.Scopes,
 		ACR: c.Token.ACR, AMR: c.Token.AMR, AuthTime: c.Token.AuthTime, Unverified: unverified,
-		Questions: w.questions,
+		Questions: g.wanted[c.Provider].questions,
 	}
 	c.Identity = g.identity(claims, schemeOf(c), raw)
 	if name := c.ClientIDHeader(); name != "" {

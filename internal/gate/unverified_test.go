@@ -33,3 +33,21 @@ func TestWhoeverEntersAnAddressIsNeitherItsUserNorToldToHaveIt(t *testing.T) {
 		}
 	}
 }
+
+func TestATokenOfATenantsOwnMakingBringsNoAddress(t *testing.T) {
+	const tenant = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
+	for name, c := range map[string]struct {
+		tenant, claims, email string
+	}{
+		"of one tenant":                {`"` + tenant + `"`, `{"email":"ceo@example.com"}`, "ceo@example.com"},
+		"of several":                   {`"common","tenants":["` + tenant + `"]`, `{"email":"ceo@example.com"}`, ""},
+		"of several, who vouch for it": {`"common","tenants":["` + tenant + `"]`, `{"email":"ceo@example.com","xms_edov":true}`, "ceo@example.com"},
+		"of personal accounts":         {`"consumers"`, `{"email":"ceo@example.com"}`, ""},
+	} {
+		w := newWorld(t, 1, parts{provider: `},{"name":"entra","type":"entra","cluster":"entra","client_id":"shop","client_secret":{"value":"secret"},"tenant":` + c.tenant})
+		claims, unverified := w.workers[0].saidIn([]byte(c.claims), "entra")
+		if email := claims["email"].First(); email != c.email || unverified != (c.email == "") {
+			t.Errorf("%s: %q, %v", name, email, unverified)
+		}
+	}
+}

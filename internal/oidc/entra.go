@@ -180,23 +180,30 @@ func (p *Provider) signsFor(tenant, keyIssuer string) bool {
 	return tenant != "" && (p.tenantOf(named) == tenant || p.tenantOfV1(named) == tenant)
 }
 
-// Complete adds to what an ID token says what has to be known beside. An Entra leaves
-// out the groups of people who have many, and they are fetched where they are
-// wanted. And where people of many tenants sign in, it says of an address that it
-// was verified only where the token does so in Entra's own way: whoever runs a
-// tenant may give its people any address.
+// Vouched is what a token of the provider's says, with a word on whether the address
+// in it was verified. Where people of many tenants sign in at an Entra, it was only
+// where the token says so in Entra's own way: whoever runs a tenant may give its
+// people any address.
+func (p *Provider) Vouched(claims []byte) ([]byte, error) {
+	if !p.settings.ManyTenants() && (p.settings.Type != "entra" || p.settings.Tenant != "consumers") {
+		return claims, nil
+	}
+	switch gjson.GetBytes(claims, "xms_edov").String() {
+	case "true", "1":
+		return claims, nil
+	}
+	return withClaim(claims, "email_verified", false)
+}
+
+// Complete adds to what an ID token says what has to be known beside: see Vouched.
+// And an Entra leaves out the groups of people who have many, which are fetched
+// where they are wanted.
 func (p *Provider) Complete(env flow.Env, id *IDToken, access Access, wants func(claim string) bool) (err error) {
 	if p.settings.Type != "entra" {
 		return nil
 	}
-	if p.settings.ManyTenants() || p.settings.Tenant == "consumers" {
-		switch gjson.GetBytes(id.Claims, "xms_edov").String() {
-		case "true", "1":
-		default:
-			if id.Claims, err = withClaim(id.Claims, "email_verified", false); err != nil {
-				return err
-			}
-		}
+	if id.Claims, err = p.Vouched(id.Claims); err != nil {
+		return err
 	}
 	if !leftOut(id.Claims) || !wants("groups") {
 		return nil
