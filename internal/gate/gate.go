@@ -122,23 +122,7 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		wanted:     map[string]wanted{},
 		connection: d.Connection,
 	}
-	for i := range c.Providers {
-		p := oidc.NewProvider(&c.Providers[i], d.Random)
-		p.ProofKeys = session.ProofKeys{Keyring: ring}
-		p.OnFailure = func(err error) { g.failureOf(p, "", err) }
-		g.providers[p.Name()] = p
-		g.wanted[p.Name()] = newWanted(g.rules, &c.Providers[i])
-	}
-	first := &c.Providers[0]
-	for i, p := range signInProviders(c) {
-		if p.ResponseMode == "form_post" {
-			g.posted = true
-		}
-		g.parties = append(g.parties, g.newParty(g.providers[p.Name]))
-		if i == 0 {
-			first = p // the others may come and go, and what is known stays
-		}
-	}
+	first := g.addProviders(c, d.Random)
 	sealer := shared.Sealer{
 		Memory: d.Shared, Keys: ring, Random: d.Random,
 		Scope: []string{first.Issuer, first.ClientID, c.Session.Cookie.Name},
@@ -154,6 +138,27 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		g.relay = newRelay(g, sealer)
 	}
 	return g, nil
+}
+
+// addProviders makes the providers of the settings, and returns those of the one
+// that gives the shared memory its name: the others may come and go, and what is
+// known stays.
+func (g *Gate) addProviders(c *config.Config, random io.Reader) *config.Provider {
+	for i := range c.Providers {
+		p := oidc.NewProvider(&c.Providers[i], random)
+		p.ProofKeys = session.ProofKeys{Keyring: g.keys}
+		p.OnFailure = func(err error) { g.failureOf(p, "", err) }
+		g.providers[p.Name()] = p
+		g.wanted[p.Name()] = newWanted(g.rules, &c.Providers[i])
+	}
+	for _, p := range signInProviders(c) {
+		g.posted = g.posted || p.ResponseMode == "form_post"
+		g.parties = append(g.parties, g.newParty(g.providers[p.Name]))
+	}
+	if len(g.parties) > 0 {
+		return g.parties[0].Settings()
+	}
+	return &c.Providers[0]
 }
 
 // compiled are settings without what was compiled and is not looked at any more:
