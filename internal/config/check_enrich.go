@@ -57,32 +57,9 @@ func questionName(name string) bool {
 	return only(name, 32, func(c byte) bool { return lower(c) || digit(c) || c == '_' || c == '-' })
 }
 
-// questionURL checks an address, which may have a query.
 func (r *reader) questionURL(path, address string, p *Provider) {
-	if !r.required(path, address, "the address that is asked") || !r.clean(path) {
-		return
-	}
-	base, query, _ := strings.Cut(address, "?")
-	a, ok := r.address(path, base)
-	switch {
-	case !ok:
-	case len(address) > 2048:
-		r.problem(path, "is longer than 2048 bytes")
-	case !only("?"+query+a.path, 2049, visible) || strings.ContainsAny(query, "#\\"):
-		r.problem(path, "holds characters that an address cannot have")
-	case a.scheme == "http" && !p.InsecureIssuer:
-		r.problem(path, "must be an https address; insecure_issuer accepts http, with its dangers")
-	default:
-		r.reached(path, a, p)
-	}
-}
-
-// reached notes an address on a host to which no cluster leads.
-func (r *reader) reached(path string, a address, p *Provider) {
-	_, host, _ := strings.Cut(a.origin(), "//")
-	issuer, _ := new(reader).address("", p.Issuer)
-	if p.Clusters[host] == "" && issuer.origin() != "https://"+host && issuer.origin() != "http://"+host {
-		r.problem(path, "is on a host without a cluster: add %s to clusters", quote(host))
+	if r.required(path, address, "the address that is asked") && r.clean(path) && r.endpoint(path, address, p) {
+		r.hasCluster(path, p, address)
 	}
 }
 

@@ -171,7 +171,7 @@ func (r *reader) endpoint(path, address string, p *Provider) (ok bool) {
 	case !ok:
 		return false
 	case !only(address, 2048, visible) || strings.ContainsAny(query, `#"\`):
-		r.problem(path, "must be an address of visible ASCII characters, without fragment")
+		r.problem(path, "must be an address of at most 2048 visible ASCII characters, without fragment")
 		return false
 	case u.scheme == "http" && !p.InsecureIssuer:
 		r.problem(path, "must be an https address; insecure_issuer accepts http, with its dangers")

@@ -69,7 +69,7 @@ func TestWhatATypeOfProviderCannotHave(t *testing.T) {
 			`providers[0].endpoints.authorization: must be an https address; insecure_issuer accepts http, with its dangers`,
 			`providers[0].endpoints.token: must be an absolute address such as "https://id.example.com", without query and fragment`,
 			`providers[0].endpoints.userinfo: must be an absolute address such as "https://id.example.com"`,
-			`providers[0].endpoints.revocation: must be an address of visible ASCII characters, without fragment`}},
+			`providers[0].endpoints.revocation: must be an address of at most 2048 visible ASCII characters, without fragment`}},
 		{"an endpoint on a host without a cluster", oauth2(three+`, "introspection": "https://other.example.com/i"`, ``), []string{
 			`providers[0].endpoints.introspection: needs a cluster for calls to "other.example.com", in clusters`}},
 		{"a subject that everybody would have", oauth2(three, `, "subject": "!\"everybody\""`), []string{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4/json"
 
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 )
@@ -45,7 +46,7 @@ func (p *Provider) endpoint(step, address string) (endpoint, error) {
 	if err != nil {
 		return endpoint{}, err
 	}
-	host := hostOf(u)
+	host := config.HostOf(u)
 	cluster, ok := p.settings.Clusters[host]
 	if !ok {
 		if host != p.host {
@@ -54,16 +55,6 @@ func (p *Provider) endpoint(step, address string) (endpoint, error) {
 		cluster = p.settings.Cluster
 	}
 	return endpoint{u.Scheme, u.Host, u.RequestURI(), cluster}, nil
-}
-
-// hostOf is an address's host in lower case, with its port unless that is the
-// scheme's own.
-func hostOf(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if u.Scheme == "https" {
-		return strings.TrimSuffix(host, ":443")
-	}
-	return strings.TrimSuffix(host, ":80")
 }
 
 // call sends one request and returns an answer of status 200, or the error

@@ -85,7 +85,7 @@ type Provider struct {
 func NewProvider(s *config.Provider, random io.Reader) *Provider {
 	p := &Provider{settings: s, random: random, OnFailure: func(error) {}, unknownBecause: "not_known_yet", unusable: map[string]bool{}}
 	if u, err := url.Parse(s.Issuer); err == nil {
-		p.host = hostOf(u)
+		p.host = config.HostOf(u)
 	}
 	for _, a := range s.Algorithms {
 		p.algorithms = append(p.algorithms, jose.SignatureAlgorithm(a))

@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 	"github.com/tidwall/gjson"
 
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/jws"
@@ -81,8 +82,10 @@ func (p *Provider) Ask(env flow.Env, step string, q Question, access Access) (pa
 	}
 }
 
-// host is the address's host, as hostOf has it.
-func (e endpoint) host() string { return hostOf(&url.URL{Scheme: e.scheme, Host: e.authority}) }
+// host is the address's host, as clusters name it.
+func (e endpoint) host() string {
+	return config.HostOf(&url.URL{Scheme: e.scheme, Host: e.authority})
+}
 
 // askPage fetches one page.
 func (p *Provider) askPage(env flow.Env, step string, e endpoint, q *Question, access Access) (flow.Response, error) {
