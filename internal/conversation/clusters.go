@@ -27,11 +27,17 @@ func eachCluster(settings []byte, f func(string) string) ([]byte, error) {
 	return json.Marshal(doc)
 }
 
-// countProviders is how many providers settings name.
-func countProviders(settings []byte) int {
-	var doc struct{ Providers []json.RawMessage }
+// countLearned is how many providers settings name whose keys are learned: those
+// that speak OAuth 2.0 alone have none.
+func countLearned(settings []byte) (n int) {
+	var doc struct{ Providers []struct{ Type string } }
 	_ = json.Unmarshal(settings, &doc) // settings that are none are for the gate to refuse
-	return len(doc.Providers)
+	for _, p := range doc.Providers {
+		if p.Type != "github" && p.Type != "oauth2" {
+			n++
+		}
+	}
+	return n
 }
 
 // clusterNames are the clusters that settings name.

@@ -121,7 +121,7 @@ func (e *envoy) Start(s Setup) (Gate, error) {
 	if g.address, err = e.process.listening(g.name); err != nil {
 		return nil, err
 	}
-	return g, g.provider.known(pluginThreads * countProviders(s.Settings))
+	return g, g.provider.known(pluginThreads * countLearned(s.Settings))
 }
 
 // pluginThreads is how many threads run the plugin, each with a VM of its own:
