@@ -72,7 +72,7 @@ func (g *Gate) namedIn(query url.Values) (p *party, ok bool) {
 // switchPerson begins a login for somebody who wants to be somebody else.
 func (g *Gate) switchPerson(q *request, p *party, rd string) (Verdict, Flow) {
 	if of := g.offered(g.needOf(q, rd).Providers); p == nil && (len(of) == 1 || g.settings.SignIn.Page == "never") {
-		p = of[0]
+		p = g.choose(q, of)
 	}
 	if p == nil {
 		return g.toSignIn(q, rd), nil
