@@ -11,9 +11,9 @@
 // levels, bronze, and gold for who gives the password once more. Tokens say when
 // and how that was (RFC 9470). Requests may be pushed (RFC 9126) and signed (RFC
 // 9101), answers come as forms on wish (OAuth 2.0 Form Post Response Mode), and
-// tokens are bound to keys of their clients (RFC 9449). Services get tokens of their own (RFC 6749, section 4.4) and exchange those
-// that they are sent (RFC 8693). Access tokens are JWTs (RFC 9068) or say
-// nothing, by client.
+// tokens are bound to keys of their clients (RFC 9449). Services get tokens of
+// their own (RFC 6749, section 4.4) and exchange those that they are sent (RFC
+// 8693). Access tokens are JWTs (RFC 9068) or say nothing, by client.
 //
 // It refuses what a careful provider refuses: redirect addresses that are not
 // registered to the letter, codes and refresh tokens that come twice (both

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -97,18 +96,19 @@ func TestHashesAreThoseOfTheSpecification(t *testing.T) {
 	if claims, _ := proofOf(t, f.last, keys[0]); claims["ath"] != hash {
 		t.Errorf("ath is %v", claims["ath"])
 	}
-	coordinate := func(s string) *big.Int {
-		raw, err := base64.RawURLEncoding.DecodeString(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return new(big.Int).SetBytes(raw)
+	x, err := base64.RawURLEncoding.DecodeString("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs")
+	if err != nil {
+		t.Fatal(err)
 	}
-	public := ecdsa.PublicKey{
-		Curve: elliptic.P256(),
-		X:     coordinate("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs"), Y: coordinate("9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"),
+	y, err := base64.RawURLEncoding.DecodeString("9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA")
+	if err != nil {
+		t.Fatal(err)
 	}
-	thumbprint, err := binding{"", &ecdsa.PrivateKey{PublicKey: public}}.thumbprint()
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	thumbprint, err := binding{"", &ecdsa.PrivateKey{PublicKey: *public}}.thumbprint()
 	if err != nil || thumbprint != "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" {
 		t.Errorf("the thumbprint is %s, %v", thumbprint, err)
 	}

@@ -25,7 +25,7 @@ type SignOutPage struct {
 
 // OnwardPage sends a browser on to another site once a form has been posted.
 // A redirect would not do: browsers hold the form-action of the page that
-// posted against every redirect that follows (CSP level 3, section 6.4.2), and
+// posted against every redirect that follows (CSP level 3, section 6.4.1), and
 // drop the request without a word.
 type OnwardPage struct {
 	URL string
