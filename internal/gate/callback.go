@@ -271,6 +271,9 @@ func (p *party) noteScopes(s *session.Session, t oidc.Tokens) {
 	if len(granted) != len(usual) || slices.ContainsFunc(usual, func(u string) bool { return !slices.Contains(granted, u) }) {
 		s.Scopes = granted
 	}
+	if granted != nil && len(granted) == 0 {
+		s.Scopes = []string{""} // no scope's name: none at all would be taken for the settings' ones
+	}
 }
 
 // granted are the scopes that a session has: none that are known, where it has

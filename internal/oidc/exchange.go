@@ -41,13 +41,14 @@ type tokenDocument struct {
 }
 
 // scopeText is a list of scopes, which a space separates (RFC 6749, section
-// 3.3). In any other form it counts as not told: no token depends on it.
+// 3.3). In any other form it counts as not told: no token depends on it. An empty
+// list is for translate to tell.
 type scopeText []string
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *scopeText) UnmarshalJSON(data []byte) error {
 	var text string
-	if json.Unmarshal(data, &text) == nil && text != "" {
+	if json.Unmarshal(data, &text) == nil {
 		*s = strings.Fields(text)
 	}
 	return nil

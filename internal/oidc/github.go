@@ -63,9 +63,14 @@ func gitHubError(word string) string {
 }
 
 // translate has a token answer of GitHub's say what it says in the words of RFC
-// 6749. GitHub separates scopes by commas.
+// 6749. GitHub separates scopes by commas, and says by none that it granted none:
+// whoever takes them out of the address in their browser has none. Elsewhere an
+// empty list tells nothing.
 func (p *Provider) translate(doc *tokenDocument) {
 	if p.settings.Type != "github" {
+		if len(doc.Scope) == 0 {
+			doc.Scope = nil
+		}
 		return
 	}
 	doc.Error = gitHubError(doc.Error)

@@ -246,13 +246,14 @@ func TestGitHubsTokenAnswers(t *testing.T) {
 		"a token that does not expire": {`{"access_token":"gho_1","token_type":"bearer","scope":"read:org,read:user,user:email"}`,
 			Tokens{Access: "gho_1", Scope: []string{"read:org", "read:user", "user:email"}}, ""},
 		"a token of an app that expires": {`{"access_token":"ghu_1","expires_in":28800,"refresh_token":"ghr_1","refresh_token_expires_in":15897600,"token_type":"bearer","scope":""}`,
-			Tokens{Access: "ghu_1", Refresh: "ghr_1", Lifetime: 8 * time.Hour}, ""},
-		"a code that is used up":        {`{"error":"bad_verification_code","error_description":"The code passed is incorrect or expired."}`, Tokens{}, "provider_invalid_grant"},
-		"a refresh token that is spent": {`{"error":"bad_refresh_token"}`, Tokens{}, "provider_invalid_grant"},
-		"another client":                {`{"error":"incorrect_client_credentials"}`, Tokens{}, "provider_invalid_client"},
-		"another redirect address":      {`{"error":"redirect_uri_mismatch"}`, Tokens{}, "provider_invalid_request"},
-		"an address without proof":      {`{"error":"unverified_user_email"}`, Tokens{}, "provider_access_denied"},
-		"a word that nobody knows":      {`{"error":"teapot"}`, Tokens{}, "provider_error"},
+			Tokens{Access: "ghu_1", Refresh: "ghr_1", Lifetime: 8 * time.Hour, Scope: []string{}}, ""},
+		"a token for which nothing is said": {`{"access_token":"gho_1","token_type":"bearer"}`, Tokens{Access: "gho_1"}, ""},
+		"a code that is used up":            {`{"error":"bad_verification_code","error_description":"The code passed is incorrect or expired."}`, Tokens{}, "provider_invalid_grant"},
+		"a refresh token that is spent":     {`{"error":"bad_refresh_token"}`, Tokens{}, "provider_invalid_grant"},
+		"another client":                    {`{"error":"incorrect_client_credentials"}`, Tokens{}, "provider_invalid_client"},
+		"another redirect address":          {`{"error":"redirect_uri_mismatch"}`, Tokens{}, "provider_invalid_request"},
+		"an address without proof":          {`{"error":"unverified_user_email"}`, Tokens{}, "provider_access_denied"},
+		"a word that nobody knows":          {`{"error":"teapot"}`, Tokens{}, "provider_error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := octocat(t)
