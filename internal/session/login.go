@@ -142,6 +142,7 @@ func (r *Keyring) BeginLogin(b *Binding, l Login, clientID string, now time.Time
 		return "", Proof{}, fmt.Errorf("session: login: %w", err)
 	}
 	l.Begun, l.Bound, l.BoundAt, l.keyID = now.Unix(), hashSecret(b.Secret), b.Made, r.order[0]
+	l.forgetHint()
 	if state, err = r.sealShrunk(PurposeState, MaxState, &l.Return, &l); err != nil {
 		return "", Proof{}, err
 	}
@@ -150,6 +151,17 @@ func (r *Keyring) BeginLogin(b *Binding, l Login, clientID string, now time.Time
 	}
 	p, err = r.proof(&l, b.Secret, clientID)
 	return state, p, err
+}
+
+// forgetHint takes out who signs in: that is for the authorisation request alone,
+// and may be as long as an address is.
+func (l *Login) forgetHint() {
+	l.Step.Hint = ""
+	if l.App != nil {
+		app := *l.App
+		app.Step.Hint = ""
+		l.App = &app
+	}
 }
 
 // OpenLogin opens a state that came back. Whether it belongs to this browser

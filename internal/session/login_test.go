@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func binding(t *testing.T, seed uint64) *Binding {
@@ -192,5 +194,32 @@ func TestALoginThatDoesNotFitIntoAnAddressIsNotBegun(t *testing.T) {
 	state, _, err := ring(t, key("k", 1)).BeginLogin(binding(t, 0), l, "shop", now, &counter{})
 	if !errors.Is(err, ErrTooLarge) || state != "" {
 		t.Errorf("%d bytes of state, %v", len(state), err)
+	}
+}
+
+func TestAStateSaysNothingOfWhoSignsIn(t *testing.T) {
+	r := ring(t, key("2026-11", 1))
+	b := binding(t, 0)
+	step := Step{Scopes: []string{strings.Repeat("s", 512)}, Hint: strings.Repeat("h", 254)}
+	a := application(t, r, b)
+	a.Step = step
+	for name, l := range map[string]Login{
+		"on this host":                  {Provider: "main", Return: "/", Step: step},
+		"for the application's own one": {Provider: "main", Return: "/", App: &a},
+	} {
+		state, _, err := r.BeginLogin(b, l, "shop", now, &counter{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, err := r.OpenLogin(state)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(step.Asked(), got.Asks()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if l.Asks().Hint != step.Hint {
+			t.Errorf("%s: the authorisation request does not say it either", name)
+		}
 	}
 }
