@@ -36,7 +36,7 @@ type SignIn struct {
 	Remember Duration `json:"remember"`
 
 	// KeepFragment keeps what stands behind `#` in the address that somebody wanted
-	// to open without being signed in: a page of ours with a script of two lines
+	// to open without being signed in: a page of ours with a script of four lines
 	// comes before the way to the provider. Only browsers get it.
 	//
 	// Default: true
