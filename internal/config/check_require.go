@@ -14,6 +14,7 @@ const (
 	maxScopeBytes   = 512
 	maxACR          = 8
 	maxACRBytes     = 256
+	maxStepBytes    = 512 // of all that a login is to bring for a rule
 )
 
 // tally is what was met with in the requirements of one rule.
@@ -29,6 +30,9 @@ func (r *reader) requirement(path string, rule *Rule, c *Config) {
 	if here := at(path, "require"); rule.Require != nil {
 		r.require(here, rule.Require, c, &all, 1)
 		r.tally(here, &all)
+		if bytes := all.stepBytes() + joined(rule.Enrich); r.clean(here) && bytes > maxStepBytes {
+			r.problem(path, "names scopes, values of acr and questions of %d bytes together; at most %d, for they travel in the address of a login", bytes, maxStepBytes)
+		}
 	}
 	r.stepUp(at(path, "step_up"), rule, all.curable)
 }
@@ -47,9 +51,14 @@ func (r *reader) stepUp(path string, rule *Rule, curable bool) {
 	}
 }
 
+// stepBytes is how many bytes that takes which a login is to bring.
+func (all *tally) stepBytes() int { return joined(all.scopes) + joined(all.acr) }
+
+func joined(words []string) int { return len(strings.Join(words, " ")) }
+
 // tally checks what concerns all requirements of a rule together.
 func (r *reader) tally(path string, all *tally) {
-	scopes, acr := len(strings.Join(all.scopes, " ")), len(strings.Join(all.acr, " "))
+	scopes, acr := joined(all.scopes), joined(all.acr)
 	switch {
 	case all.count > maxRequirements:
 		r.problem(path, "holds %d requirements; at most %d", all.count, maxRequirements)

@@ -78,6 +78,8 @@ func TestRequirementsThatAreRefused(t *testing.T) {
 			`rules[0].require.scopes[1]: "a\"b" is not a scope`}},
 		{"scopes that make an address too long, wherever they are", require(`{"scopes": ["` + strings.Repeat("a", 200) + `"], "any": [{"scopes": ["` + strings.Repeat("b", 200) + `"]}, {"scopes": ["` + strings.Repeat("c", 111) + `"]}]}`), []string{
 			`rules[0].require: names scopes of 513 bytes together; at most 512, for they travel in the address of a login`}},
+		{"scopes and levels that make an address too long together", require(`{"scopes": ["` + strings.Repeat("a", 200) + `", "` + strings.Repeat("b", 200) + `"], "acr": ["` + strings.Repeat("c", 112) + `"]}`), []string{
+			`rules[0]: names scopes, values of acr and questions of 513 bytes together; at most 512, for they travel in the address of a login`}},
 		{"levels that cannot be asked for", require(`{"acr": ["two factors", "grün", "` + strings.Repeat("a", 257) + `"]}`), []string{
 			`rules[0].require.acr[0]: "two factors" is not up to 256 visible ASCII characters`,
 			`rules[0].require.acr[1]: "grün" is not up to 256 visible ASCII characters`,
@@ -136,7 +138,7 @@ func TestRequirementsThatAreAccepted(t *testing.T) {
 			func(q *Require) any { return len(q.All) }, 1},
 		{"256 requirements", require(`{"any": [` + strings.Repeat(`{"groups": ["a"]},`, 254) + `{"claims": {"a": []}}]}`),
 			func(q *Require) any { return len(q.Any) }, 255},
-		{"scopes of 512 bytes, and levels of 256", require(`{"scopes": ["` + strings.Repeat("a", 255) + `", "` + strings.Repeat("b", 256) + `"], "acr": ["` + strings.Repeat("c", 256) + `"]}`),
+		{"scopes of 256 bytes, and levels of 256", require(`{"scopes": ["` + strings.Repeat("a", 127) + `", "` + strings.Repeat("b", 128) + `"], "acr": ["` + strings.Repeat("c", 256) + `"]}`),
 			func(q *Require) any { return len(q.Scopes) }, 2},
 		{"the longest age", require(`{"max_age": "9600h"}`),
 			func(q *Require) any { return q.MaxAge.String() }, "9600h"},

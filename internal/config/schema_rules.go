@@ -152,7 +152,8 @@ type Require struct {
 	Roles []string `json:"roles"`
 
 	// Scopes are scopes that must all have been granted. They are asked for where
-	// they have not. At most 512 bytes in one rule.
+	// they have not. At most 512 bytes in one rule, together with its `acr`
+	// and its `enrich`.
 	//
 	// Example: ["orders.read"]
 	Scopes []string `json:"scopes"`

@@ -282,7 +282,7 @@ func (g *Gate) granted(s *session.Session) []string {
 	if s.Scopes != nil || s.Gathered != g.wanted[s.Provider].stamp {
 		return s.Scopes
 	}
-	return g.partyOf(s).Settings().Scopes
+	return g.partyNamed(s.Provider).Settings().Scopes
 }
 
 // accessExpires is when an access token expires that was got at a time, in

@@ -16,7 +16,7 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 	case errors.Is(err, flow.ErrCanceled):
 		return nil, nil, err
 	case err != nil:
-		g.failureOf(g.partyOf(s).Provider, "", err)
+		g.failureOf(g.partyNamed(s.Provider).Provider, "", err)
 		return g.notRenewed(env, s, err)
 	}
 	parts, err := g.keepSession(env, n, "")

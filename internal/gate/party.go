@@ -48,7 +48,8 @@ func displayName(display, name string) string {
 	return name
 }
 
-// partyNamed returns the provider of a name at which people sign in, or nil.
+// partyNamed returns the provider of a name at which people sign in, or nil. The
+// one that a session names is there once the session was admitted.
 func (g *Gate) partyNamed(name string) *party {
 	for _, p := range g.parties {
 		if p.Name() == name {

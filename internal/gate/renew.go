@@ -192,7 +192,7 @@ func (g *Gate) renewable(env flow.Env, s *session.Session) error {
 	if s.RefreshToken == "" && !g.confirmable(s) {
 		return errUnrenewable
 	}
-	p := g.partyOf(s)
+	p := g.partyNamed(s.Provider)
 	if err := p.Await(env); err != nil {
 		return &outage{again: env.Now().Add(retryAfter * time.Second), cause: err}
 	}
@@ -287,7 +287,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	case !g.hold(s, holder, shared.Claimed, shared.Sent):
 		return g.renew(env, s) // we were too slow, and another worker took over
 	}
-	t, err := g.partyOf(s).Refresh(env, oidc.Access{Token: s.RefreshToken, Proof: s.Proof})
+	t, err := g.partyNamed(s.Provider).Refresh(env, oidc.Access{Token: s.RefreshToken, Proof: s.Proof})
 	if oidc.Unknown(err) {
 		return g.refreshLost(env, s, holder, g.renewals.Look(s.ID).Tries)
 	}
@@ -302,7 +302,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 // confirm shows the provider the access token of a session that has no refresh
 // token.
 func (g *Gate) confirm(env flow.Env, s *session.Session) (*session.Session, error) {
-	p := g.partyOf(s)
+	p := g.partyNamed(s.Provider)
 	info, err := p.Confirm(env, accessOf(s), s.Subject)
 	if err != nil {
 		return nil, err
@@ -326,7 +326,7 @@ func (g *Gate) successor(s *session.Session) *session.Session {
 // refreshed makes the next generation of a session from what a refresh gave
 // (OpenID Connect Core, section 12.2).
 func (g *Gate) refreshed(env flow.Env, s *session.Session, t oidc.Tokens) (*session.Session, error) {
-	n, p := g.successor(s), g.partyOf(s)
+	n, p := g.successor(s), g.partyNamed(s.Provider)
 	n.AccessToken, n.Proof, n.AccessExpires = t.Access, t.Proof, accessExpires(g.clock(), t)
 	if t.Refresh != "" {
 		n.RefreshToken = t.Refresh

@@ -88,7 +88,7 @@ func (g *Gate) leaveProvider(env flow.Env, q *request, s *session.Session, rd st
 	if err != nil {
 		return g.leave(q, rd)
 	}
-	p := g.partyOf(s)
+	p := g.partyNamed(s.Provider)
 	to, offered, err := p.LogoutURL(env, s.IDToken, g.signedOutURI(q), state)
 	if err != nil {
 		g.failureOf(p.Provider, q.ID(), err)
@@ -189,7 +189,7 @@ func (g *Gate) stillSignedInPage(q *request) Verdict {
 // revokes reports whether the provider is to be told that a session's tokens
 // are no longer good.
 func (g *Gate) revokes(s *session.Session) bool {
-	return g.settings.SignOut.Revoke && g.partyOf(s).HasRevocation() && (s.RefreshToken != "" || s.AccessToken != "")
+	return g.settings.SignOut.Revoke && g.partyNamed(s.Provider).HasRevocation() && (s.RefreshToken != "" || s.AccessToken != "")
 }
 
 // revoke tells the provider that a session's tokens are no longer good (RFC
@@ -202,7 +202,7 @@ func (g *Gate) revoke(env flow.Env, s *session.Session) {
 	if token == "" {
 		token, hint = s.AccessToken, "access_token"
 	}
-	p := g.partyOf(s)
+	p := g.partyNamed(s.Provider)
 	env.Go(func(env flow.Env) {
 		if err := p.Revoke(env, token, hint); err != nil {
 			g.failureOf(p.Provider, "", err)

@@ -290,7 +290,7 @@ func (g *Gate) claimAmongGates(env flow.Env, s *session.Session) (bool, error) {
 // followGate waits for the gate that renews a session.
 func (g *Gate) followGate(env flow.Env, s *session.Session, holder uint64) (*opened, []string, error) {
 	st := g.store
-	p := g.partyOf(s).Settings()
+	p := g.partyNamed(s.Provider).Settings()
 	limit := p.Timeout.Std() + askFor(p) // for the tokens, and for what comes after them
 	for end := g.clock().Add(limit); g.clock().Before(end); {
 		value, found, err := st.client.Get(env, st.name("renewed", s, s.Generation))

@@ -69,7 +69,7 @@ func overdue(r *shared.Renewal, holder uint64, now time.Time) turn {
 // there, for as long as the next question may take. It reports whether the
 // renewal still was ours.
 func (g *Gate) hold(s *session.Session, holder uint64, from, to shared.State) bool {
-	now, ours, p := g.clock(), false, g.partyOf(s).Settings()
+	now, ours, p := g.clock(), false, g.partyNamed(s.Provider).Settings()
 	_, err := g.renewals.Change(s.ID, now, func(r *shared.Renewal) bool {
 		ours = r.State == from && r.Holder == holder && r.Base == s.Generation
 		if ours {

@@ -190,6 +190,7 @@ func (p *Provider) askGitHubList(env flow.Env, step, address string, access Acce
 	pages, err := p.Ask(env, step, Question{
 		URL: address + "?per_page=100", Header: gitHubHeader["github"], Next: NextByLink,
 		MaxPages: maxGitHubPages, MaxBytes: maxGitHubPage,
+		Timeout: p.settings.Timeout.Std(), // of all pages: a renewal waits for no more
 	}, access)
 	if err != nil {
 		return nil, err
