@@ -189,3 +189,16 @@ func readFile(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+func TestAnAddressOfSomebodyElseIsAskedForWhereOneIsSignedIn(t *testing.T) {
+	for _, other := range []bool{true, false} {
+		got := render(look(t, nil).SignIn("", SignInPage{Email: &EmailForm{Action: "/oauth2/sign_in", Return: "/", Switch: other}}))
+		sent := map[string]string{}
+		for _, n := range all(parsed(t, got.body, false), "input") {
+			sent[value(n, "name")] = value(n, "value")
+		}
+		if (sent["switch"] == "1") != other || sent["rd"] != "/" {
+			t.Errorf("switch %t: the form sends %v", other, sent)
+		}
+	}
+}

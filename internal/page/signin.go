@@ -32,6 +32,7 @@ type EmailForm struct {
 	Action, Return string
 	Value          string // what was typed before
 	Unknown        bool   // no provider is known for that
+	Switch         bool   // the answer has switch=1: whoever answers is signed in, and wants to be somebody else
 }
 
 const (
@@ -46,6 +47,7 @@ const (
 	emailErrorHTML  markup = "<p class=\"wrong\" id=\"email-error\">{error}</p>\n"
 	invalidHTML     markup = " aria-invalid=\"true\" aria-describedby=\"email-error\" autofocus"
 	destinationHTML markup = "<p class=\"note\">{to}</p>\n"
+	switchHTML      markup = "<input type=\"hidden\" name=\"switch\" value=\"1\">\n"
 	endHTML         markup = "<p class=\"end\"><a href=\"{url}\">{name}</a></p>\n"
 )
 
@@ -149,12 +151,15 @@ func (l *language) email(f *EmailForm, below bool) (form markup) {
 	if below {
 		form = fill(orHTML, text("or", l.say("or")))
 	}
-	var wrong, invalid markup
+	var wrong, invalid, other markup
+	if f.Switch {
+		other = switchHTML
+	}
 	if f.Unknown {
 		wrong, invalid = fill(emailErrorHTML, text("error", l.say("email_unknown"))), invalidHTML
 	}
 	return form + fill(emailHTML, text("action", link(f.Action)), text("label", l.say("email")), part("error", wrong),
-		text("value", cut(f.Value, 254)), part("invalid", invalid), text("return", f.Return), text("continue", l.say("email_continue")))
+		text("value", cut(f.Value, 254)), part("invalid", invalid), text("return", f.Return), part("switch", other), text("continue", l.say("email_continue")))
 }
 
 // cut is a text of at most so many bytes, or nothing where it is longer: half an
