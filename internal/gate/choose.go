@@ -186,7 +186,7 @@ func (g *Gate) serveSignIn(q *request) (Verdict, Flow) {
 	values, _ := url.ParseQuery(q.target.Query)
 	if typed := values["email"]; len(typed) == 1 && asksEmail(of) {
 		if p := byEmail(of, typed[0]); p != nil {
-			return g.leadOn(q, p, rd, strings.TrimSpace(typed[0])), nil
+			return g.leadOn(q, p, rd, strings.TrimSpace(typed[0]))
 		}
 		return g.signInPage(q, of, rd, typed[0])
 	}
@@ -240,16 +240,20 @@ func destination(rd string) string {
 
 // leadOn begins the login of somebody who has typed their address. A redirect
 // would not do: see page.OnwardPage.
-func (g *Gate) leadOn(q *request, p *party, rd, email string) Verdict {
-	sealed, err := g.keys.SealStart(session.Start{
-		Return: rd, Provider: p.Name(), Chosen: true, Made: g.now().Unix(), Step: session.Step{Hint: email},
+func (g *Gate) leadOn(q *request, p *party, rd, email string) (Verdict, Flow) {
+	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) {
+		step := session.Step{Hint: email}
+		if o != nil && o.party == p { // whoever is signed in there wants to be somebody else
+			step.Prompt = p.Settings().SwitchPrompt()
+		}
+		sealed, err := g.keys.SealStart(session.Start{Return: rd, Provider: p.Name(), Chosen: true, Made: g.now().Unix(), Step: step})
+		if err != nil {
+			return g.internal(q), nil
+		}
+		to := g.paths.start + "?" + url.Values{"request": {sealed}}.Encode()
+		body, header := g.pages.Onward(q.language(), page.OnwardPage{URL: to})
+		return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in"}}, nil
 	})
-	if err != nil {
-		return g.internal(q)
-	}
-	to := g.paths.start + "?" + url.Values{"request": {sealed}}.Encode()
-	body, header := g.pages.Onward(q.language(), page.OnwardPage{URL: to})
-	return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in"}}
 }
 
 // maxEmail is the longest address that can be a person's, in bytes (RFC 5321,

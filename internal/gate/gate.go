@@ -13,6 +13,7 @@
 package gate
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -141,8 +142,8 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 }
 
 // addProviders makes the providers of the settings, and returns those of the one
-// that gives the shared memory its name: the others may come and go, and what is
-// known stays.
+// that gives the shared memory its name: the first by its issuer and client, so
+// that the order of the settings may change, and what is known stays.
 func (g *Gate) addProviders(c *config.Config, random io.Reader) *config.Provider {
 	for i := range c.Providers {
 		p := oidc.NewProvider(&c.Providers[i], random)
@@ -155,10 +156,12 @@ func (g *Gate) addProviders(c *config.Config, random io.Reader) *config.Provider
 		g.posted = g.posted || p.ResponseMode == "form_post"
 		g.parties = append(g.parties, g.newParty(g.providers[p.Name]))
 	}
-	if len(g.parties) > 0 {
-		return g.parties[0].Settings()
+	if len(g.parties) == 0 {
+		return &c.Providers[0]
 	}
-	return &c.Providers[0]
+	return slices.MinFunc(g.parties, func(a, b *party) int {
+		return cmp.Or(strings.Compare(a.Issuer(), b.Issuer()), strings.Compare(a.clientID(), b.clientID()))
+	}).Settings()
 }
 
 // compiled are settings without what was compiled and is not looked at any more:
