@@ -91,12 +91,21 @@ func (c colour) towards(other colour, contrast float64, grounds ...colour) colou
 }
 
 // palette is the colours of a page that the settings may say.
-type palette struct{ accent, background, card, text colour }
+type palette struct {
+	accent, background, card, text colour
+	good, bad                      colour // which they may not, beyond what it takes to see them
+}
 
 // Ours, as they stand in style.css.
 var (
-	lightPalette = palette{colour{0x1d, 0x5b, 0x4f}, colour{0xf2, 0xf4, 0xf6}, white, colour{0x17, 0x1b, 0x21}}
-	darkPalette  = palette{colour{0x8f, 0xd3, 0xc0}, colour{0x10, 0x14, 0x18}, colour{0x18, 0x1d, 0x23}, colour{0xed, 0xf0, 0xf3}}
+	lightPalette = palette{
+		colour{0x1d, 0x5b, 0x4f}, colour{0xf2, 0xf4, 0xf6}, white, colour{0x17, 0x1b, 0x21},
+		colour{0x1d, 0x6b, 0x47}, colour{0xa3, 0x3a, 0x1d},
+	}
+	darkPalette = palette{
+		colour{0x8f, 0xd3, 0xc0}, colour{0x10, 0x14, 0x18}, colour{0x18, 0x1d, 0x23}, colour{0xed, 0xf0, 0xf3},
+		colour{0x86, 0xd5, 0xab}, colour{0xff, 0xab, 0x91},
+	}
 )
 
 var colourNames = [...]string{
@@ -116,13 +125,14 @@ func (p palette) with(colours map[string]string, suffix string) (palette, bool) 
 	return p, beside
 }
 
-// palettes are the styles of the settings' colours, to follow our own.
+// palettes are the styles of the settings' colours, to follow our own. Those of one
+// scheme are for that alone: what is not named for the other stays ours there.
 func palettes(colours map[string]string) string {
 	if len(colours) == 0 {
 		return ""
 	}
 	light, beside := lightPalette.with(colours, "")
-	sheet := ":root{" + light.styles(beside) + "}\n"
+	sheet := "@media (prefers-color-scheme:light){:root{" + light.styles(beside) + "}}\n"
 	dark, beside := darkPalette.with(colours, "_dark")
 	if colours["accent_dark"] == "" && colours["accent"] != "" {
 		dark.accent = light.accent.towards(white, readable, dark.card)
@@ -147,7 +157,7 @@ func (p palette) styles(beside bool) string {
 	}
 	return out + ";--ground:" + p.background.String() + ";--card:" + p.card.String() + ";--text:" + p.text.String() +
 		";--line:" + toText(14, 1) + ";--soft:" + toText(65, readable) + ";--edge:" + toText(45, visible) +
-		";--good:" + toText(65, readable) + ";--bad:" + toText(65, readable)
+		";--good:" + p.good.towards(p.text, readable, p.card).String() + ";--bad:" + p.bad.towards(p.text, readable, p.card).String()
 }
 
 func colourFlaw(colours map[string]string, name string) string {

@@ -159,8 +159,10 @@ func (l *language) more(n int) markup {
 type way struct{ url, name string }
 
 // ways are the ways that lead somewhere, the first of them set off.
-func (l *language) ways(all ...way) (list markup) {
-	class := "button"
+func (l *language) ways(all ...way) markup { return l.waysOf("button", all...) }
+
+// waysOf are ways of which the first is a button of a class.
+func (l *language) waysOf(class string, all ...way) (list markup) {
 	for _, w := range all {
 		if w.url != "" {
 			list += fill(furtherHTML, text("class", class), text("url", link(w.url)), text("name", l.say(w.name)))

@@ -54,7 +54,7 @@ var (
 func (s *Pages) KeepForm(accept string, p KeepFormPage) (body []byte, header httpmsg.Fields) {
 	t := s.language(accept)
 	e := t.explain(401, "form_not_kept", "")
-	return s.scripted(frame{t: t, heading: t.say("sign_in")}, formKeepScript, formKeepHTML,
+	return s.scripted(frame{t: t, heading: e.title}, formKeepScript, formKeepHTML, text("moment", t.say("onward")),
 		text("form", p.Sealed), text("next", link(p.Next)),
 		text("lead", e.detail), text("advice", e.advice), part("actions", t.ways(way{p.SignIn, "sign_in"})))
 }

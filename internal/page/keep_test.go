@@ -111,7 +111,7 @@ func checkKept(t *testing.T, where string, n *html.Node) {
 	for _, a := range n.Attr {
 		address := a.Val
 		switch a.Key {
-		case "data-form", "class", "id", "name", "type", "lang", "dir", "charset", "rel", "method", "http-equiv", "aria-hidden", "viewbox", "viewBox", "d", "cx", "cy", "r", "width", "height":
+		case "data-form", "data-moment", "class", "id", "name", "type", "lang", "dir", "charset", "rel", "method", "http-equiv", "aria-hidden", "viewbox", "viewBox", "d", "cx", "cy", "r", "width", "height":
 			continue
 		case "content":
 			refresh, ok := strings.CutPrefix(a.Val, "0;url=")
@@ -169,5 +169,8 @@ func TestWithoutAScriptAPageLeadsOn(t *testing.T) {
 	doc := parsed(t, render(p.KeepForm("", KeepFormPage{Sealed: "x", Next: "/next", SignIn: "/sign_in"})).body, false)
 	if links := all(doc, "a"); len(links) != 1 || value(links[0], "href") != "/sign_in" {
 		t.Errorf("a form that is not kept: %d links", len(links))
+	}
+	if got := textOf(all(doc, "h1")[0]); got != "Your form was not kept" {
+		t.Errorf("a form that is not kept: the headline is %q", got)
 	}
 }

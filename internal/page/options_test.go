@@ -72,12 +72,8 @@ func TestColoursOfOnesOwnHaveEnoughContrast(t *testing.T) {
 		"text that only just can be read": {"text": "#6b6b6b"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			schemes := regexp.MustCompile(`:root\{([^}]*--accent[^}]*)\}`).FindAllStringSubmatch(look(t, func(o *Options) { o.Colors = colours }).sheet, -1)
-			if len(schemes) != 4 {
-				t.Fatalf("%d schemes", len(schemes))
-			}
-			for i := range 2 {
-				got := properties(schemes[i][1] + ";" + schemes[i+2][1])
+			for _, scheme := range []string{"light", "dark"} {
+				got := shownIn(t, scheme, colours)
 				for _, pair := range []struct {
 					on, under string
 					least     float64
@@ -86,11 +82,55 @@ func TestColoursOfOnesOwnHaveEnoughContrast(t *testing.T) {
 					{"on-accent", "accent-strong", 4.5}, {"ring", "card", 3}, {"edge", "card", 3}, {"good", "card", 3}, {"bad", "card", 4.5},
 				} {
 					if c := contrast(t, got[pair.on], got[pair.under]); c < pair.least {
-						t.Errorf("scheme %d: %s on %s (%s on %s) has %.2f", i, pair.on, pair.under, got[pair.on], got[pair.under], c)
+						t.Errorf("%s: %s on %s (%s on %s) has %.2f", scheme, pair.on, pair.under, got[pair.on], got[pair.under], c)
 					}
 				}
 			}
 		})
+	}
+}
+
+// shownIn are the colours that a browser takes in a scheme: the last that are for it.
+func shownIn(t *testing.T, scheme string, colours map[string]string) map[string]string {
+	t.Helper()
+	sheet := look(t, func(o *Options) { o.Colors = colours }).sheet
+	styles := ""
+	for _, m := range regexp.MustCompile(`(?:@media \(prefers-color-scheme:(\w+)\)\{)?:root\{([^}]*)\}`).FindAllStringSubmatch(sheet, -1) {
+		if m[1] == "" || m[1] == scheme {
+			styles += ";" + m[2]
+		}
+	}
+	return properties(styles)
+}
+
+func TestWhatIsNotNamedForASchemeIsOursThere(t *testing.T) {
+	named := map[string]string{"background": "#fff8f2", "card": "#fffffe", "text": "#2b1a1f"}
+	light, dark, ours := shownIn(t, "light", named), shownIn(t, "dark", named), shownIn(t, "dark", nil)
+	if light["card"] != "fffffe" || light["ground"] != "fff8f2" || light["text"] != "2b1a1f" {
+		t.Errorf("light: %v", light)
+	}
+	for _, name := range []string{"card", "ground", "text", "line", "soft", "edge", "good", "bad"} {
+		if dark[name] != ours[name] {
+			t.Errorf("dark: %s is %s, and ours %s", name, dark[name], ours[name])
+		}
+	}
+	named = map[string]string{"background_dark": "#000000", "card_dark": "#101010"}
+	if light, ours = shownIn(t, "light", named), shownIn(t, "light", nil); light["card"] != ours["card"] || light["soft"] != ours["soft"] {
+		t.Errorf("light: %v", light)
+	}
+	if dark = shownIn(t, "dark", named); dark["ground"] != "000000" || dark["card"] != "101010" {
+		t.Errorf("dark: %v", dark)
+	}
+}
+
+// Of a warning one should see that it is one.
+func TestMarksKeepTheirColourWhereItCanBeSeen(t *testing.T) {
+	for _, scheme := range []string{"light", "dark"} {
+		ours := shownIn(t, scheme, nil)
+		got := shownIn(t, scheme, map[string]string{"card": "#fffdf7", "text": "#33270a", "card_dark": "#14100a", "text_dark": "#fff4e0"})
+		if got["good"] != ours["good"] || got["bad"] != ours["bad"] {
+			t.Errorf("%s: good is %s and bad %s, and ours %s and %s", scheme, got["good"], got["bad"], ours["good"], ours["bad"])
+		}
 	}
 }
 
@@ -106,7 +146,7 @@ func TestOurColoursAreThoseOfTheStyles(t *testing.T) {
 	schemes := regexp.MustCompile(`(?s)--ground:.*?--shadow`).FindAllString(style, -1)
 	for i, p := range []palette{lightPalette, darkPalette} {
 		got := properties(schemes[i])
-		for name, c := range map[string]colour{"accent": p.accent, "ground": p.background, "card": p.card, "text": p.text} {
+		for name, c := range map[string]colour{"accent": p.accent, "ground": p.background, "card": p.card, "text": p.text, "good": p.good, "bad": p.bad} {
 			want := got[name]
 			if len(want) == 3 {
 				want += want

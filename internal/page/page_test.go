@@ -190,6 +190,26 @@ func readFile(t *testing.T, name string) string {
 	return string(text)
 }
 
+func TestAnAddressOfNoProviderLeadsToTheButtonsWhereThereAreAny(t *testing.T) {
+	for choices, want := range map[int]string{0: "Nobody signs in here", 1: "one of the buttons above"} {
+		got := render(look(t, nil).SignIn("", SignInPage{
+			Choices: []Choice{{Name: "A", URL: "/a"}}[:choices], Email: &EmailForm{Action: "/", Value: "a@example.org", Unknown: true},
+		}))
+		if !strings.Contains(string(got.body), want) {
+			t.Errorf("%d choices: it does not say %q", choices, want)
+		}
+	}
+}
+
+func TestWhoeverIsSignedInAndCanChooseIsNotUrgedBack(t *testing.T) {
+	for choices, want := range map[int]string{0: "button", 1: "button second"} {
+		got := render(look(t, nil).SignIn("", SignInPage{Choices: []Choice{{Name: "A", URL: "/a"}}[:choices], SignedInAs: "alice", Stay: "/admin"}))
+		if way := all(parsed(t, got.body, false), "a")[0]; value(way, "href") != "/admin" || value(way, "class") != want {
+			t.Errorf("%d choices: %q is a %q", choices, value(way, "href"), value(way, "class"))
+		}
+	}
+}
+
 func TestAnAddressOfSomebodyElseIsAskedForWhereOneIsSignedIn(t *testing.T) {
 	for _, other := range []bool{true, false} {
 		got := render(look(t, nil).SignIn("", SignInPage{Email: &EmailForm{Action: "/oauth2/sign_in", Return: "/", Switch: other}}))

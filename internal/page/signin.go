@@ -60,9 +60,11 @@ func (s *Pages) SignIn(accept string, p SignInPage) (body []byte, header httpmsg
 		words = fill(textHTML, text("text", s.text))
 	}
 	if p.Stay != "" {
-		stay = t.ways(way{p.Stay, "stay"})
-		if choices != "" || p.Email != nil {
-			stay += fill(otherHTML, text("other", t.say("other_way")))
+		ways := way{p.Stay, "stay"}
+		if choices != "" || p.Email != nil { // whoever comes here signed in wants one of these, or was denied what Stay leads to
+			stay = t.waysOf("button second", ways) + fill(otherHTML, text("other", t.say("other_way")))
+		} else {
+			stay = t.ways(ways)
 		}
 	}
 	if p.Email != nil {
@@ -156,7 +158,11 @@ func (l *language) email(f *EmailForm, below bool) (form markup) {
 		other = switchHTML
 	}
 	if f.Unknown {
-		wrong, invalid = fill(emailErrorHTML, text("error", l.say("email_unknown"))), invalidHTML
+		unknown := "email_unknown"
+		if below {
+			unknown = "email_unknown_choices"
+		}
+		wrong, invalid = fill(emailErrorHTML, text("error", l.say(unknown))), invalidHTML
 	}
 	return form + fill(emailHTML, text("action", link(f.Action)), text("label", l.say("email")), part("error", wrong),
 		text("value", cut(f.Value, 254)), part("invalid", invalid), text("return", f.Return), part("switch", other), text("continue", l.say("email_continue")))

@@ -225,7 +225,7 @@ func (s *scanner) element() {
 			s.at++
 			break
 		} else {
-			s.attribute()
+			s.attribute(name)
 		}
 	}
 	switch name {
@@ -246,8 +246,8 @@ func (s *scanner) word(ends string) string {
 	return rest
 }
 
-// attribute reads an attribute, beginning with its name.
-func (s *scanner) attribute() {
+// attribute reads an attribute of an element, beginning with its name.
+func (s *scanner) attribute(element string) {
 	begin := s.at
 	s.at++ // even = begins a name
 	s.word(blank + "/>=")
@@ -268,10 +268,15 @@ func (s *scanner) attribute() {
 	}
 	s.at++
 	s.at += len(s.source[s.at:]) - len(strings.TrimLeft(s.source[s.at:], blank))
+	begin = s.at
 	if s.next(`"`) || s.next(`'`) {
 		s.value(name, s.source[s.at:s.at+1])
 	} else if strings.Contains(s.word(blank+">"), "{{") {
 		s.fail("the value of " + name + " needs quotes around it, for a placeholder to stand in it")
+	}
+	if message := blockedAttribute(element, name, strings.Trim(s.source[begin:min(s.at, len(s.source))], `"'`)); message != "" {
+		s.at = begin
+		s.fail(message)
 	}
 }
 
@@ -317,7 +322,12 @@ func (s *scanner) raw(name string, allowed byte) {
 			s.at++
 		}
 	}
-	if name == "style" && s.flaw == "" {
-		s.sheets = append(s.sheets, s.source[begin:s.at])
+	if name != "style" || s.flaw != "" {
+		return
 	}
+	if message, at := blockedStyle(s.source[begin:s.at]); message != "" {
+		s.at = begin + at
+		s.fail(message)
+	}
+	s.sheets = append(s.sheets, s.source[begin:s.at])
 }

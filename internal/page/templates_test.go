@@ -87,6 +87,17 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		"a quote that only seems to end it":     {`<p title='"' id="'{{content}}">`, "{{content}} may not stand in an attribute"},
 		"a comment that only seems to begin":    {`<p title="<!--">{{style}}`, "{{style}} may not stand in an element"},
 		"a style that only seems to end":        {`<style></styl{{content}}</style>`, "{{content}} may not stand in <style>"},
+		"a style sheet from elsewhere":          {"<p>\n<link href=\"https://x/a.css\" rel='preload StyleSheet'>", "line 3: a style sheet"},
+		"a style sheet by a bare name":          {"<link rel=stylesheet href=/a.css>", "a style sheet"},
+		"a style sheet that loads another":      {"<style>{{style}}\n@IMPORT 'a.css';\n</style>", "line 3: @import"},
+		"a font":                                {"<style>@font-face{src:url(a.woff2)}</style>", "@font-face"},
+		"a picture by http":                     {`<img src=" HTTP://x/a.png">`, "a picture by http:"},
+		"a picture by http without quotes":      {`<img src=http://x/a.png>`, "a picture by http:"},
+		"a picture of a larger size by http":    {`<img src="/a.png" srcset="https://x/a.png, http://x/b.png 2x">`, "a picture by http:"},
+		"a picture by http in a drawing":        {`<svg><image href="http://x/a.png"/></svg>`, "a picture by http:"},
+		"a picture by http in a style":          {`<style>body{background:url("http://x/a.png")}</style>`, "a picture by http:"},
+		"a link that is a script":               {"\n<a\n href='javascript:history.back()'>", "line 4: a javascript:"},
+		"a form that is a script":               {`<form action="JavaScript:1">`, "a javascript:"},
 		"what is read otherwise without script": {`<noscript><p title="</noscript>{{content}}">`, "<noscript>"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,6 +106,20 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 				t.Errorf("got %q", message)
 			}
 		})
+	}
+}
+
+func TestTemplatesThatOurPolicyLetsBe(t *testing.T) {
+	for name, html := range map[string]string{
+		"a link by http":             `<a href="http://www.example.com/">`,
+		"an icon":                    `<link rel="icon" href="https://www.example.com/icon.png">`,
+		"a picture by https":         `<img src="https://x/a.png" srcset="https://x/b.png 2x">`,
+		"a picture by https in CSS":  `<style>body{background:url(https://x/a.png)}</style>`,
+		"words about what is not so": `<p title="rel=stylesheet">javascript: and @import http://x</p>`,
+	} {
+		if _, message := readTemplate("<!doctype html>\n" + html); message != "" {
+			t.Errorf("%s: %s", name, message)
+		}
 	}
 }
 
