@@ -129,6 +129,7 @@ const indexHead = `<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>Pages</title>
 <style>
+*{box-sizing:border-box}
 body{margin:0;display:grid;grid-template-columns:minmax(20rem,auto) 1fr;block-size:100vh;font:0.875rem/1.5 system-ui,sans-serif}
 nav{overflow:auto;padding:1rem}
 iframe{inline-size:100%;block-size:100%;border:0;border-inline-start:1px solid color-mix(in srgb,currentColor 25%,transparent)}

@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/idp"
 )
 
 func testPlace() *place {
@@ -70,6 +72,13 @@ func TestAPartnerIsAnotherProviderToSignInAt(t *testing.T) {
 	}
 	if len(c.Providers) != 2 || !c.Providers[1].SignsIn() || c.Providers[1].Issuer != "http://127.0.0.1:10003" || c.Providers[0].Issuer == c.Providers[1].Issuer {
 		t.Errorf("providers %+v", c.Providers)
+	}
+	for i, users := range [][]idp.User{people, partners} {
+		for _, u := range users {
+			if _, domain, _ := strings.Cut(u.Email, "@"); !slices.Contains(c.Providers[i].EmailDomains, domain) {
+				t.Errorf("%s is not led to provider %d by their address: it has %v", u.Email, i, c.Providers[i].EmailDomains)
+			}
+		}
 	}
 	bootstrap, err := p.bootstrap()
 	if err != nil || !strings.Contains(string(bootstrap), `"port_value":10003`) {

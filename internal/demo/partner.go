@@ -41,6 +41,7 @@ func (p *place) withPartner(settings []byte) ([]byte, error) {
 		second["name"], second["display_name"] = "partner", "Partner login"
 		second["issuer"], second["cluster"] = p.partnerIssuer(), "partner"
 		second["email_domains"] = []string{"partner.example"}
+		first["email_domains"] = []string{"example.com"}
 		s["providers"] = []any{first, second}
 	})
 }
