@@ -368,7 +368,7 @@ func (w *Several) chromiumIsLed(t *testing.T) {
 	field := chromedp.CSS(`input[name="email"]`)
 	c.Run("enter a stranger's address", chromedp.SendKeys(field, "eve@nobody.example"), chromedp.Submit(field))
 	c.WaitURL(w.URL("/oauth2/sign_in?email="))
-	if text := c.Text(); !strings.Contains(text, "Nobody signs in here with this address") {
+	if text := c.Text(); !strings.Contains(text, "No login is known for this address") {
 		t.Errorf("the page reads %.300s", text)
 	}
 	c.Screenshot("three providers unknown address")
