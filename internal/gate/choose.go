@@ -186,24 +186,28 @@ func (g *Gate) serveSignIn(q *request) (Verdict, Flow) {
 	values, _ := url.ParseQuery(q.target.Query)
 	if typed := values["email"]; len(typed) == 1 && asksEmail(of) {
 		if p := byEmail(of, typed[0]); p != nil {
-			return g.leadOn(q, p, rd, strings.TrimSpace(typed[0]))
+			return g.leadOn(q, p, rd, strings.TrimSpace(typed[0]), values.Has("switch"))
 		}
-		return g.signInPage(q, of, rd, typed[0])
+		return g.signInPage(q, of, rd, typed[0], values.Has("switch"))
 	}
-	return g.signInPage(q, of, rd, "")
+	return g.signInPage(q, of, rd, "", values.Has("switch"))
 }
 
 // signInPage shows the providers that are offered. What was typed is an e-mail
 // address of none of them.
-func (g *Gate) signInPage(q *request, of []*party, rd, typed string) (Verdict, Flow) {
+func (g *Gate) signInPage(q *request, of []*party, rd, typed string, switches bool) (Verdict, Flow) {
 	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) {
 		p := page.SignInPage{Destination: destination(rd)}
 		last, _ := g.chosen(q)
 		for _, party := range of {
-			p.Choices = append(p.Choices, g.choice(party, o, rd, party == last && len(of) > 1))
+			choice := g.choice(party, rd, party == last && len(of) > 1)
+			if switches || isAt(o, party) {
+				choice.URL += switching
+			}
+			p.Choices = append(p.Choices, choice)
 		}
 		if asksEmail(of) {
-			p.Email = &page.EmailForm{Action: g.paths.signIn, Return: rd, Value: cut(typed, maxEmail), Unknown: typed != ""}
+			p.Email = &page.EmailForm{Action: g.paths.signIn, Return: rd, Value: cut(typed, maxEmail), Unknown: typed != "", Switch: switches}
 		}
 		if o != nil {
 			p.SignedInAs, p.Stay, p.SignOut = personOf(o.session), rd, g.paths.signOut
@@ -213,16 +217,16 @@ func (g *Gate) signInPage(q *request, of []*party, rd, typed string) (Verdict, F
 	})
 }
 
-// choice is a button of the sign-in page. Whoever is signed in at the provider
-// already wants to be somebody else there.
-func (g *Gate) choice(p *party, o *opened, rd string, last bool) page.Choice {
+// isAt reports whether a session is of a provider: whoever goes there once more
+// wants to be somebody else.
+func isAt(o *opened, p *party) bool { return o != nil && o.party == p }
+
+// choice is a button of the sign-in page.
+func (g *Gate) choice(p *party, rd string, last bool) page.Choice {
 	set := p.Settings()
 	to := g.startURL(rd)
 	if len(g.parties) > 1 {
 		to = g.paths.start + "?" + url.Values{"provider": {p.Name()}, "rd": {rd}}.Encode()
-	}
-	if o != nil && o.party == p {
-		to += "&switch=1"
 	}
 	return page.Choice{Name: p.displayName(), URL: to, Kind: set.Type, Logo: set.Logo, Color: set.Color, Last: last}
 }
@@ -240,10 +244,10 @@ func destination(rd string) string {
 
 // leadOn begins the login of somebody who has typed their address. A redirect
 // would not do: see page.OnwardPage.
-func (g *Gate) leadOn(q *request, p *party, rd, email string) (Verdict, Flow) {
+func (g *Gate) leadOn(q *request, p *party, rd, email string, switches bool) (Verdict, Flow) {
 	return g.withBrought(q, func(o *opened, _ error) (Verdict, Flow) {
 		step := session.Step{Hint: email}
-		if o != nil && o.party == p { // whoever is signed in there wants to be somebody else
+		if switches || isAt(o, p) {
 			step.Prompt = p.Settings().SwitchPrompt()
 		}
 		sealed, err := g.keys.SealStart(session.Start{Return: rd, Provider: p.Name(), Chosen: true, Made: g.now().Unix(), Step: step})

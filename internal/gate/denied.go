@@ -21,7 +21,7 @@ func (g *Gate) deniedPage(q *request, f *failure) (body []byte, header httpmsg.F
 		p.SignedInAs = personOf(s)
 		p.Provider = f.opened.party.displayName()
 		start := g.startURL(g.deniedAddress(q))
-		p.Switch = start + "&switch=1"
+		p.Switch = start + switching
 		if f.loginHelps() {
 			p.Again = start
 		}

@@ -69,13 +69,16 @@ func (g *Gate) namedIn(query url.Values) (p *party, ok bool) {
 	return p, p != nil
 }
 
+// switching is the parameter of those who want to be somebody else.
+const switching = "&switch=1"
+
 // switchPerson begins a login for somebody who wants to be somebody else.
 func (g *Gate) switchPerson(q *request, p *party, rd string) (Verdict, Flow) {
 	if of := g.offered(g.needOf(q, rd).Providers); p == nil && (len(of) == 1 || g.settings.SignIn.Page == "never") {
 		p = g.choose(q, of)
 	}
 	if p == nil {
-		return g.toSignIn(q, rd), nil
+		return redirect(g.signInURL(q, rd)+switching, "sign_in", nil), nil
 	}
 	return g.startAt(q, p, rd, session.Step{Prompt: p.Settings().SwitchPrompt()}, true)
 }

@@ -3,12 +3,14 @@
 package gate
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
 	"github.com/postern-auth/postern/internal/bearer"
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/policy"
+	"github.com/postern-auth/postern/internal/session"
 )
 
 // Explanation is what a gate sees in a request before it decides: for the
@@ -70,6 +72,13 @@ func (g *Gate) lookBehind(q *request) (e policy.Explanation, ok bool) {
 		}
 	}
 	return e, true
+}
+
+// StartAt is the path, and the query, at which a login begins at a provider: as if
+// it were the only one, and not for any address.
+func (g *Gate) StartAt(provider string) (path, query string, err error) {
+	sealed, err := g.keys.SealStart(session.Start{Return: "/", Provider: provider, Made: g.now().Unix()})
+	return g.paths.start, url.Values{"request": {sealed}}.Encode(), err
 }
 
 // Secret reports whether the application is told in a header field of a name
