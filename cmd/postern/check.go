@@ -36,7 +36,8 @@ does:
   - name: editors may edit                     # optional, as all but request and expect
     request: PUT https://app.example.com/pages/1
     claims: {sub: "1", groups: [editors]}      # or a file beside the table; without: nobody.
-                                               # Under enrich: answers to questions, by name
+                                               # Under enrich: answers to questions, by name;
+                                               # under iss: an issuer or a provider's name
     as: token                                  # or session, which is usual
     headers: {x-tenant: red}                   # of the request
     expect: pass                               # pass, login, step_up, own (an address of

@@ -43,7 +43,11 @@ any other question finds none.
 auth_time may be a time ago, as here. "scope" is what was granted; without it,
 all that is asked for. By --as session they sign in with these claims, all the
 way; by --as token they send an access token with them, made out to this gate
-unless "aud" says to whom ("iss" tells whose it is, "azp" whom it was given to).
+unless "aud" says to whom ("azp" tells whom it was given to).
+Where there are several providers, "iss" tells whose claims these are: an issuer, or
+a provider's name in the settings; without it, the first whose people the rule lets
+in. Of GitHub they are in Postern's words: "sub" is the number of the account,
+"preferred_username" its name, and "groups" are organisations and teams.
 Without --claims nobody is known. Times, signature and proof of possession are
 made to be good.
 

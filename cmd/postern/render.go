@@ -113,7 +113,10 @@ func asks(s *config.Config, a *tryout.Asked) string {
 		return ""
 	}
 	if a.Page {
-		return ", by the page that lets them choose how"
+		if choice(s) {
+			return ", by the page that lets them choose how"
+		}
+		return ", by the sign-in page"
 	}
 	var parts []string
 	add := func(name, value string) {
@@ -130,6 +133,17 @@ func asks(s *config.Config, a *tryout.Asked) string {
 		return at
 	}
 	return at + ", which is asked for " + strings.Join(parts, ", ")
+}
+
+// choice reports whether people can sign in at more than one provider.
+func choice(s *config.Config) bool {
+	parties := 0
+	for i := range s.Providers {
+		if s.Providers[i].SignsIn() {
+			parties++
+		}
+	}
+	return parties > 1
 }
 
 // more is what else is worth knowing.

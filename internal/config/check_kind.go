@@ -28,6 +28,7 @@ func (r *reader) kind(path string, p *Provider) {
 		r.tenant(path, p)
 	case "google":
 		r.hostedDomains(at(path, "hosted_domains"), p.HostedDomains)
+		r.googleClusters(at(path, "clusters"), p)
 	case "oauth2":
 		r.endpoints(path, p)
 		r.claimPath(at(path, "subject"), p.Subject)
@@ -132,6 +133,21 @@ func (r *reader) hostedDomains(path string, domains []string) {
 		if strings.HasPrefix(d, "*") && r.clean(index(path, i)) {
 			r.problem(index(path, i), "%s is not one domain; Google names each", quote(d))
 		}
+	}
+}
+
+// googleClusters notes which of Google's hosts no cluster leads to: without the first
+// two nobody can sign in, and the third is asked for more about whoever does.
+func (r *reader) googleClusters(path string, p *Provider) {
+	if p.Issuer != habits["google"].issuer {
+		return // a stand-in for it
+	}
+	hosts := []string{"oauth2.googleapis.com", "www.googleapis.com", "openidconnect.googleapis.com"}
+	if p.Userinfo == "never" {
+		hosts = hosts[:2]
+	}
+	for _, host := range hosts {
+		r.hasCluster(at(path, host), p, "https://"+host)
 	}
 }
 

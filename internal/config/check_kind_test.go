@@ -56,10 +56,20 @@ func TestWhatATypeOfProviderCannotHave(t *testing.T) {
 		{"tokens of a tenant that is known by its domain", sole(`"name": "a", "type": "entra", "tenant": "contoso.com"`, `, "bearer": [{"provider": "a", "audiences": ["x"]}]`), []string{
 			`bearer[0].provider: needs the tenant of provider "a" as its id, by which tokens name it`}},
 
-		{"hosted domains that are none", sole(`"name": "a", "type": "google", "hosted_domains": ["*.example.com", "a@example.com", "example.com", "EXAMPLE.com"]`, ""), []string{
+		{"hosted domains that are none", sole(`"name": "a", "type": "google", "hosted_domains": ["*.example.com", "a@example.com", "example.com", "EXAMPLE.com"]`+googleClusters, ""), []string{
 			`providers[0].hosted_domains[1]: "a@example.com" is more than a domain; whole addresses belong under emails`,
 			`providers[0].hosted_domains[3]: "example.com" is given twice`,
 			`providers[0].hosted_domains[0]: "*.example.com" is not one domain; Google names each`}},
+
+		{"a Google of which only the sign-in page is reached", sole(`"name": "a", "type": "google", "clusters": {"www.googleapis.com": "keys"}`, ""), []string{
+			`providers[0].clusters["oauth2.googleapis.com"]: needs a cluster for calls to "oauth2.googleapis.com", in clusters`,
+			`providers[0].clusters["openidconnect.googleapis.com"]: needs a cluster for calls to "openidconnect.googleapis.com", in clusters`}},
+		{"a Google that is not asked for more", sole(`"name": "a", "type": "google", "userinfo": "never", "clusters": {"www.googleapis.com": "keys"}`, ""), []string{
+			`providers[0].clusters["oauth2.googleapis.com"]: needs a cluster for calls to "oauth2.googleapis.com", in clusters`}},
+		{"a type in capitals, and no issuer", sole(`"name": "a", "type": "GitHub"`, ""), []string{
+			`providers[0].type: "GitHub" is not one of oidc, keycloak, google, entra, github, gitlab, okta, auth0, oauth2; did you mean "github"?`}},
+		{"a type by another name, and no issuer", sole(`"name": "a", "type": "azure"`, ""), []string{
+			`providers[0].type: "azure" is not one of oidc, keycloak, google, entra, github, gitlab, okta, auth0, oauth2`}},
 
 		{"no endpoints", oauth2(``, ``), []string{
 			`providers[0].endpoints.authorization: is required: where people are sent to sign in`,

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/postern-auth/postern/internal/spelling"
 )
 
 const (
@@ -23,7 +25,7 @@ var algorithms = []string{
 
 func (r *reader) provider(path string, p *Provider) {
 	r.providerName(at(path, "name"), p.Name)
-	r.oneOf(at(path, "type"), p.Type, "oidc", "keycloak", "google", "entra", "github", "gitlab", "okta", "auth0", "oauth2")
+	r.providerType(at(path, "type"), p.Type)
 	r.atMost(at(path, "display_name"), p.DisplayName, 100)
 	r.picture(at(path, "logo"), p.Logo)
 	r.color(at(path, "color"), p.Color)
@@ -59,11 +61,21 @@ func (r *reader) providerName(path, name string) {
 	}
 }
 
+var providerTypes = []string{"oidc", "keycloak", "google", "entra", "github", "gitlab", "okta", "auth0", "oauth2"}
+
+func (r *reader) providerType(path, name string) {
+	if near := spelling.Nearest(strings.ToLower(name), providerTypes); near != "" && near != name {
+		r.problem(path, "%s is not one of %s; did you mean %q?", quote(name), list(providerTypes), near)
+		return
+	}
+	r.oneOf(path, name, providerTypes...)
+}
+
 // issuer follows OpenID Connect Core, section 1.2 (Issuer Identifier).
 func (r *reader) issuer(path string, p *Provider) {
 	here := at(path, "issuer")
-	if p.Type == "entra" && p.Issuer == "" {
-		return // of a tenant that is missing or wrong, and told of
+	if p.Issuer == "" && (p.Type == "entra" || !r.clean(at(path, "type"))) {
+		return // of a tenant or a type that is missing or wrong, and told of
 	}
 	if !r.required(here, p.Issuer, `the provider's issuer, such as "https://id.example.com/realms/main"`) {
 		return

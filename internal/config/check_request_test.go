@@ -21,7 +21,7 @@ func TestAuthorisationRequestsThatAreRefused(t *testing.T) {
 		{"what the protocol needs", provider(t, `"authorization_params": {`+params+`}`), own},
 		{"a name that is none", provider(t, `"authorization_params": {"a b": "x"}`), []string{
 			`providers[0].authorization_params["a b"]: is not a parameter's name: up to 64 of A-Z, a-z, 0-9, and .:_-`}},
-		{"what has a setting of its own at Google", sole(`"name": "a", "type": "google", "authorization_params": {"hd": "example.com", "access_type": "offline"}`, ""), []string{
+		{"what has a setting of its own at Google", sole(`"name": "a", "type": "google", "authorization_params": {"hd": "example.com", "access_type": "offline"}`+googleClusters, ""), []string{
 			`providers[0].authorization_params.access_type: is set by hosted_domains and offline_access`,
 			`providers[0].authorization_params.hd: is set by hosted_domains and offline_access`}},
 		{"a value that is too long", provider(t, `"authorization_params": {"a": "`+long+`"}`), []string{

@@ -12,6 +12,9 @@ func sole(provider, more string) string {
 		"session": {"keys": [{"id": "k", "env": "POSTERN_KEY"}]}` + more + `}`
 }
 
+// googleClusters are those that a provider of the type google cannot do without.
+const googleClusters = `, "clusters": {"oauth2.googleapis.com": "a", "www.googleapis.com": "b", "openidconnect.googleapis.com": "c"}`
+
 const (
 	tenantA = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
 	tenantB = "72f988bf-86f1-41af-91ab-2d7cd011db47"
@@ -35,7 +38,7 @@ func TestEachTypeOfProviderBringsItsHabits(t *testing.T) {
 			said{"", "https://id.example.com", "client_secret_basic", "issuer", "login", usual, "preferred_username", ""}},
 		"Keycloak": {`"name": "a", "type": "keycloak", "issuer": "https://id.example.com/realms/a"` + secret,
 			said{"", "https://id.example.com/realms/a", "client_secret_basic", "issuer", "login", usual, "preferred_username", "realm_access.roles"}},
-		"Google": {`"name": "a", "type": "google"` + secret,
+		"Google": {`"name": "a", "type": "google"` + googleClusters + secret,
 			said{"Google", "https://accounts.google.com", "client_secret_basic", "issuer", "select_account", usual, "email", ""}},
 		"Entra": {`"name": "a", "type": "entra", "tenant": "` + tenantA + `"` + secret,
 			said{"Microsoft", "https://login.microsoftonline.com/" + tenantA + "/v2.0", "client_secret_basic", "endpoint", "select_account", usual, "preferred_username", "roles"}},
@@ -54,7 +57,7 @@ func TestEachTypeOfProviderBringsItsHabits(t *testing.T) {
 		"Auth0": {`"name": "a", "type": "auth0", "issuer": "https://dev.eu.auth0.com/"` + secret,
 			said{"Auth0", "https://dev.eu.auth0.com/", "client_secret_basic", "issuer", "login", usual, "email", ""}},
 		"what the settings say instead": {`"name": "a", "type": "google", "display_name": "Staff", "scopes": ["openid"], "claims": {"user": "sub"},
-				"client_auth": "client_secret_post", "client_assertion_audience": "endpoint"` + secret,
+				"client_auth": "client_secret_post", "client_assertion_audience": "endpoint"` + googleClusters + secret,
 			said{"Staff", "https://accounts.google.com", "client_secret_post", "endpoint", "select_account", []string{"openid"}, "sub", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {

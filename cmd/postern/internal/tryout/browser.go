@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/gate"
 	"github.com/postern-auth/postern/internal/httpmsg"
 )
@@ -86,14 +87,14 @@ const maxHops = 10
 // open has the browser open a page, and follows where it is sent, up to the
 // provider or past it. It returns the last answer of the gate's, and what the
 // provider was asked, if it was.
-func (w *world) open(b *browser, address *url.URL, signIn bool) (last gate.Verdict, asked url.Values, err error) {
+func (w *world) open(b *browser, address *url.URL, signIn bool) (last gate.Verdict, asked *inquiry, err error) {
 	for range maxHops {
-		if w.isProvider(address) {
-			asked = address.Query()
+		if p := w.providerAt(address); p != nil {
+			asked = &inquiry{p.settings, address.Query()}
 			if !signIn {
 				return last, asked, nil
 			}
-			if address, err = url.Parse(w.person.authorize(asked)); err != nil {
+			if address, err = url.Parse(p.authorize(asked.query)); err != nil {
 				return last, asked, err
 			}
 		}
@@ -134,9 +135,21 @@ func (b *browser) dress(c *Case) *httpmsg.Request {
 	return r
 }
 
-// isProvider reports whether an address is the one where people sign in.
-func (w *world) isProvider(u *url.URL) bool {
+// inquiry is what a provider is asked when a person is sent there.
+type inquiry struct {
+	provider *config.Provider
+	query    url.Values
+}
+
+// providerAt is the provider whose people sign in at an address, or nil.
+func (w *world) providerAt(u *url.URL) *provider {
 	at := *u
 	at.RawQuery = ""
-	return at.String() == w.person.address("authorize")
+	for _, p := range w.parties {
+		bare, _, _ := strings.Cut(p.authorization, "?")
+		if at.String() == bare && u.Query().Get("client_id") == p.settings.ClientID {
+			return p
+		}
+	}
+	return nil
 }

@@ -112,7 +112,11 @@ func (c Claims) token(p *config.Provider, now time.Time) Claims {
 	for _, name := range unlike {
 		delete(t, name)
 	}
-	t["iss"], t["iat"], t["exp"] = p.Issuer, now.Unix(), now.Add(tokenLife).Unix()
+	tenant := c.tenant(p)
+	t["iss"], t["iat"], t["exp"] = issuerOf(p, tenant), now.Unix(), now.Add(tokenLife).Unix()
+	if tenant != "" {
+		t["tid"] = tenant
+	}
 	return t
 }
 

@@ -182,7 +182,7 @@ func (w *world) follow(o *Outcome, c *Case, b *browser, v gate.Verdict) error {
 	if err != nil {
 		return err
 	}
-	o.Asked = w.asked(asked)
+	o.Asked = askedBy(asked, last)
 	if o.Kind == Login || asked == nil {
 		return nil
 	}
@@ -209,17 +209,21 @@ func (w *world) ask(c *Case, b *browser) (*Outcome, error) {
 	return o, nil
 }
 
-// asked reads an authentication request (OpenID Connect Core, section 3.1.2.1).
+// askedBy reads an authentication request (OpenID Connect Core, section 3.1.2.1).
 // There is none where the person is asked first.
-func (w *world) asked(q url.Values) *Asked {
-	if q == nil {
-		return &Asked{Page: true}
+func askedBy(i *inquiry, last gate.Verdict) *Asked {
+	if i == nil {
+		if last.Respond != nil && last.Respond.Reason == "sign_in_page" {
+			return &Asked{Page: true}
+		}
+		return nil
 	}
+	q := i.query
 	a := &Asked{
-		Provider: w.person.settings.Name, ACR: strings.Fields(q.Get("acr_values")), MaxAge: q.Get("max_age"), Prompt: q.Get("prompt"),
+		Provider: i.provider.Name, ACR: strings.Fields(q.Get("acr_values")), MaxAge: q.Get("max_age"), Prompt: q.Get("prompt"),
 	}
 	for _, scope := range strings.Fields(q.Get("scope")) {
-		if !slices.Contains(w.person.settings.Scopes, scope) {
+		if !slices.Contains(i.provider.Scopes, scope) {
 			a.Scopes = append(a.Scopes, scope)
 		}
 	}

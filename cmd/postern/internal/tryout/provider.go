@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
@@ -18,38 +16,41 @@ import (
 // provider stands in for one of the settings' providers. It says of whoever
 // signs in what it is told to say, signed with keys of its own.
 type provider struct {
-	settings *config.Provider
-	now      func() time.Time
-	signers  map[string]*signer // by algorithm
-	answers  map[string]func(flow.Call) (any, string, error)
-
-	person  Claims            // who signs in next
-	codes   map[string]login  // given out and not exchanged
-	granted map[string]Claims // what access tokens say
-	people  map[string]Claims // and whom they are of, where these signed in
+	*office
+	settings      *config.Provider
+	now           func() time.Time
+	authorization string            // where people sign in
+	answers       map[string]answer // by address
+	person        Claims            // who signs in next
 }
+
+// answer answers a call by a document, which is of a media type.
+type answer func(flow.Call) (doc any, media string, err error)
 
 // login is a login that was asked for.
 type login struct {
+	client *provider
 	nonce  string
 	person Claims
 }
 
 // newProvider returns the stand-in for a provider, which can sign by all of the
 // algorithms given.
-func newProvider(s *config.Provider, now func() time.Time, algorithms ...string) (*provider, error) {
-	p := &provider{settings: s, now: now, signers: map[string]*signer{}, codes: map[string]login{}, granted: map[string]Claims{}, people: map[string]Claims{}}
-	for _, a := range algorithms {
-		if p.signers[a] != nil {
-			continue
-		}
-		signer, err := newSigner(a)
-		if err != nil {
-			return nil, err
-		}
-		p.signers[a] = signer
+func newProvider(s *config.Provider, now func() time.Time, o *office, algorithms ...string) (*provider, error) {
+	p := &provider{office: o, settings: s, now: now}
+	if err := o.employ(algorithms); err != nil {
+		return nil, err
 	}
-	p.answers = map[string]func(flow.Call) (any, string, error){
+	switch s.Type {
+	case "github":
+		p.gitHub()
+		return p, nil
+	case "oauth2":
+		p.oauth2()
+		return p, nil
+	}
+	p.authorization = p.address("authorize")
+	p.answers = map[string]answer{
 		strings.TrimSuffix(s.Issuer, "/") + "/.well-known/openid-configuration": p.metadata,
 		p.address("keys"):       p.keys,
 		p.address("token"):      p.exchange,
@@ -65,12 +66,31 @@ func (p *provider) address(endpoint string) string {
 	return strings.TrimSuffix(p.settings.Issuer, "/") + "/postern-tryout/" + endpoint
 }
 
+// called is an address as calls to it name it, or "".
+func called(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || address == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + u.RequestURI()
+}
+
+// answering is what answers a call; nil where it is not to this provider.
+func (p *provider) answering(c flow.Call) answer {
+	address := c.Scheme + "://" + c.Authority + c.Path
+	if found := p.answers[address]; found != nil {
+		return found
+	}
+	if q := p.question(c); q != "" {
+		return func(c flow.Call) (any, string, error) { return p.tell(q, c) }
+	}
+	bare, _, _ := strings.Cut(address, "?")
+	return p.answers[bare]
+}
+
 // answer answers a call, if it is one to this provider.
 func (p *provider) answer(c flow.Call) (flow.Response, bool) {
-	answer := p.answers[c.Scheme+"://"+c.Authority+c.Path]
-	if q := p.question(c); answer == nil && q != "" {
-		answer = func(c flow.Call) (any, string, error) { return p.tell(q, c) }
-	}
+	answer := p.answering(c)
 	if answer == nil {
 		return flow.Response{}, false
 	}
@@ -92,27 +112,25 @@ func (p *provider) answer(c flow.Call) (flow.Response, bool) {
 const plainJSON = "application/json"
 
 func (p *provider) metadata(flow.Call) (any, string, error) {
+	issuer := issuerOf(p.settings, Claims(nil).tenant(p.settings))
+	if p.settings.ManyTenants() {
+		issuer = issuerOf(p.settings, "{tenantid}")
+	}
 	return map[string]any{
-		"issuer":                 p.settings.Issuer,
+		"issuer":                 issuer,
 		"authorization_endpoint": p.address("authorize"), "token_endpoint": p.address("token"),
 		"jwks_uri": p.address("keys"), "userinfo_endpoint": p.address("userinfo"),
 		"introspection_endpoint": p.address("introspect"),
 	}, plainJSON, nil
 }
 
-func (p *provider) keys(flow.Call) (any, string, error) {
-	var set jose.JSONWebKeySet
-	for _, s := range p.signers {
-		set.Keys = append(set.Keys, s.public())
-	}
-	return set, plainJSON, nil
-}
+func (p *provider) keys(flow.Call) (any, string, error) { return p.public(), plainJSON, nil }
 
 // authorize signs the next person in (OpenID Connect Core, section 3.1.2), and
 // returns where the browser is sent then.
 func (p *provider) authorize(asked url.Values) string {
 	code := fmt.Sprintf("code-%d", len(p.codes))
-	p.codes[code] = login{nonce: asked.Get("nonce"), person: p.person}
+	p.codes[code] = login{client: p, nonce: asked.Get("nonce"), person: p.person}
 	return asked.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {asked.Get("state")}}.Encode()
 }
 
@@ -123,22 +141,29 @@ func (p *provider) exchange(c flow.Call) (any, string, error) {
 	if err != nil || !known {
 		return nil, "", fmt.Errorf("no such code")
 	}
-	id, err := p.idToken(l)
-	if err != nil {
-		return nil, "", err
-	}
+	return l.client.grant(l)
+}
+
+// grant gives the tokens of a login.
+func (p *provider) grant(l login) (any, string, error) {
 	access, err := p.accessToken("JWT", quickest(p.settings.Algorithms), l.person.accessToken(p.settings, p.now()))
 	if err != nil {
 		return nil, "", err
 	}
 	p.people[access] = l.person
 	answer := map[string]any{
-		"access_token": access, "token_type": "Bearer", "id_token": id, "refresh_token": "refresh", "expires_in": int(tokenLife / time.Second),
+		"access_token": access, "token_type": "Bearer", "refresh_token": "refresh", "expires_in": int(tokenLife / time.Second),
 	}
 	if scope, told := l.person.scope(); told {
+		if p.settings.Type == "github" {
+			scope = strings.Join(strings.Fields(scope), ",")
+		}
 		answer["scope"] = scope
 	}
-	return answer, plainJSON, nil
+	if !p.settings.Plain() {
+		answer["id_token"], err = p.idToken(l)
+	}
+	return answer, plainJSON, err
 }
 
 func (p *provider) idToken(l login) (string, error) {
@@ -154,10 +179,16 @@ func (p *provider) accessToken(typ, algorithm string, claims Claims) (string, er
 	return token, err
 }
 
+// token is the access token that a call brings.
+func token(c flow.Call) string {
+	authorization, _ := c.Header.Get("authorization")
+	_, token, _ := strings.Cut(authorization, " ")
+	return token
+}
+
 // userinfo answers the userinfo endpoint (Core, section 5.3).
 func (p *provider) userinfo(c flow.Call) (any, string, error) {
-	authorization, _ := c.Header.Get("authorization")
-	claims, known := p.granted[strings.TrimPrefix(authorization, "Bearer ")]
+	claims, known := p.granted[token(c)]
 	if !known {
 		return nil, "", fmt.Errorf("no such token")
 	}
@@ -178,9 +209,7 @@ func (p *provider) question(c flow.Call) string {
 
 // tell answers a question about whoever a token is of.
 func (p *provider) tell(question string, c flow.Call) (any, string, error) {
-	authorization, _ := c.Header.Get("authorization")
-	_, token, _ := strings.Cut(authorization, " ")
-	if answer, told := p.people[token].answer(question); told {
+	if answer, told := p.people[token(c)].answer(question); told {
 		text, err := json.Marshal(answer) // a text is one in JSON, too
 		return string(text), plainJSON, err
 	}

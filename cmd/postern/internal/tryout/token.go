@@ -58,15 +58,15 @@ func nonceOf(v gate.Verdict) string {
 
 // issuerOf is the provider that claims are of, and the settings for its tokens.
 func (w *world) issuerOf(c Claims) (*provider, *config.Bearer, error) {
-	issuer := c.text("iss")
 	for i := range w.settings.Bearer {
 		b := &w.settings.Bearer[i]
-		if p := w.providers[b.Provider]; issuer == "" || issuer == p.settings.Issuer {
+		if p := w.providers[b.Provider]; c.names(p.settings) {
 			return p, b, nil
 		}
 	}
 	if len(w.settings.Bearer) == 0 { // the gate looks at no token
-		return w.person, &config.Bearer{Types: []string{"JWT"}, Algorithms: w.person.settings.Algorithms}, nil
+		p := w.providers[w.settings.Providers[0].Name]
+		return p, &config.Bearer{Types: []string{"JWT"}, Algorithms: p.settings.Algorithms}, nil
 	}
 	return nil, nil, fmt.Errorf("the claims are of an issuer (iss) whose tokens are not accepted")
 }

@@ -17,7 +17,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -102,26 +101,32 @@ type world struct {
 	settings  *config.Config
 	now       func() time.Time
 	providers map[string]*provider // by name
-	person    *provider            // where people sign in
+	parties   []*provider          // where people sign in
 	events    []gate.Event
 	connection
 }
 
 func newWorld(c *config.Config, now func() time.Time) (*world, error) {
 	w := &world{settings: c, now: now, providers: map[string]*provider{}}
+	offices := map[string]*office{}
 	for i := range c.Providers {
 		s := &c.Providers[i]
 		algorithms := []string{quickest(s.Algorithms)}
 		if b := bearerOf(c, s.Name); b != nil {
 			algorithms = append(algorithms, quickest(b.Algorithms))
 		}
-		p, err := newProvider(s, now, algorithms...)
+		if offices[s.Issuer] == nil {
+			offices[s.Issuer] = newOffice()
+		}
+		p, err := newProvider(s, now, offices[s.Issuer], algorithms...)
 		if err != nil {
 			return nil, err
 		}
 		w.providers[s.Name] = p
+		if s.SignsIn() {
+			w.parties = append(w.parties, p)
+		}
 	}
-	w.person = w.providers[c.Providers[0].Name]
 	memory := shared.NewLocal()
 	g, err := gate.New(c, gate.Deps{
 		Now: now, Clock: now, Random: rand.Reader, Shared: memory, Signal: memory, Connection: &w.connection,
@@ -240,18 +245,47 @@ func (w *world) isQuestion(c *Case) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
+// partyOf is the provider that claims are of: the one that they name; else the
+// first at which people sign in for the request.
+func (w *world) partyOf(c *Case) (*provider, error) {
+	var named []*provider
+	for _, p := range w.parties {
+		if c.Claims.names(p.settings) {
+			named = append(named, p)
+		}
+	}
+	if len(named) == 0 {
+		return nil, errors.New("the claims are of another issuer (iss) than those where people sign in")
+	}
+	for _, p := range named {
+		if slices.Contains(w.gate.Explain(c.request()).Need.Providers, p.settings.Name) {
+			return p, nil
+		}
+	}
+	return named[0], nil
+}
+
 // signIn signs somebody in at the request's host. The outcome is nil where that
 // works, and where the host is none of ours, at which nobody can.
 func (w *world) signIn(b *browser, c *Case) (*Outcome, error) {
-	if issuer := c.Claims.text("iss"); issuer != "" && issuer != w.person.settings.Issuer {
-		return nil, fmt.Errorf("the claims are of another issuer (iss) than %s, where people sign in", w.person.settings.Issuer)
+	p, err := w.partyOf(c)
+	if err == nil {
+		err = c.Claims.check(p.settings)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if !w.settings.AllowsHost(c.URL.Host(), c.URL.Port()) {
 		return nil, nil
 	}
-	w.person.person = c.Claims
+	for _, p := range w.parties { // a step up may lead to any
+		p.person = c.Claims
+	}
 	w.events = nil
-	start := &url.URL{Scheme: c.URL.Scheme, Host: c.URL.Authority, Path: w.settings.PathPrefix + "/start"}
+	start := &url.URL{Scheme: c.URL.Scheme, Host: c.URL.Authority}
+	if start.Path, start.RawQuery, err = w.gate.StartAt(p.settings.Name); err != nil {
+		return nil, err
+	}
 	v, _, err := w.open(b, start, true)
 	if err != nil {
 		return nil, err
