@@ -27,6 +27,7 @@ const (
 	WarnsNotAsked     = "question_not_named"
 	WarnsNeedless     = "question_asked_anyway"
 	WarnsMixUp        = "provider_without_name"
+	WarnsNeverMet     = "never_met"
 )
 
 // asWritten are compiled rules beside what their writer wrote.
@@ -60,6 +61,7 @@ func Warnings(c *config.Config) (all []Warning) {
 		}
 		add(WarnsHeader, rs.weakerWithoutHeader(i))
 		add(WarnsMethod, rs.weakerMethods(i))
+		add(WarnsNeverMet, rs.neverMet(c, i))
 		add(WarnsNotAsked, rs.questionsNotNamed(c, i))
 		add(WarnsNeedless, rs.questionsAskedAnyway(c, i))
 	}
