@@ -87,10 +87,13 @@ func (g *Gate) takeUp(q *request, parameters string) (Verdict, Flow) {
 		return g.refuseLogin(q, failure{status: 400, reason: reason}), nil
 	}
 	l, err := g.keys.OpenLogin(r.state)
-	if err != nil || g.partyNamed(l.Provider) == nil {
+	if err != nil {
 		return g.refuseLogin(q, failure{status: 400, reason: "state_not_ours"}), nil
 	}
 	p := g.partyNamed(l.Provider)
+	if p == nil {
+		return g.refuseLogin(q, failure{status: 400, reason: "state_not_ours"}), nil
+	}
 	q.party, q.destination = p, l.Destination()
 	retry := g.startURL(l.Destination())
 	if reason := g.misdirected(q, p); reason != "" {

@@ -45,15 +45,14 @@ func (g *Gate) signInTo(q *request, step session.Step, rd string) (Verdict, Flow
 // what the login is to bring.
 func (g *Gate) toRemembered(q *request, step session.Step, rd string) Verdict {
 	rd = g.origin(q) + rd
-	query := url.Values{"rd": {rd}}
+	to := g.paths.start + "?" + url.Values{"rd": {rd}}.Encode()
 	if !step.IsZero() {
-		sealed, err := g.keys.SealStart(session.Start{Return: rd, Made: g.now().Unix(), Step: step})
-		if err != nil {
+		var err error
+		if to, err = g.sealedStart(session.Start{Return: rd, Step: step}); err != nil {
 			return g.internal(q)
 		}
-		query = url.Values{"request": {sealed}}
 	}
-	return redirect(g.callback+g.paths.start+"?"+query.Encode(), "sign_in", nil)
+	return redirect(g.callback+to, "sign_in", nil)
 }
 
 // choose chooses among the providers that are offered, or returns nil where the
@@ -95,12 +94,12 @@ func (g *Gate) startAt(q *request, p *party, rd string, step session.Step, chose
 // startThere sends the browser to the host that will have the session, to begin
 // the login there.
 func (g *Gate) startThere(q *request, p *party, rd string, step session.Step) Verdict {
-	sealed, err := g.keys.SealStart(session.Start{Return: rd, Provider: p.Name(), Made: g.now().Unix(), Step: step})
+	to, err := g.sealedStart(session.Start{Return: rd, Provider: p.Name(), Step: step})
 	if err != nil {
 		return g.internal(q)
 	}
 	origin, _ := g.splitReturn(rd)
-	return redirect(origin+g.paths.start+"?"+url.Values{"request": {sealed}}.Encode(), "sign_in", nil)
+	return redirect(origin+to, "sign_in", nil)
 }
 
 // toSignIn sends a browser to the page on which the person chooses.
@@ -184,13 +183,14 @@ func (g *Gate) serveSignIn(q *request) (Verdict, Flow) {
 	}
 	of := g.offered(g.needOf(q, rd).Providers)
 	values, _ := url.ParseQuery(q.target.Query)
-	if typed := values["email"]; len(typed) == 1 && asksEmail(of) {
-		if p := byEmail(of, typed[0]); p != nil {
-			return g.leadOn(q, p, rd, strings.TrimSpace(typed[0]), values.Has("switch"))
-		}
-		return g.signInPage(q, of, rd, typed[0], values.Has("switch"))
+	typed, switches := "", values.Has("switch")
+	if len(values["email"]) == 1 && asksEmail(of) {
+		typed = values.Get("email")
 	}
-	return g.signInPage(q, of, rd, "", values.Has("switch"))
+	if p := byEmail(of, typed); p != nil {
+		return g.leadOn(q, p, rd, strings.TrimSpace(typed), switches)
+	}
+	return g.signInPage(q, of, rd, typed, switches)
 }
 
 // signInPage shows the providers that are offered. What was typed is an e-mail
@@ -234,11 +234,7 @@ func (g *Gate) choice(p *party, rd string, last bool) page.Choice {
 // destination is the host of a return address that is not the one shown in the
 // browser already.
 func destination(rd string) string {
-	_, rest, absolute := strings.Cut(rd, "://")
-	if !absolute || strings.HasPrefix(rd, "/") {
-		return ""
-	}
-	host, _, _ := strings.Cut(rest, "/")
+	_, host, _ := strings.Cut(originIn(rd), "://")
 	return host
 }
 
@@ -250,11 +246,10 @@ func (g *Gate) leadOn(q *request, p *party, rd, email string, switches bool) (Ve
 		if switches || isAt(o, p) {
 			step.Prompt = p.Settings().SwitchPrompt()
 		}
-		sealed, err := g.keys.SealStart(session.Start{Return: rd, Provider: p.Name(), Chosen: true, Made: g.now().Unix(), Step: step})
+		to, err := g.sealedStart(session.Start{Return: rd, Provider: p.Name(), Chosen: true, Step: step})
 		if err != nil {
 			return g.internal(q), nil
 		}
-		to := g.paths.start + "?" + url.Values{"request": {sealed}}.Encode()
 		body, header := g.pages.Onward(q.language(), page.OnwardPage{URL: to})
 		return Verdict{Respond: &Respond{Status: 200, Header: header, Body: body, Reason: "sign_in"}}, nil
 	})

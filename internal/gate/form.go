@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"strings"
@@ -70,14 +71,6 @@ func (g *Gate) keepForm(q *request, p *party, step session.Step) (Verdict, Flow)
 	}}}, nil
 }
 
-// urlEncoded reports whether the body is said to be a form of names and values,
-// without files.
-func urlEncoded(q *request) bool {
-	media, _ := q.Header.Only("content-type")
-	media, _, _ = strings.Cut(media, ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
-}
-
 // reasonFormAgain is the reason of answers that have a browser send a form again.
 const reasonFormAgain = "form_again"
 
@@ -93,13 +86,10 @@ func (g *Gate) sendAgain(q *request) Verdict {
 
 // formUnread answers a form whose body could not be read.
 func (g *Gate) formUnread(q *request, err error) Verdict {
-	switch {
-	case errors.Is(err, ErrBodyTooLarge):
+	if errors.Is(err, ErrBodyTooLarge) {
 		return g.formNotKept(q, "form_too_large", "")
-	case errors.Is(err, ErrBodySlow):
-		return g.formNotKept(q, "form_not_kept", "body_too_slow")
 	}
-	return g.formNotKept(q, "form_not_kept", "bodies_not_let_through")
+	return g.formNotKept(q, "form_not_kept", bodyFailure(err).reason)
 }
 
 // formNotKept tells a person that they have to fill in a form once more, and leads
@@ -191,13 +181,9 @@ func (g *Gate) askToSend(q *request, f session.Form, fields []page.FormField) (V
 		case o == nil:
 			return g.withClearedCookies(q, g.keepFormPage(q, nil, session.Step{}, f), err), nil
 		}
-		cancel := f.Back
-		if cancel == "" {
-			cancel = "/"
-		}
 		_, address, _ := strings.Cut(g.origin(q)+pathOf(f.Action), "://")
 		body, header := g.pages.SendForm(q.language(), page.SendFormPage{
-			Action: f.Action, Address: address, Fields: fields, Cancel: g.returnTo(q, cancel),
+			Action: f.Action, Address: address, Fields: fields, Cancel: g.returnTo(q, cmp.Or(f.Back, "/")),
 			SignedInAs: personOf(o.session), Provider: o.party.displayName(),
 		})
 		return Verdict{Respond: &Respond{Status: 200, Header: append(header, g.fresh(q, o)...), Body: body, Reason: "form_asked"}}, nil

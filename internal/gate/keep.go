@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"net/url"
-
 	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/session"
@@ -83,6 +81,5 @@ func (g *Gate) wayTo(q *request, p *party, step session.Step, rd string) (string
 		way, _ := v.Respond.Header.Get("location")
 		return way, nil
 	}
-	sealed, err := g.keys.SealStart(session.Start{Return: rd, Provider: p.Name(), Made: g.now().Unix(), Step: step})
-	return g.paths.start + "?" + url.Values{"request": {sealed}}.Encode(), err
+	return g.sealedStart(session.Start{Return: rd, Provider: p.Name(), Step: step})
 }

@@ -155,7 +155,7 @@ func (g *Gate) sealedBinding(b *session.Binding) (httpmsg.Field, error) {
 // only this gate can have written. Where sessions are of single hosts, it binds
 // the login to this browser at this host first.
 func (g *Gate) beginElsewhere(q *request, p *party, l session.Login) Verdict {
-	start, header := session.Start{Return: l.Return, Provider: l.Provider, Step: l.Step, Made: g.now().Unix()}, httpmsg.Fields(nil)
+	start, header := session.Start{Return: l.Return, Provider: l.Provider, Step: l.Step}, httpmsg.Fields(nil)
 	var err error
 	if g.tickets() {
 		start.App, header, err = g.beginApplication(q, p, l)
@@ -165,11 +165,19 @@ func (g *Gate) beginElsewhere(q *request, p *party, l session.Login) Verdict {
 	if err != nil {
 		return g.internal(q)
 	}
-	sealed, err := g.keys.SealStart(start)
+	to, err := g.sealedStart(start)
 	if err != nil {
 		return g.internal(q)
 	}
-	return redirect(g.callback+g.paths.start+"?"+url.Values{"request": {sealed}}.Encode(), "login", header)
+	return redirect(g.callback+to, "login", header)
+}
+
+// sealedStart is the address, without its host, at which a login begins as only we
+// can have said, and now.
+func (g *Gate) sealedStart(start session.Start) (string, error) {
+	start.Made = g.now().Unix()
+	sealed, err := g.keys.SealStart(start)
+	return g.paths.start + "?" + url.Values{"request": {sealed}}.Encode(), err
 }
 
 // redirectURI is where the provider sends the browser back to.

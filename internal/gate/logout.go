@@ -84,33 +84,6 @@ func (g *Gate) serveBackchannelLogout(q *request) (Verdict, Flow) {
 	}, func(f failure) Verdict { return g.refuseLogout(q, f) })
 }
 
-// withForm goes on with the form that a request has for its body, still encoded;
-// or has it refused.
-func (g *Gate) withForm(q *request, limit int, then func(form string) (Verdict, Flow), refuse func(failure) Verdict) (Verdict, Flow) {
-	media, _ := q.Header.Only("content-type")
-	media, _, _ = strings.Cut(media, ";")
-	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
-		return refuse(failure{status: 400, reason: "not_a_form"}), nil
-	}
-	return Verdict{Body: &Body{Limit: limit, Then: func(body []byte, err error) (Verdict, Flow) {
-		if err != nil {
-			return refuse(bodyFailure(err)), nil
-		}
-		return then(string(body))
-	}}}, nil
-}
-
-// bodyFailure says why a request's body could not be read.
-func bodyFailure(err error) failure {
-	switch {
-	case errors.Is(err, ErrBodyTooLarge):
-		return failure{status: 413, reason: "body_too_large"}
-	case errors.Is(err, ErrBodySlow):
-		return failure{status: 408, reason: "body_too_slow"}
-	}
-	return failure{status: 501, reason: "bodies_not_let_through"}
-}
-
 // logOut ends what a logout token names.
 func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
 	t, err := g.verifyLogout(env, q, raw)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"slices"
 	"strings"
@@ -39,14 +40,7 @@ func (g *Gate) about(q *request) string {
 func (p *party) clientID() string { return p.Settings().ClientID }
 
 // displayName is what people know the provider by.
-func (p *party) displayName() string { return displayName(p.Settings().DisplayName, p.Name()) }
-
-func displayName(display, name string) string {
-	if display != "" {
-		return display
-	}
-	return name
-}
+func (p *party) displayName() string { return cmp.Or(p.Settings().DisplayName, p.Name()) }
 
 // partyNamed returns the provider of a name at which people sign in, or nil. The
 // one that a session names is there once the session was admitted.

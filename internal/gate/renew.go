@@ -366,7 +366,7 @@ func (g *Gate) forgetLost(n, was *session.Session) {
 // its keys come from a cache. 401 and 403 refuse the token.
 func unforeseen(err error) bool {
 	reason := oidc.Reason(err)
-	return reason == "key_unknown" || strings.HasPrefix(reason, "status_") && reason != "status_401" && reason != "status_403"
+	return reason == "key_unknown" || strings.HasPrefix(reason, "status_") && !tokenNotTaken(err)
 }
 
 // reclaim verifies the new ID token of a renewed session and reads the claims

@@ -3,8 +3,8 @@
 package gate
 
 import (
-	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/bearer"
@@ -77,8 +77,9 @@ func (g *Gate) lookBehind(q *request) (e policy.Explanation, ok bool) {
 // StartAt is the path, and the query, at which a login begins at a provider: as if
 // it were the only one, and not for any address.
 func (g *Gate) StartAt(provider string) (path, query string, err error) {
-	sealed, err := g.keys.SealStart(session.Start{Return: "/", Provider: provider, Made: g.now().Unix()})
-	return g.paths.start, url.Values{"request": {sealed}}.Encode(), err
+	to, err := g.sealedStart(session.Start{Return: "/", Provider: provider})
+	path, query, _ = strings.Cut(to, "?")
+	return path, query, err
 }
 
 // Secret reports whether the application is told in a header field of a name

@@ -32,7 +32,7 @@ type EmailForm struct {
 	Action, Return string
 	Value          string // what was typed before
 	Unknown        bool   // no provider is known for that
-	Switch         bool   // the answer has switch=1: whoever answers is signed in, and wants to be somebody else
+	Switch         bool   // the answer has switch=1: whoever answers wants to be somebody else
 }
 
 const (
