@@ -43,6 +43,15 @@ func (c *code) proves(verifier string) bool {
 	return same(verifier, c.challenge)
 }
 
+// credentials are the client's, by either of the two ways (RFC 6749, section 2.3.1).
+// The form is parsed already.
+func credentials(r *http.Request) (id, password string) {
+	if id, password, basic := r.BasicAuth(); basic {
+		return id, password
+	}
+	return r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+}
+
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // secret is a string that nobody can guess.

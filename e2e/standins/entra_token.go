@@ -56,10 +56,7 @@ func (e *Entra) token(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *Entra) authenticated(r *http.Request) *EntraApp {
-	id, password, basic := r.BasicAuth()
-	if !basic {
-		id, password = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	}
+	id, password := credentials(r)
 	app := e.app(id)
 	if app == nil || !same(app.Secret, password) {
 		return nil

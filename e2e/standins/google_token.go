@@ -30,12 +30,8 @@ func (g *Google) token(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// authenticated takes the client's secret by either of the two ways.
 func (g *Google) authenticated(r *http.Request) *GoogleClient {
-	id, password, basic := r.BasicAuth()
-	if !basic {
-		id, password = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	}
+	id, password := credentials(r)
 	client := g.client(id)
 	if client == nil || !same(client.Secret, password) {
 		return nil
