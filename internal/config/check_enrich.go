@@ -185,7 +185,7 @@ func (r *reader) ruleQuestions(path string, rule *Rule, c *Config) {
 	}
 	switch {
 	case len(rule.Enrich) == 0:
-	case rule.Accept != nil && !slices.Contains(rule.Accept, "session"):
+	case rule.refusesSessions():
 		r.problem(path, "is about a login, which leads to a session, which is not accepted here")
 	case rule.OnAnonymous == "pass":
 		r.problem(path, `has no place beside "on_anonymous": "pass": who brings nothing would pass where others are refused`)
@@ -205,7 +205,7 @@ func (r *reader) ruleSignIn(path string, rule *Rule, c *Config) {
 	}
 	switch {
 	case len(names) == 0:
-	case rule.Accept != nil && !slices.Contains(rule.Accept, "session"):
+	case rule.refusesSessions():
 		r.problem(path, "is about a login, which leads to a session, which is not accepted here")
 	case rule.OnAnonymous == "pass":
 		r.problem(path, `has no meaning beside "on_anonymous": "pass", with which nobody is asked to sign in`)

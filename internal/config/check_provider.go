@@ -239,7 +239,7 @@ func (r *reader) algorithms(path string, names []string) {
 
 func (r *reader) claims(path string, claims Claims) {
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		if !only(name, 64, func(c byte) bool { return lower(c) || digit(c) || c == '_' }) {
+		if !claimName(name) {
 			r.problem(at(path, name), "is not a claim's name: up to 64 of a-z, 0-9 and _")
 		}
 		r.atMost(at(path, name), claims[name], 256)

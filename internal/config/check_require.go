@@ -46,7 +46,7 @@ func (r *reader) stepUp(path string, rule *Rule, curable bool) {
 	switch {
 	case !curable:
 		r.problem(here, "has no meaning unless scopes, acr or max_age are required")
-	case rule.Accept != nil && !slices.Contains(rule.Accept, "session"):
+	case rule.refusesSessions():
 		r.problem(here, "is about a login, which leads to a session, which is not accepted here")
 	}
 }

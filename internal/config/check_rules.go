@@ -50,6 +50,12 @@ func (r *reader) rule(path string, rule *Rule, c *Config, told map[string]bool) 
 	r.openByHeader(path, rule)
 }
 
+// refusesSessions reports whether a rule says what it accepts, and sessions are not
+// among it: then nothing about logins has a place in it.
+func (rule *Rule) refusesSessions() bool {
+	return rule.Accept != nil && !slices.Contains(rule.Accept, "session")
+}
+
 // allow checks a rule that asks for nobody, beside which nothing else can be
 // asked for.
 func (r *reader) allow(path string, rule *Rule) {

@@ -139,11 +139,13 @@ func (p *Provider) scopes(step session.Step) []string {
 }
 
 // prompt is what the step asks for, or else the settings. Offline access needs
-// the person's consent (Core, section 11), which the providers that have a type
-// of their own see to themselves.
+// the person's consent (Core, section 11): Google gives a refresh token at the
+// first login only without it, and the other providers that have a type of their
+// own see to it themselves.
 func (p *Provider) prompt(step session.Step) string {
 	prompt := cmp.Or(step.Prompt, p.settings.Prompt)
-	if p.settings.Type != "oidc" || !p.settings.OfflineAccess || prompt == "none" || slices.Contains(strings.Fields(prompt), "consent") {
+	wants := p.settings.OfflineAccess && (p.settings.Type == "oidc" || p.settings.Type == "google")
+	if !wants || prompt == "none" || slices.Contains(strings.Fields(prompt), "consent") {
 		return prompt
 	}
 	return strings.TrimSpace(prompt + " consent")

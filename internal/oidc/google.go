@@ -24,10 +24,6 @@ func (p *Provider) extraParams(q url.Values) {
 	}
 	if p.settings.OfflineAccess {
 		q.Set("access_type", "offline")
-		// Without it Google gives a refresh token at the first login only.
-		if prompt := q.Get("prompt"); !slices.Contains(strings.Fields(prompt), "consent") {
-			q.Set("prompt", strings.TrimSpace(prompt+" consent"))
-		}
 	}
 }
 
