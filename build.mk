@@ -6,7 +6,9 @@
 # with one version of Go.
 
 wasm-features := --enable-bulk-memory --enable-mutable-globals --enable-nontrapping-float-to-int --enable-sign-ext
-wasm-sources = $(shell find filter internal -name '*.go' ! -name '*_test.go') go.mod go.sum
+# What is compiled into the module, and what is embedded in it: not the rooms of
+# the command and of the tests beside them.
+wasm-sources := $(shell GOOS=wasip1 GOARCH=wasm $(GO) list -deps -f '{{if not .Standard}}{{$$d := .Dir}}{{range .GoFiles}}{{$$d}}/{{.}} {{end}}{{range .EmbedFiles}}{{$$d}}/{{.}} {{end}}{{end}}' ./filter) go.mod go.sum
 
 .PHONY: build
 build: build/postern.wasm ## Build build/postern.wasm
