@@ -28,7 +28,7 @@ setup: debian-packages $(envoys) $(keycloak) $(npm) ## Fetch what building and t
 debian-packages:
 	@tools/need.sh chromium chromium
 	@tools/need.sh h2load nghttp2-client
-	@tools/need-service.sh redis-server redis-server webdis webdis nginx nginx
+	@tools/need-service.sh redis-server redis-server webdis webdis nginx nginx promtool prometheus
 
 $(envoys): build/tools/envoy/%/envoy: | tools/sha256sums
 	tools/install-envoy.sh $* $@
