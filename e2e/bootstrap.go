@@ -35,6 +35,7 @@ func Bootstrap(s EnvoySetup) ([]byte, error) {
 		return nil, err
 	}
 	return json.MarshalIndent(object{
+		"node":             object{"id": "e2e", "cluster": "e2e"}, // for configuration that is discovered
 		"admin":            object{"address": loopback(0)},
 		"stats_config":     object{"stats_tags": s.Tags},
 		"static_resources": object{"listeners": listeners, "clusters": clusters},
