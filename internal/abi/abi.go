@@ -267,6 +267,13 @@ func Property(path ...string) ([]byte, error) {
 	return value, failed("proxy_get_property", status)
 }
 
+// SetProperty leaves a value with the current stream, for the host's access log
+// and for what comes after us: Envoy keeps it as filter state under the path with
+// "wasm." before it.
+func SetProperty(path, value string) error {
+	return failed("proxy_set_property", hostSetProperty(path, value))
+}
+
 // Now is the host's clock. It has no monotonic part.
 func Now() time.Time {
 	return time.Unix(0, hostNow())

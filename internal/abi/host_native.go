@@ -25,11 +25,12 @@ type Host interface {
 	SetEffectiveContext(id uint32) Status
 	SharedData(key string) ([]byte, uint32, Status)
 	SetSharedData(key string, value []byte, cas uint32) Status
-	DefineMetric(gauge bool, name string) (uint32, Status)
+	DefineMetric(kind uint32, name string) (uint32, Status)
 	IncrementMetric(id uint32, offset int64) Status
 	RecordMetric(id uint32, value uint64) Status
 	Metric(id uint32) (uint64, Status)
 	Property(path string) ([]byte, Status)
+	SetProperty(path, value string) Status
 }
 
 // native is the host of the test that runs; outside tests there is none.
@@ -176,7 +177,7 @@ func hostSetSharedData(key string, value []byte, cas uint32) Status {
 }
 
 func hostDefineMetric(kind uint32, name string) (uint32, Status) {
-	return native.DefineMetric(kind == metricGauge, name)
+	return native.DefineMetric(kind, name)
 }
 
 func hostIncrementMetric(id uint32, offset int64) Status {
@@ -193,6 +194,10 @@ func hostMetric(id uint32) (uint64, Status) {
 
 func hostProperty(path string) ([]byte, Status) {
 	return native.Property(path)
+}
+
+func hostSetProperty(path, value string) Status {
+	return native.SetProperty(path, value)
 }
 
 // absentHost is what a native program without a test's host has.
@@ -213,11 +218,12 @@ func (absentHost) SetTick(time.Duration) Status                      { return St
 func (absentHost) SetEffectiveContext(uint32) Status                 { return StatusUnimplemented }
 func (absentHost) SharedData(string) ([]byte, uint32, Status)        { return nil, 0, StatusUnimplemented }
 func (absentHost) SetSharedData(string, []byte, uint32) Status       { return StatusUnimplemented }
-func (absentHost) DefineMetric(bool, string) (uint32, Status)        { return 0, StatusUnimplemented }
+func (absentHost) DefineMetric(uint32, string) (uint32, Status)      { return 0, StatusUnimplemented }
 func (absentHost) IncrementMetric(uint32, int64) Status              { return StatusUnimplemented }
 func (absentHost) RecordMetric(uint32, uint64) Status                { return StatusUnimplemented }
 func (absentHost) Metric(uint32) (uint64, Status)                    { return 0, StatusUnimplemented }
 func (absentHost) Property(string) ([]byte, Status)                  { return nil, StatusUnimplemented }
+func (absentHost) SetProperty(string, string) Status                 { return StatusUnimplemented }
 
 func (absentHost) SendLocalResponse(uint32, string, [][2]string, []byte, int32) Status {
 	return StatusUnimplemented

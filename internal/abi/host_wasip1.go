@@ -134,4 +134,8 @@ func hostProperty(path string) ([]byte, Status) {
 	return received(proxyGetProperty(path, outAddress, outSize))
 }
 
+func hostSetProperty(path, value string) Status {
+	return Status(proxySetProperty(path, value))
+}
+
 func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }

@@ -73,3 +73,6 @@ func proxyGetMetric(id uint32, value unsafe.Pointer) uint32
 
 //go:wasmimport env proxy_get_property
 func proxyGetProperty(path string, data, size unsafe.Pointer) uint32
+
+//go:wasmimport env proxy_set_property
+func proxySetProperty(path, value string) uint32

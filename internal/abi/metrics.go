@@ -4,8 +4,9 @@ package abi
 type Metric struct{ id uint32 }
 
 const (
-	metricCounter uint32 = 0
-	metricGauge   uint32 = 1
+	metricCounter   uint32 = 0
+	metricGauge     uint32 = 1
+	metricHistogram uint32 = 2
 )
 
 // DefineCounter makes a counter known to the host, or finds it.
@@ -16,6 +17,12 @@ func DefineCounter(name string) (Metric, error) {
 // DefineGauge makes a gauge known to the host, or finds it.
 func DefineGauge(name string) (Metric, error) {
 	return defineMetric(metricGauge, name)
+}
+
+// DefineHistogram makes a histogram known to the host, or finds it. It takes whole
+// numbers, which its name says the unit of.
+func DefineHistogram(name string) (Metric, error) {
+	return defineMetric(metricHistogram, name)
 }
 
 func defineMetric(kind uint32, name string) (Metric, error) {
@@ -35,7 +42,7 @@ func (m Metric) Value() (uint64, error) {
 	return value, failed("proxy_get_metric", status)
 }
 
-// Record sets a gauge.
+// Record sets a gauge, or gives a histogram one value more.
 func (m Metric) Record(value uint64) error {
 	return failed("proxy_record_metric", hostRecordMetric(m.id, value))
 }

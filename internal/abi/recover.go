@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/metric"
 )
 
-const (
-	panicsMetric = "postern_panics_total"
-	panicFrames  = 8
-)
+// panicFrames bounds how many functions a line about a panic names.
+const panicFrames = 8
 
 // The four below are deferred directly, so recover works in them. A panic
 // that went further would end the VM and, with it, all streams of a worker.
@@ -49,7 +49,7 @@ func (d *dispatcher) recoverQuietly(callback string) {
 }
 
 func (d *dispatcher) definePanics() {
-	if metric, err := DefineCounter(panicsMetric); err == nil {
+	if metric, err := DefineCounter(metric.Panics.Full()); err == nil {
 		d.panics, d.counting = metric, true
 	}
 }

@@ -121,6 +121,15 @@ type Log struct {
 	//
 	// Default: "denied"
 	Decisions string `json:"decisions"`
+
+	// Properties leaves each decision with the request, for Envoy's access log
+	// and for the filters behind: as filter state `wasm.postern.decision`
+	// (`forwarded` or `answered`), `.reason` (of an answer), `.rule` and `.user`.
+	// An access log has them as `%FILTER_STATE(wasm.postern.rule:PLAIN)%`. It costs
+	// some microseconds for each request.
+	//
+	// Default: false
+	Properties bool `json:"properties"`
 }
 
 func (l *Log) setDefaults() { l.Decisions = "denied" }

@@ -37,6 +37,8 @@ var (
 
 // Call is one HTTP request to a provider.
 type Call struct {
+	Provider  string // whom it is to, by the name in the settings
+	Step      string // what it is for; both are for whoever measures it
 	Cluster   string // the Envoy cluster it goes to
 	Method    string
 	Scheme    string // "https" or "http"

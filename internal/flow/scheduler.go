@@ -2,7 +2,10 @@ package flow
 
 import (
 	"iter"
+	"slices"
 	"time"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // Scheduler runs flows as coroutines on the one thread of its host. The host
@@ -10,6 +13,10 @@ import (
 type Scheduler struct {
 	dispatch func(Call) (id uint32, err error)
 	now      func() time.Time
+
+	// OnCall, unless it is nil, is told of each call that was answered, or failed,
+	// and how long that took.
+	OnCall func(c *Call, r *Response, err error, took time.Duration)
 
 	calls   map[uint32]*Task // suspended in Fetch, by call id
 	waiting []*Task          // suspended in Wait, in order of arrival
@@ -43,9 +50,11 @@ func (s *Scheduler) Next() (first time.Time, ok bool) {
 }
 
 // Go starts f and runs it until it first suspends or ends. Within a flow it
-// puts f in line, to begin when that flow suspends or ends.
-func (s *Scheduler) Go(f Func) *Task {
-	t := &Task{s: s}
+// puts f in line, to begin when that flow suspends or ends. The trace is the
+// fields that go along with each of its calls, and with those of the flows that
+// it starts.
+func (s *Scheduler) Go(f Func, trace ...httpmsg.Field) *Task {
+	t := &Task{s: s, trace: trace}
 	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
 		f(t)
@@ -126,6 +135,7 @@ type Task struct {
 	next  func() (struct{}, bool)
 	stop  func()
 	yield func(struct{}) bool
+	trace httpmsg.Fields
 
 	running  bool
 	ended    bool
@@ -155,7 +165,7 @@ func (t *Task) step() {
 }
 
 // Go implements Env.
-func (t *Task) Go(f Func) { t.s.Go(f) }
+func (t *Task) Go(f Func) { t.s.Go(f, t.trace...) }
 
 // Now implements Env.
 func (t *Task) Now() time.Time { return t.s.now() }
@@ -164,6 +174,25 @@ func (t *Task) Now() time.Time { return t.s.now() }
 func (t *Task) Fetch(c Call) (Response, error) {
 	if t.canceled {
 		return Response{}, ErrCanceled
+	}
+	begun := t.s.now()
+	r, err := t.fetch(c)
+	if t.s.OnCall != nil && err != ErrCanceled {
+		t.s.OnCall(&c, &r, err, t.s.now().Sub(begun))
+	}
+	if err != nil {
+		return Response{}, err
+	}
+	if c.MaxBody > 0 && len(r.Body) > c.MaxBody {
+		return Response{}, ErrTooLarge
+	}
+	return r, nil
+}
+
+// fetch sends a call, with the trace, and waits for what comes of it.
+func (t *Task) fetch(c Call) (Response, error) {
+	if len(t.trace) > 0 {
+		c.Header = slices.Concat(c.Header, t.trace)
 	}
 	id, err := t.s.dispatch(c)
 	if err != nil {
@@ -175,13 +204,7 @@ func (t *Task) Fetch(c Call) (Response, error) {
 	t.onCall = false
 	r := t.response
 	t.response = Response{}
-	if err != nil {
-		return Response{}, err
-	}
-	if c.MaxBody > 0 && len(r.Body) > c.MaxBody {
-		return Response{}, ErrTooLarge
-	}
-	return r, nil
+	return r, err
 }
 
 // Wait implements Env.

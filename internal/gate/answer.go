@@ -124,7 +124,7 @@ func (g *Gate) refuseLogin(q *request, f failure) Verdict {
 	if len(g.parties) > 1 && !f.final {
 		f.other = g.signInURL(q, cmp.Or(q.destination, "/"))
 	}
-	g.log(Event{Event: EventLoginRefused, Reason: f.forLog(), Cause: f.cause, Provider: g.about(q), RequestID: q.ID()})
+	g.happened(Event{Event: EventLoginRefused, Reason: f.forLog(), Cause: f.cause, Provider: g.about(q), RequestID: q.ID()})
 	return g.fail(q, f)
 }
 
@@ -158,7 +158,7 @@ func (g *Gate) failureOf(p *oidc.Provider, requestID string, err error) {
 	if errors.As(err, &f) {
 		e.Step = f.Step
 	}
-	g.log(e)
+	g.happened(e)
 }
 
 // Busy answers a request that needs the network while too many others do.

@@ -95,7 +95,7 @@ func (g *Gate) assert(e *made, q *request, f *facts, now time.Time) {
 	default:
 		reason = "internal"
 	}
-	g.log(Event{Event: EventIdentityTrimmed, Reason: reason, Dropped: []string{set.Header}, Provider: f.subject.Provider, RequestID: q.ID()})
+	g.happened(Event{Event: EventIdentityTrimmed, Reason: reason, Dropped: []string{set.Header}, Provider: f.subject.Provider, RequestID: q.ID()})
 }
 
 // ceil rounds up to the second, in which JWTs count.

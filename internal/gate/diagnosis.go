@@ -12,6 +12,9 @@ import (
 	"github.com/postern-auth/postern/internal/session"
 )
 
+// reasonLoginLoop is the reason of the page that stops it.
+const reasonLoginLoop = "login_loop"
+
 // A browser that keeps no session would be sent to the provider and back for
 // ever. So the binding remembers the sessions that were put into the browser
 // and did not come back; the answer to one too many is a page that says what is
@@ -95,7 +98,7 @@ func (g *Gate) loop(q *request, a *arrival, settled []int64, why error) Verdict 
 	}
 	number, bytes := g.received(q)
 	v := g.refuseLogin(q, failure{
-		status: 403, reason: "login_loop", cause: cause, retry: g.startURL(a.to),
+		status: 403, reason: reasonLoginLoop, cause: cause, retry: g.startURL(a.to),
 		figures: []page.Figure{
 			{Key: "rounds", Value: strconv.Itoa(len(settled))},
 			{Key: "seconds", Value: strconv.FormatInt(max(0, g.now().Unix()-settled[0]), 10)},
@@ -158,7 +161,7 @@ func (g *Gate) tooLarge(q *request, err error) Verdict {
 	if !errors.As(err, &e) {
 		return g.internal(q)
 	}
-	g.log(Event{
+	g.happened(Event{
 		Event: EventLoginRefused, Reason: reason, Provider: g.about(q),
 		Bytes: e.Bytes, Dropped: e.Dropped, RequestID: q.ID(),
 	})

@@ -76,7 +76,7 @@ func (e Event) JSON() string {
 func shortened(s string) string { return s[:min(len(s), maxLogged)] }
 
 func (g *Gate) tell(r *httpmsg.Request, event, reason string) {
-	g.log(Event{Event: event, Reason: reason, RequestID: r.ID()})
+	g.happened(Event{Event: event, Reason: reason, RequestID: r.ID()})
 }
 
 // Routine reports whether the event is an ordinary one, that nobody needs to

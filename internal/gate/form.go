@@ -95,7 +95,7 @@ func (g *Gate) formUnread(q *request, err error) Verdict {
 // formNotKept tells a person that they have to fill in a form once more, and leads
 // to where they sign in, to return to the page that it was on.
 func (g *Gate) formNotKept(q *request, reason, cause string) Verdict {
-	g.log(Event{Event: EventRequestRefused, Reason: reason, Cause: cause, RequestID: q.ID()})
+	g.happened(Event{Event: EventRequestRefused, Reason: reason, Cause: cause, RequestID: q.ID()})
 	return g.fail(q, failure{status: 401, reason: reason, cause: cause, retry: g.startURL(g.formPage(q))})
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/postern-auth/postern/internal/bearer"
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/metric"
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/policy"
@@ -35,6 +36,7 @@ type Deps struct {
 	Clock  func() time.Time // exact
 	Random io.Reader
 	Log    func(Event)
+	Meter  metric.Sink   // nil for none
 	Shared shared.Memory // what all workers of this host share
 	Signal shared.Signal
 
@@ -48,6 +50,12 @@ type Gate struct {
 	clock    func() time.Time
 	random   io.Reader
 	log      func(Event)
+	meter    metric.Sink
+	tallies  tallies
+	said     map[string]learned // of the providers, by name
+	begun    time.Time
+
+	introduced bool // the host was told which version and settings these are
 
 	keys     *session.Keyring
 	jar      session.Jar
@@ -105,6 +113,9 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 	c = compiled(c)
 	g := &Gate{
 		settings: c, now: d.Now, clock: d.Clock, random: d.Random, log: d.Log,
+		meter:    d.Meter,
+		said:     map[string]learned{},
+		begun:    d.Now(),
 		keys:     ring,
 		jar:      session.NewJar(c.Session.Cookie.Name),
 		cache:    session.NewCache[*opened](c.Session.CacheBytes),
@@ -122,6 +133,9 @@ func New(c *config.Config, d Deps) (*Gate, error) {
 		providers:  map[string]*oidc.Provider{},
 		wanted:     map[string]wanted{},
 		connection: d.Connection,
+	}
+	if g.meter == nil {
+		g.meter = metric.None{}
 	}
 	first := g.addProviders(c, d.Random)
 	sealer := shared.Sealer{
@@ -151,6 +165,7 @@ func (g *Gate) addProviders(c *config.Config, random io.Reader) *config.Provider
 		p.OnFailure = func(err error) { g.failureOf(p, "", err) }
 		g.providers[p.Name()] = p
 		g.wanted[p.Name()] = newWanted(g.rules, &c.Providers[i])
+		g.said[p.Name()] = learned{up: -1}
 	}
 	for _, p := range signInProviders(c) {
 		g.posted = g.posted || p.ResponseMode == "form_post"
@@ -219,25 +234,34 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 	if reason != "" {
 		return g.malformed(&q, reason), nil
 	}
+	if g.settings.Log.Properties {
+		return g.noting(&q)(g.understood(&q))
+	}
+	return g.understood(&q)
+}
+
+// understood decides a request that can be read in one way.
+func (g *Gate) understood(q *request) (Verdict, Flow) {
+	reason := ""
 	describes := g.describes(q.target.Path)
 	own := describes || g.paths.own(q.target.Path)
 	if !own {
-		reason = g.findNeed(&q)
+		reason = g.findNeed(q)
 	}
 	if reason != "" {
-		return g.malformed(&q, reason), nil
+		return g.malformed(q, reason), nil
 	}
 	if !q.need.Anyone && !q.authority.ours {
-		g.tell(r, EventRequestRefused, "host_not_allowed")
-		return g.fail(&q, failure{status: 421, reason: "host_not_allowed"}), nil
+		g.tell(q.Request, EventRequestRefused, "host_not_allowed")
+		return g.fail(q, failure{status: 421, reason: "host_not_allowed"}), nil
 	}
 	switch {
 	case describes:
-		return g.serveResource(&q), nil
+		return g.serveResource(q), nil
 	case own:
-		return g.serve(&q)
+		return g.serve(q)
 	}
-	return g.judge(&q)
+	return g.judge(q)
 }
 
 // malformed answers a request that could be read in two ways.

@@ -172,7 +172,7 @@ func (g *Gate) tellBy(t *telling, q *request, m *told, f *facts) httpmsg.Fields 
 	fields, long := g.claimFields(t, f)
 	if len(long) > 0 && !slices.Contains(m.long, t) {
 		m.long = append(m.long, t)
-		g.log(Event{Event: EventIdentityTrimmed, Reason: "too_long", Dropped: long, Provider: f.subject.Provider, RequestID: q.ID()})
+		g.happened(Event{Event: EventIdentityTrimmed, Reason: "too_long", Dropped: long, Provider: f.subject.Provider, RequestID: q.ID()})
 	}
 	if t == g.tellings.usual() {
 		m.looked = true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/metric"
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/session"
 )
@@ -124,6 +125,7 @@ func (g *Gate) begin(q *request, p *party, l session.Login) (Verdict, Flow) {
 		if err != nil {
 			return g.providerRefused(q, err, l.Destination())
 		}
+		g.meter.Add(metric.LoginsStarted, 1, p.Name())
 		return redirect(to, "login", header)
 	}
 }

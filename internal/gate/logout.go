@@ -30,7 +30,7 @@ func (g *Gate) serveFrontchannelLogout(q *request) (Verdict, Flow) {
 			if err := g.end(env, shared.KeyOf(shared.KindSID, o.session.Issuer, o.session.SID)); err != nil {
 				g.tell(q.Request, EventEndingUnshared, "")
 			}
-			g.log(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: o.session.Provider, RequestID: q.ID()})
+			g.happened(Event{Event: EventSessionEnded, Reason: "frontchannel_logout", Provider: o.session.Provider, RequestID: q.ID()})
 			return g.framed(g.cleared(q))
 		}
 	})
@@ -112,7 +112,7 @@ func (g *Gate) logOut(env flow.Env, q *request, raw string) Verdict {
 	if err != nil {
 		return g.refuseLogout(q, failure{status: 503, reason: "not_recorded", retryAfter: retryAfter})
 	}
-	g.log(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.about(q), RequestID: q.ID()})
+	g.happened(Event{Event: EventSessionEnded, Reason: "backchannel_logout", Provider: g.about(q), RequestID: q.ID()})
 	return Verdict{Respond: &Respond{Status: 200, Header: httpmsg.Fields{{Name: "cache-control", Value: "no-store"}}, Reason: "backchannel_logout"}}
 }
 
@@ -147,6 +147,6 @@ func (g *Gate) endingsBy(t *oidc.LogoutToken) (names []shared.Key) {
 }
 
 func (g *Gate) refuseLogout(q *request, f failure) Verdict {
-	g.log(Event{Event: EventLogoutRefused, Reason: f.reason, Provider: g.about(q), RequestID: q.ID()})
+	g.happened(Event{Event: EventLogoutRefused, Reason: f.reason, Provider: g.about(q), RequestID: q.ID()})
 	return g.fail(q, f)
 }

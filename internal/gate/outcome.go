@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/internal/flow"
+	"github.com/postern-auth/postern/internal/metric"
 	"github.com/postern-auth/postern/internal/oidc"
 	"github.com/postern-auth/postern/internal/session"
 	"github.com/postern-auth/postern/internal/shared"
@@ -16,6 +17,7 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 	case errors.Is(err, flow.ErrCanceled):
 		return nil, nil, err
 	case err != nil:
+		g.meter.Add(metric.RefreshesFailed, 1, s.Provider, oidc.Reason(err))
 		g.failureOf(g.partyNamed(s.Provider).Provider, "", err)
 		return g.notRenewed(env, s, err)
 	}
@@ -33,7 +35,7 @@ func (g *Gate) conclude(env flow.Env, s, n *session.Session, err error) (*opened
 	g.publish(s, parts)
 	g.leaveOutcome(env, s, leftCookie, g.clock(), session.JoinParts(parts), g.settings.Session.Grace.Std()+time.Minute)
 	g.retire(env, s)
-	g.log(Event{Event: EventSessionRenewed, Provider: s.Provider})
+	g.happened(Event{Event: EventSessionRenewed, Provider: s.Provider})
 	return g.openParts(env, parts)
 }
 
@@ -47,7 +49,7 @@ func (g *Gate) unkept(env flow.Env, s, n *session.Session, err error) (*opened, 
 			return g.openParts(env, parts)
 		}
 	}
-	g.log(Event{Event: EventSessionRefused, Reason: "session_too_large", Provider: s.Provider})
+	g.happened(Event{Event: EventSessionRefused, Reason: "session_too_large", Provider: s.Provider})
 	g.endSession(env, s)
 	return nil, nil, errEnded
 }
@@ -63,7 +65,7 @@ func (g *Gate) publish(s *session.Session, parts []string) {
 		return true
 	})
 	if err != nil {
-		g.log(Event{Event: EventRenewalUnshared, Provider: s.Provider})
+		g.happened(Event{Event: EventRenewalUnshared, Provider: s.Provider})
 	}
 }
 
@@ -133,7 +135,8 @@ func (g *Gate) postpone(s *session.Session, cause error, notBefore time.Time) (*
 // login (RFC 9700, section 4.14.2). Unless the settings say to try once more,
 // the session goes on without it, for as long as its access token is good.
 func (g *Gate) refreshLost(env flow.Env, s *session.Session, holder uint64, tries int) (*opened, []string, error) {
-	g.log(Event{Event: EventRefreshLost, Provider: s.Provider})
+	g.meter.Add(metric.RefreshesFailed, 1, s.Provider, "no_answer")
+	g.happened(Event{Event: EventRefreshLost, Provider: s.Provider})
 	if g.settings.Session.RefreshRetry == "once" && tries == 0 && g.retake(s, holder) {
 		return g.ask(env, s, holder)
 	}
@@ -161,6 +164,6 @@ func (g *Gate) refreshLost(env flow.Env, s *session.Session, holder uint64, trie
 func (g *Gate) endSession(env flow.Env, s *session.Session) {
 	g.forget(env, s)
 	if err := g.end(env, shared.KeyOf(shared.KindSession, s.Issuer, s.ID)); err != nil {
-		g.log(Event{Event: EventEndingUnshared, Provider: s.Provider})
+		g.happened(Event{Event: EventEndingUnshared, Provider: s.Provider})
 	}
 }

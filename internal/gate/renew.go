@@ -160,6 +160,7 @@ func (g *Gate) unrenewed(o *opened, err error) (*opened, []string, error) {
 func (g *Gate) join(env flow.Env, o *opened) *renewal {
 	of := renewalOf{o.session.ID, o.session.Generation}
 	if r := g.renewing[of]; r != nil {
+		g.took(o.session.Provider, follower)
 		return r
 	}
 	r := &renewal{err: &outage{again: env.Now(), cause: errors.New("panic")}}
@@ -211,7 +212,7 @@ func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error
 	if _, err := io.ReadFull(g.random, random[:]); err != nil {
 		return nil, nil, &outage{again: env.Now(), cause: err}
 	}
-	holder := binary.BigEndian.Uint64(random[:])
+	holder, part := binary.BigEndian.Uint64(random[:]), grace
 	for {
 		var next turn
 		r, err := g.renewals.Change(s.ID, g.clock(), func(r *shared.Renewal) bool {
@@ -222,23 +223,25 @@ func (g *Gate) renew(env flow.Env, s *session.Session) (*opened, []string, error
 		case err != nil:
 			return nil, nil, &outage{again: env.Now().Add(time.Second), cause: err}
 		case next != turnWait:
-			return g.doTurn(env, s, holder, next, r)
+			return g.doTurn(env, s, holder, next, r, part)
 		case g.endedNow(s):
 			return nil, nil, errEnded
 		}
 		if err := flow.Pause(env, poll); err != nil {
 			return nil, nil, err
 		}
+		part = follower
 	}
 }
 
-// doTurn does what a turn says, with what is known of the renewal.
-func (g *Gate) doTurn(env flow.Env, s *session.Session, holder uint64, next turn, r shared.Renewal) (*opened, []string, error) {
+// doTurn does what a turn says, with what is known of the renewal; part is this
+// worker's where another one has renewed the session.
+func (g *Gate) doTurn(env flow.Env, s *session.Session, holder uint64, next turn, r shared.Renewal, part string) (*opened, []string, error) {
 	switch next {
 	case turnAsk:
 		return g.ask(env, s, holder)
 	case turnUse:
-		return g.useRenewed(env, s, r)
+		return g.useRenewed(env, s, r, part)
 	case turnLater:
 		return nil, nil, &outage{again: r.At, cause: errProviderAway}
 	case turnLost:
@@ -246,7 +249,7 @@ func (g *Gate) doTurn(env flow.Env, s *session.Session, holder uint64, next turn
 	case turnStale:
 		return nil, nil, errReplaced
 	}
-	g.log(Event{Event: EventSessionReplayed, Provider: s.Provider})
+	g.happened(Event{Event: EventSessionReplayed, Provider: s.Provider})
 	g.endSession(env, s)
 	return nil, nil, errEnded
 }
@@ -254,12 +257,13 @@ func (g *Gate) doTurn(env flow.Env, s *session.Session, holder uint64, next turn
 var errProviderAway = errors.New("provider away")
 
 // useRenewed takes the cookie that another worker got for a session.
-func (g *Gate) useRenewed(env flow.Env, s *session.Session, r shared.Renewal) (*opened, []string, error) {
+func (g *Gate) useRenewed(env flow.Env, s *session.Session, r shared.Renewal, part string) (*opened, []string, error) {
 	cookie := g.renewals.NewCookie(s.ID, r)
 	if cookie == "" {
 		return nil, nil, errReplaced // it had to make room
 	}
-	g.log(Event{Event: EventSessionGrace, Provider: s.Provider})
+	g.took(s.Provider, part)
+	g.happened(Event{Event: EventSessionGrace, Provider: s.Provider})
 	return g.openParts(env, session.CutParts(cookie))
 }
 
@@ -275,6 +279,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 		if !g.hold(s, holder, shared.Claimed, shared.Claimed) {
 			return g.renew(env, s)
 		}
+		g.took(s.Provider, leader)
 		n, err := g.confirm(env, s)
 		return g.conclude(env, s, n, err)
 	}
@@ -287,6 +292,7 @@ func (g *Gate) ask(env flow.Env, s *session.Session, holder uint64) (*opened, []
 	case !g.hold(s, holder, shared.Claimed, shared.Sent):
 		return g.renew(env, s) // we were too slow, and another worker took over
 	}
+	g.took(s.Provider, leader)
 	t, err := g.partyNamed(s.Provider).Refresh(env, oidc.Access{Token: s.RefreshToken, Proof: s.Proof})
 	if oidc.Unknown(err) {
 		return g.refreshLost(env, s, holder, g.renewals.Look(s.ID).Tries)

@@ -24,6 +24,7 @@ type request struct {
 	spoofed   []string // names of fields that the application is not to see
 	oneMethod bool     // no field may name another one
 	need      policy.Need
+	who       who // whom the decision was about; neither where there was none
 
 	destination string // where a login leads to, as far as that is known
 }

@@ -75,9 +75,21 @@ func (w who) subject() (subject, provider string) {
 	return "", ""
 }
 
+// user is what the application is told that they are called.
+func (w who) user() string {
+	switch {
+	case w.opened != nil:
+		return w.opened.session.Claims["user"].First()
+	case w.caller != nil:
+		return w.caller.Subject.Claims["user"].First()
+	}
+	return ""
+}
+
 // pass lets a request go on, and notes that it may, where the settings want
 // that noted.
 func (g *Gate) pass(q *request, w who) Verdict {
+	q.who = w
 	if g.settings.Log.Decisions == "all" {
 		g.decided(q, EventAccessAllowed, "", w)
 	}
@@ -87,6 +99,7 @@ func (g *Gate) pass(q *request, w who) Verdict {
 // no notes why a request may not pass, and answers it; where it is only to be
 // seen what rules would do, it passes all the same.
 func (g *Gate) no(q *request, w who, event, reason string, answer func() (Verdict, Flow)) (Verdict, Flow) {
+	q.who = w
 	if q.need.Observe {
 		g.observed(q, event, reason, w)
 		v := g.forward(q, w)
@@ -107,24 +120,45 @@ const ReasonNoSession = "no_session"
 
 // decided makes a decision known.
 func (g *Gate) decided(q *request, event, reason string, w who) {
-	g.log(q.decision(event, reason, w))
+	g.happened(q.decision(event, reason, w))
 }
 
 // observed makes known which decision did not take effect.
 func (g *Gate) observed(q *request, event, reason string, w who) {
 	e := q.decision(EventAccessObserved, reason, w)
 	e.Would = event
-	g.log(e)
+	g.happened(e)
 }
 
 // decision is a decision as the log has it.
 func (q *request) decision(event, reason string, w who) Event {
 	subject, provider := w.subject()
-	rule := q.need.Rule
-	if rule == "" {
-		rule = NoRule
+	return Event{Event: event, Reason: reason, Rule: q.rule(), Subject: subject, Provider: provider, RequestID: q.ID()}
+}
+
+// rule is the rule that a request falls under, as the log has it.
+func (q *request) rule() string { return cmp.Or(q.need.Rule, NoRule) }
+
+// noting has a decision say, for the host's access log, which rule it comes of
+// and whom it is about.
+func (g *Gate) noting(q *request) func(Verdict, Flow) (Verdict, Flow) {
+	return func(v Verdict, rest Flow) (Verdict, Flow) {
+		if rest != nil {
+			return v, func(env flow.Env) Verdict { return g.noted(q, rest(env)) }
+		}
+		if b := v.Body; b != nil {
+			v.Body = &Body{Limit: b.Limit, Then: func(body []byte, err error) (Verdict, Flow) { return g.noting(q)(b.Then(body, err)) }}
+		}
+		return g.noted(q, v), nil
 	}
-	return Event{Event: event, Reason: reason, Rule: rule, Subject: subject, Provider: provider, RequestID: q.ID()}
+}
+
+func (g *Gate) noted(q *request, v Verdict) Verdict {
+	v.Note = &Note{User: q.who.user()}
+	if !g.paths.own(q.target.Path) {
+		v.Note.Rule = q.rule()
+	}
+	return v
 }
 
 // decide decides a request for the application, with the session that it

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/metric"
 	"github.com/postern-auth/postern/internal/page"
 	"github.com/postern-auth/postern/internal/policy"
 	"github.com/postern-auth/postern/internal/session"
@@ -78,6 +79,7 @@ func (g *Gate) lookUp(c *session.Chunks) (*opened, error) {
 			g.cache.Forget(c)
 			return nil, err
 		}
+		g.tallies.cached++
 		return o, nil
 	}
 	if c.IsTicket() && g.store != nil {
@@ -92,7 +94,11 @@ func (g *Gate) lookUp(c *session.Chunks) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.admit(c, s)
+	o, err := g.admit(c, s)
+	if err == nil {
+		g.tallies.opened++
+	}
+	return o, err
 }
 
 // admit looks at a session that opened and was not seen before, and remembers
@@ -205,7 +211,7 @@ func (g *Gate) settle(env flow.Env, q *request, s *session.Session, to string) V
 	if err != nil {
 		return g.tooLarge(q, err)
 	}
-	g.log(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
+	g.happened(Event{Event: EventSignedIn, Provider: s.Provider, RequestID: q.ID()})
 	header := append(g.giveParts(q, parts), g.clearPlanted(q)...)
 	if g.settings.Session.Cookie.SameSite != "strict" {
 		return redirect(to, "signed_in", header)
@@ -223,8 +229,9 @@ func (g *Gate) pack(s *session.Session, requestID string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.meter.Record(metric.SessionCookieBytes, uint64(len(sealed)))
 	if len(dropped) > 0 {
-		g.log(Event{Event: EventSessionTrimmed, Dropped: dropped, Provider: s.Provider, RequestID: requestID})
+		g.happened(Event{Event: EventSessionTrimmed, Dropped: dropped, Provider: s.Provider, RequestID: requestID})
 	}
 	return g.jar.Split(sealed)
 }

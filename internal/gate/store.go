@@ -135,7 +135,7 @@ func (g *Gate) storeDue(now time.Time) (due []flow.Func) {
 		}
 	}
 	if st.stale(now) && st.settings.OnOutage == "admit" && (st.away || !st.heard.IsZero()) {
-		g.log(Event{Event: EventStoreAdmits})
+		g.happened(Event{Event: EventStoreAdmits})
 	}
 	return due
 }
@@ -174,7 +174,7 @@ func (g *Gate) readEndings(env flow.Env, place string) {
 	if !news.Complete || !whole {
 		// Something that was ended may be missing: all must be confirmed anew.
 		g.endings.Raise(now)
-		g.log(Event{Event: EventStoreGap})
+		g.happened(Event{Event: EventStoreGap})
 	}
 	st.feed.Done(place, now, st.settings.Interval.Std())
 	g.heardOf(now)
@@ -188,7 +188,7 @@ func (g *Gate) openEntries(entries []webdis.Entry) (list []shared.Ending, whole 
 		plain, err := g.store.open(g.store.journal(), entry.Value)
 		endings, ok := shared.DecodeEndings(plain)
 		if err != nil || !ok {
-			g.log(Event{Event: EventStoreRefused, Reason: "does_not_open"})
+			g.happened(Event{Event: EventStoreRefused, Reason: "does_not_open"})
 			whole = false
 			continue
 		}
@@ -222,7 +222,7 @@ func (g *Gate) sendLater(list []shared.Ending, err error) error {
 	kept := min(len(list), max(0, maxUnsent-len(st.unsent)))
 	st.unsent = append(st.unsent, list[:kept]...)
 	if kept < len(list) {
-		g.log(Event{Event: EventEndingUnshared})
+		g.happened(Event{Event: EventEndingUnshared})
 	}
 	return err
 }
@@ -232,7 +232,7 @@ func (g *Gate) storeFailure(err error) {
 	if errors.Is(err, webdis.ErrRefused) {
 		reason = "refused"
 	}
-	g.log(Event{Event: EventStoreFailure, Reason: reason})
+	g.happened(Event{Event: EventStoreFailure, Reason: reason})
 }
 
 // What a renewal left in the store for other gates.
@@ -281,7 +281,7 @@ func (g *Gate) claimAmongGates(env flow.Env, s *session.Session) (bool, error) {
 	}
 	g.storeFailure(err)
 	if g.store.settings.OnOutage == "admit" {
-		g.log(Event{Event: EventStoreAdmits})
+		g.happened(Event{Event: EventStoreAdmits})
 		return true, nil
 	}
 	return false, storeOutage(env)
@@ -316,7 +316,7 @@ func (g *Gate) takeOutcome(env flow.Env, s *session.Session, value string) (*ope
 	st := g.store
 	plain, err := st.open(st.name("renewed", s, s.Generation), value)
 	if err != nil || len(plain) < 9 {
-		g.log(Event{Event: EventStoreRefused, Reason: "does_not_open"})
+		g.happened(Event{Event: EventStoreRefused, Reason: "does_not_open"})
 		return g.postpone(s, errStore, time.Time{})
 	}
 	until := time.UnixMilli(int64(binary.BigEndian.Uint64(plain[1:])))
@@ -324,7 +324,8 @@ func (g *Gate) takeOutcome(env flow.Env, s *session.Session, value string) (*ope
 	case leftCookie:
 		parts := session.CutParts(string(plain[9:]))
 		g.publish(s, parts)
-		g.log(Event{Event: EventSessionGrace, Provider: s.Provider})
+		g.took(s.Provider, follower)
+		g.happened(Event{Event: EventSessionGrace, Provider: s.Provider})
 		return g.openParts(env, parts)
 	case leftEnded:
 		g.endSession(env, s)

@@ -105,7 +105,11 @@ func (g *Gate) fetch(env flow.Env, c *session.Chunks) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.admit(c, s)
+	o, err := g.admit(c, s)
+	if err == nil {
+		g.tallies.fetched++
+	}
+	return o, err
 }
 
 // openParts returns the session that cookies stand for which were just made.

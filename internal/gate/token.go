@@ -61,6 +61,7 @@ func (g *Gate) fromSender(q *request, cred bearer.Credential, p *peer, t *bearer
 	if err := g.tokens.CheckSender(t, &s, now); err != nil {
 		return nil, err
 	}
+	g.tallies.tokens++
 	return t, nil
 }
 

@@ -13,6 +13,13 @@ type Verdict struct {
 	Forward *Forward
 	Respond *Respond
 	Body    *Body
+	Note    *Note // for the host's access log; nil for nothing
+}
+
+// Note is what a host's access log may want to know of a decision.
+type Note struct {
+	Rule string // the rule that the request fell under; "" for an endpoint of ours
+	User string // whom the application is told of; "" for nobody
 }
 
 // Body is the rest of a request's way where that needs the request's body.

@@ -16,7 +16,7 @@ const module = "github.com/postern-auth/postern/internal/"
 
 // pure are the rooms that decide. They know no host, no socket, no clock and
 // no randomness but what they are handed.
-var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "jws", "oidc", "page", "pathregex", "policy", "session", "shared", "spelling", "webdis"}
+var pure = []string{"bearer", "config", "flow", "gate", "httpmsg", "jws", "metric", "oidc", "page", "pathregex", "policy", "release", "session", "shared", "spelling", "webdis"}
 
 // forbidden are the packages that no pure room imports itself.
 var forbidden = []string{
@@ -29,6 +29,8 @@ var allowed = map[string][]string{
 	"config":    {"httpmsg", "jws", "page", "pathregex", "spelling"},
 	"httpmsg":   {},
 	"jws":       {},
+	"metric":    {},
+	"release":   {},
 	"flow":      {"httpmsg"},
 	"page":      {"httpmsg", "spelling"},
 	"pathregex": {},
@@ -39,7 +41,7 @@ var allowed = map[string][]string{
 	"oidc":      {"config", "flow", "httpmsg", "jws", "session"},
 	"webdis":    {"config", "flow", "httpmsg"},
 	"bearer":    {"config", "flow", "httpmsg", "jws", "oidc", "policy", "session", "shared"},
-	"gate":      {"bearer", "config", "flow", "httpmsg", "jws", "oidc", "page", "policy", "session", "shared", "webdis"},
+	"gate":      {"bearer", "config", "flow", "httpmsg", "jws", "metric", "oidc", "page", "policy", "release", "session", "shared", "webdis"},
 }
 
 func imports(t *testing.T) map[string][]string {

@@ -60,6 +60,7 @@ func (p *Provider) endpoint(step, address string) (endpoint, error) {
 // call sends one request and returns an answer of status 200, or the error
 // that the answer amounts to. The statuses of accept are answers too.
 func (p *Provider) call(env flow.Fetcher, step string, e endpoint, c flow.Call, accept ...int) (flow.Response, error) {
+	c.Provider, c.Step = p.Name(), step
 	c.Cluster, c.Scheme, c.Authority, c.Path = e.cluster, e.scheme, e.authority, e.path
 	c.Timeout = p.settings.Timeout.Std()
 	c.Header = append(c.Header,

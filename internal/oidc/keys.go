@@ -99,11 +99,21 @@ func (p *Provider) askKeys(env flow.Env) (*keySet, error) {
 	return parseKeys(step, r)
 }
 
+// KeysFetched returns when the keys were last fetched; the time 0 of Unix for
+// never.
+func (p *Provider) KeysFetched() time.Time {
+	if p.keysFetched.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return p.keysFetched
+}
+
 func (p *Provider) takeKeys(keys *keySet, now time.Time) {
 	if p.keys == nil || !p.keys.same(keys) {
 		p.keysVersion++
 	}
 	p.keys, p.keysDue = keys, now.Add(p.settings.KeysRefresh.Std())
+	p.keysFetched = now
 	p.keysUntil, p.keysTooOld = p.keysDue.Add(p.settings.KeysStale.Std()), false
 }
 

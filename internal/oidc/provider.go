@@ -72,6 +72,7 @@ type Provider struct {
 	backoff    time.Duration
 	parked     [askers]int
 
+	keysFetched    time.Time
 	keysFailed     bool            // the last attempt to fetch them did
 	keysVersion    int             // raised whenever they are others than before
 	keysUntil      time.Time       // how long they are used if they cannot be fetched again

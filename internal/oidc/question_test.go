@@ -40,6 +40,7 @@ func TestAQuestionIsAskedAsItIsWritten(t *testing.T) {
 		t.Fatalf("got %q, %v", pages, err)
 	}
 	want := flow.Call{
+		Provider: "main", Step: "enrich teams",
 		Cluster: "graph", Method: "POST", Scheme: "https", Authority: "graph.example.com", Path: "/v1.0/teams?$select=name",
 		Body: []byte(`{"x":1}`), Timeout: time.Second, MaxBody: 1024,
 		Header: httpmsg.Fields{

@@ -149,7 +149,7 @@ func (s *stream) goOn(body []byte, err error) {
 	case s.plugin.flows.Active() >= maxFlows:
 		s.carryOut(s.plugin.gate.Busy(r.request))
 	default:
-		s.run(rest)
+		s.run(r.request, rest)
 	}
 }
 

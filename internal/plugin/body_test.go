@@ -151,7 +151,7 @@ func TestWhatAskedForItsBodyNeverGoesOn(t *testing.T) {
 func TestAFlowCannotAskForTheBodyAnyMore(t *testing.T) {
 	h, p := plain(t)
 	s := &stream{plugin: p, id: 1}
-	s.run(func(flow.Env) gate.Verdict {
+	s.run(&httpmsg.Request{}, func(flow.Env) gate.Verdict {
 		return gate.Verdict{Body: &gate.Body{}, Forward: &gate.Forward{}}
 	})
 	if s.state != responded || len(h.Responses) != 1 || h.Responses[0].Status != 503 {

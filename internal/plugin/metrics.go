@@ -1,76 +1,110 @@
 package plugin
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/postern-auth/postern/internal/abi"
 	"github.com/postern-auth/postern/internal/gate"
+	"github.com/postern-auth/postern/internal/metric"
 )
 
-// maxCounters bounds how many counters there are: a host never forgets a metric.
-// The settings' rules and the reasons that the gate knows bound them, too, but
-// not by a small number: beyond it an event is counted without its rule, and for
-// that, and for those that no rule decides, there are maxEvents more.
+// Bounds of how many metrics there are, since a host never forgets one. The
+// settings' rules and the reasons that the gate knows bound them, too, but not by
+// a small number. What is beyond is counted under "other".
 const (
-	maxCounters = 4096
-	maxEvents   = 64
+	maxOfRules = 4096 // with a rule among their labels: anybody can have each say no
+	maxOthers  = 1024
 )
 
-// counters are the counters of events, made known to the host as they are
-// first needed; nil stands for one that the host would not have.
-type counters map[string]*abi.Metric
+// meters are the host's metrics, made known to it as they are first needed; nil
+// stands for one that the host would not have.
+type meters struct {
+	known           map[string]*abi.Metric
+	ofRules, others int
+}
 
-// count adds one to an event's counter, or, where a rule decided, to the one of
-// the event, the rule and the reason.
-func (c counters) count(e *gate.Event) {
-	name := counterName(e)
-	counter, known := c[name]
-	if !known && e.Rule != "" && len(c) >= maxCounters {
-		name = counterName(&gate.Event{Event: e.Event})
-		counter, known = c[name]
-	}
-	if !known && len(c) < maxCounters+maxEvents {
-		counter = define(name)
-		c[name] = counter
-	}
-	if counter == nil {
-		return
-	}
-	if err := counter.Increment(1); err != nil {
-		abi.Log(abi.LevelError, "postern: "+err.Error())
+var _ metric.Sink = (*meters)(nil)
+
+func newMeters() meters { return meters{known: map[string]*abi.Metric{}} }
+
+// Add implements metric.Sink.
+func (s *meters) Add(m *metric.Metric, n int64, values ...string) {
+	if known := s.find(m, values); known != nil {
+		complain(known.Increment(n))
 	}
 }
 
-// counterName is the name of an event's counter. What is behind the first point
-// is for Envoy to take out as tags; a rule's name may hold points, and a tag may
-// not.
-func counterName(e *gate.Event) string {
-	name := "postern_" + e.Event + "_total"
-	if e.Rule == "" {
-		return name
+// Record implements metric.Sink.
+func (s *meters) Record(m *metric.Metric, value uint64, values ...string) {
+	if known := s.find(m, values); known != nil {
+		complain(known.Record(value))
 	}
-	name += ".rule." + strings.ReplaceAll(e.Rule, ".", "_")
-	if e.Reason != "" {
-		name += ".reason." + e.Reason
-	}
-	return name
 }
 
-func define(name string) *abi.Metric {
-	counter, err := abi.DefineCounter(name)
-	if err != nil {
-		abi.Log(abi.LevelError, "postern: "+err.Error())
+func (s *meters) find(m *metric.Metric, values []string) *abi.Metric {
+	name := m.Full(values...)
+	known, there := s.known[name]
+	if there {
+		return known
+	}
+	count, limit := &s.others, maxOthers
+	if slices.Contains(m.Labels, metric.Rule) {
+		count, limit = &s.ofRules, maxOfRules
+	}
+	if *count >= limit {
+		name = m.Full(slices.Repeat([]string{"other"}, len(m.Labels))...)
+		if known, there = s.known[name]; there {
+			return known
+		}
+	}
+	*count++
+	known = define(m.Kind, name)
+	s.known[name] = known
+	return known
+}
+
+func define(kind metric.Kind, name string) *abi.Metric {
+	make := abi.DefineCounter
+	switch kind {
+	case metric.Gauge:
+		make = abi.DefineGauge
+	case metric.Histogram:
+		make = abi.DefineHistogram
+	}
+	m, err := make(name)
+	if complain(err); err != nil {
 		return nil
 	}
-	return &counter
+	return &m
 }
 
-// tell logs an event and counts it.
-func (p *plugin) tell(e gate.Event) {
+func complain(err error) {
+	if err != nil {
+		abi.Log(abi.LevelError, "postern: "+err.Error())
+	}
+}
+
+// tell logs an event.
+func tell(e gate.Event) {
 	level := abi.LevelWarn
 	if e.Routine() {
 		level = abi.LevelInfo
 	}
 	abi.Log(level, "postern: "+e.JSON())
-	p.counters.count(&e)
+}
+
+// tally is what is counted too often for a host call each.
+type tally struct{ forwarded, answered int64 }
+
+// measure tells the host what was counted since it was told last, and what is to
+// be said anew.
+func (p *plugin) measure() {
+	if p.tally.forwarded > 0 {
+		p.meters.Add(metric.Requests, p.tally.forwarded, "forwarded")
+	}
+	if p.tally.answered > 0 {
+		p.meters.Add(metric.Requests, p.tally.answered, "answered")
+	}
+	p.tally = tally{}
+	p.gate.Measure()
 }

@@ -43,7 +43,7 @@ type vm struct{ types.DefaultVMContext }
 // NewPluginContext implements types.VMContext.
 func (*vm) NewPluginContext(id uint32) types.PluginContext {
 	return &plugin{
-		id: id, counters: counters{},
+		id: id, meters: newMeters(),
 		reading: map[uint32]*stream{},
 	}
 }
@@ -51,12 +51,13 @@ func (*vm) NewPluginContext(id uint32) types.PluginContext {
 // plugin is one configuration at work on one worker.
 type plugin struct {
 	types.DefaultPluginContext
-	id       uint32
-	gate     *gate.Gate
-	flows    *flow.Scheduler
-	counters counters
-	now      time.Time
-	period   time.Duration // of the ticks
+	id     uint32
+	gate   *gate.Gate
+	flows  *flow.Scheduler
+	meters meters
+	tally  tally
+	now    time.Time
+	period time.Duration // of the ticks
 
 	reading map[uint32]*stream // streams that wait for their body
 	bodies  bool               // the host lets bodies through: one came
@@ -80,7 +81,7 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 	}
 	p.exact()
 	p.gate, err = gate.New(settings, gate.Deps{
-		Now: p.clock, Clock: p.exact, Random: rand.Reader, Log: p.tell,
+		Now: p.clock, Clock: p.exact, Random: rand.Reader, Log: tell, Meter: &p.meters,
 		Shared: &memory{}, Signal: newSignal(), Connection: connection{},
 	})
 	if err != nil {
@@ -89,6 +90,7 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 	}
 	p.over = p.gate.Over
 	p.flows = flow.NewScheduler(dispatch, p.exact)
+	p.flows.OnCall = p.called
 	if err := abi.SetTick(firstTick); err != nil {
 		abi.Log(abi.LevelCritical, "postern: "+err.Error())
 		return types.OnPluginStartStatusFailed
@@ -126,9 +128,18 @@ func (p *plugin) OnTick() {
 	p.cutStreams()
 	p.endReading()
 	for _, due := range p.gate.Due() {
-		p.flows.Go(due)
+		p.flows.Go(due, requestID())
 	}
 	p.flows.Tick()
+	p.measure()
+}
+
+// OnPluginDone implements types.PluginContext.
+func (p *plugin) OnPluginDone() bool {
+	if p.gate != nil {
+		p.measure()
+	}
+	return true
 }
 
 // wantedTick is how often we have to look now.

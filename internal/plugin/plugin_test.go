@@ -13,6 +13,7 @@ import (
 	"github.com/postern-auth/postern/internal/abi/abitest"
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/gate"
+	"github.com/postern-auth/postern/internal/httpmsg"
 	"github.com/postern-auth/postern/internal/session"
 )
 
@@ -219,7 +220,7 @@ func TestAnApplicationCannotSetOurCookies(t *testing.T) {
 func TestAVerdictThatSaysNothingDenies(t *testing.T) {
 	h, run := started(t, settings)
 	ask(h, run, get("/page"))
-	s := &stream{id: 2}
+	s := &stream{plugin: &plugin{meters: newMeters()}, id: 2}
 	s.carryOut(gate.Verdict{})
 	s.carryOut(gate.Verdict{Forward: &gate.Forward{}}) // too late
 	if s.state != responded || len(h.Responses) != 1 || h.Responses[0].Status != 503 {
@@ -229,7 +230,7 @@ func TestAVerdictThatSaysNothingDenies(t *testing.T) {
 
 func TestAVerdictThatSaysTwoThingsDoesNotForward(t *testing.T) {
 	h, _ := started(t, settings)
-	s := &stream{id: 2}
+	s := &stream{plugin: &plugin{meters: newMeters()}, id: 2}
 	s.carryOut(gate.Verdict{Forward: &gate.Forward{}, Respond: &gate.Respond{Status: 403}})
 	if s.state != responded || len(h.Responses) != 1 || h.Responses[0].Status != 403 {
 		t.Errorf("state %d, responses %v", s.state, h.Responses)
@@ -239,7 +240,7 @@ func TestAVerdictThatSaysTwoThingsDoesNotForward(t *testing.T) {
 func TestAPanicWithinAFlowDeniesItsOwnStreamOnce(t *testing.T) {
 	h, run := started(t, settings)
 	ask(h, run, get("/page")) // waits for the provider
-	p := &plugin{flows: flow.NewScheduler(dispatch, h.Now)}
+	p := &plugin{meters: newMeters(), flows: flow.NewScheduler(dispatch, h.Now)}
 	s := &stream{plugin: p, id: 2}
 	func() {
 		defer func() {
@@ -247,7 +248,7 @@ func TestAPanicWithinAFlowDeniesItsOwnStreamOnce(t *testing.T) {
 				t.Error("the panic went nowhere")
 			}
 		}()
-		s.run(func(flow.Env) gate.Verdict { panic("broken") })
+		s.run(&httpmsg.Request{}, func(flow.Env) gate.Verdict { panic("broken") })
 	}()
 	if h.Effective != 2 || s.state != undecided || len(h.Continued) != 0 {
 		t.Errorf("effective context %d, state %d, continued %v", h.Effective, s.state, h.Continued)

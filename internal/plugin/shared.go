@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/postern-auth/postern/internal/abi"
+	"github.com/postern-auth/postern/internal/metric"
 	"github.com/postern-auth/postern/internal/shared"
 )
 
@@ -47,15 +48,12 @@ func (m *memory) complain(err error) {
 	}
 }
 
-const (
-	// endingsGauge is read for each request, so it is what costs least: one
-	// host call that copies nothing. A host's gauges belong to all its workers.
-	endingsGauge = "postern_endings"
-	// signalKey stands in where the host keeps no such gauge.
-	signalKey = "postern/signal"
-)
+// signalKey stands in where the host keeps no metric.Endings.
+const signalKey = "postern/signal"
 
-// gaugeSignal is a gauge of the host.
+// gaugeSignal is metric.Endings: it is read for each request, so it is what costs
+// least, one host call that copies nothing. A host's gauges belong to all its
+// workers.
 type gaugeSignal struct {
 	gauge abi.Metric
 	last  uint64
@@ -102,7 +100,7 @@ func (keySignal) Level() uint64 {
 // newSignal tries the gauge first: operators may have their host keep no
 // statistics of ours, and then it stays 0 whatever is added.
 func newSignal() shared.Signal {
-	gauge, err := abi.DefineGauge(endingsGauge)
+	gauge, err := abi.DefineGauge(metric.Endings.Full())
 	if err != nil {
 		return keySignal{}
 	}

@@ -1,13 +1,11 @@
 package plugin
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/postern-auth/postern/internal/abi"
 	"github.com/postern-auth/postern/internal/abi/abitest"
-	"github.com/postern-auth/postern/internal/gate"
 )
 
 func TestSharedMemoryIsTheHosts(t *testing.T) {
@@ -81,68 +79,5 @@ func TestWhatOneWorkerRaisesTheOthersSee(t *testing.T) {
 				t.Errorf("shared data: %v", h.Shared)
 			}
 		})
-	}
-}
-
-func TestEventsAreCountedByName(t *testing.T) {
-	h, run := started(t, settings)
-	for range 2 {
-		ask(h, run, get("/a//b"))
-	}
-	if got := h.Metrics["postern_request_refused_total"]; got != 2 {
-		t.Errorf("metrics: %v", h.Metrics)
-	}
-}
-
-func TestNamesOfEventsThatAreCountedAreBounded(t *testing.T) {
-	h, _ := abitest.New(t)
-	p := &plugin{counters: counters{}}
-	for i := range 2 * maxCounters {
-		p.tell(gate.Event{Event: "e" + strings.Repeat("x", i)})
-	}
-	if len(h.Metrics) != maxCounters+maxEvents {
-		t.Errorf("%d counters", len(h.Metrics))
-	}
-}
-
-// Anybody can have each of ten thousand rules say no to them.
-func TestRulesDoNotTakeTheCountersOfAllElse(t *testing.T) {
-	h, _ := abitest.New(t)
-	p := &plugin{counters: counters{}}
-	for i := range 2 * maxCounters {
-		p.tell(gate.Event{Event: "access_denied", Rule: strconv.Itoa(i), Reason: "no_session"})
-	}
-	p.tell(gate.Event{Event: "provider_failure"})
-	if len(h.Metrics) != maxCounters+2 || h.Metrics["postern_access_denied_total"] != maxCounters || h.Metrics["postern_provider_failure_total"] != 1 {
-		t.Errorf("%d counters, %d beyond rules", len(h.Metrics), h.Metrics["postern_access_denied_total"])
-	}
-}
-
-// metricless is a host that takes no new metric.
-type metricless struct{ *abitest.Host }
-
-func (metricless) DefineMetric(bool, string) (uint32, abi.Status) {
-	return 0, abi.StatusInternalFailure
-}
-
-func TestAnEventThatTheHostDoesNotCountIsNotCountedAsAnother(t *testing.T) {
-	h, _ := abitest.New(t)
-	if _, err := abi.DefineCounter("another"); err != nil {
-		t.Fatal(err)
-	}
-	_, restore := abi.UseHost(metricless{h})
-	defer restore()
-	p := &plugin{counters: counters{}}
-	for range 3 {
-		p.tell(gate.Event{Event: "e"})
-	}
-	failures := 0
-	for _, line := range h.Lines {
-		if strings.HasPrefix(line, "error ") {
-			failures++
-		}
-	}
-	if h.Metrics["another"] != 0 || failures != 1 {
-		t.Errorf("metrics %v, log %q", h.Metrics, h.Lines)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/gate"
 	"github.com/postern-auth/postern/internal/httpmsg"
+	"github.com/postern-auth/postern/internal/metric"
 )
 
 // state is how far a stream is. The zero state lets nothing pass.
@@ -52,7 +53,7 @@ func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 	case s.plugin.flows.Active() >= maxFlows:
 		s.carryOut(s.plugin.gate.Busy(r))
 	default:
-		s.run(rest)
+		s.run(r, rest)
 	}
 	if s.state == forwarded {
 		return types.ActionContinue
@@ -91,11 +92,14 @@ func readRequest() (*httpmsg.Request, error) {
 // run starts the rest of the request's way. If it ends at once, it ends within
 // the callback of the request; else within that of a call's answer or a tick,
 // where the request, paused meanwhile, has to be let go.
-func (s *stream) run(rest gate.Flow) {
-	paused := false
+func (s *stream) run(r *httpmsg.Request, rest gate.Flow) {
+	paused, over := false, false
 	s.task = s.plugin.flows.Go(func(env flow.Env) {
 		ended := false
 		defer func() {
+			if over = true; paused {
+				s.plugin.meters.Add(metric.Parked, -1)
+			}
 			if !ended {
 				s.makeCurrent() // a panic: whoever recovers denies the selected stream
 			}
@@ -111,8 +115,10 @@ func (s *stream) run(rest gate.Flow) {
 				abi.Log(abi.LevelError, "postern: "+err.Error())
 			}
 		}
-	})
-	paused = true
+	}, traceOf(r)...)
+	if paused = true; !over {
+		s.plugin.meters.Add(metric.Parked, 1)
+	}
 	s.plugin.hastenTick()
 }
 
@@ -130,12 +136,32 @@ func (s *stream) carryOut(v gate.Verdict) {
 		if err == nil {
 			s.state, s.asks, s.plain = forwarded, v.Forward.Response, v.Forward.Plain
 			s.plugin.watched.add(s, v.Forward.Watch)
+			s.plugin.tally.forwarded++
+			note(v.Note, "forwarded", "")
 			return
 		}
 		abi.Log(abi.LevelError, "postern: "+err.Error())
 	}
+	if v.Respond == nil {
+		v.Respond = &gate.Respond{Status: 503, Reason: "denied"}
+	}
 	s.state = responded
+	s.plugin.tally.answered++
+	s.plugin.meters.Add(metric.Answers, 1, v.Respond.Reason)
+	note(v.Note, "answered", v.Respond.Reason)
 	s.respond(v.Respond)
+}
+
+// note leaves a decision with the stream, for the host's access log.
+func note(n *gate.Note, decision, reason string) {
+	if n == nil {
+		return
+	}
+	for _, p := range [][2]string{{"decision", decision}, {"reason", reason}, {"rule", n.Rule}, {"user", n.User}} {
+		if p[1] != "" {
+			complain(abi.SetProperty("postern."+p[0], p[1]))
+		}
+	}
 }
 
 // edit changes the request on its way to the application.
@@ -170,11 +196,8 @@ func edit(f *gate.Forward) error {
 	return nil
 }
 
-// respond answers in the application's place; nil denies.
+// respond answers in the application's place.
 func (s *stream) respond(r *gate.Respond) {
-	if r == nil {
-		r = &gate.Respond{Status: 503, Reason: "denied"}
-	}
 	header := make([][2]string, 0, len(r.Header))
 	for _, f := range r.Header {
 		header = append(header, [2]string{f.Name, f.Value})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/postern-auth/postern/internal/flow"
 	"github.com/postern-auth/postern/internal/gate"
+	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 func TestAShortWaitMakesTicksComeSooner(t *testing.T) {
@@ -17,7 +18,7 @@ func TestAShortWaitMakesTicksComeSooner(t *testing.T) {
 	h.Time = h.Time.Add(900 * time.Millisecond) // the clock of the last tick is old
 	var waited time.Duration
 	s := &stream{plugin: p, id: 1}
-	s.run(func(env flow.Env) gate.Verdict {
+	s.run(&httpmsg.Request{}, func(env flow.Env) gate.Verdict {
 		began := h.Time
 		if err := flow.Pause(env, 100*time.Millisecond); err != nil {
 			t.Error(err)
@@ -44,7 +45,7 @@ func TestALongWaitLeavesTheTickUntilItsEndIsNear(t *testing.T) {
 	h, p := plain(t)
 	p.OnTick()
 	s := &stream{plugin: p, id: 1}
-	s.run(func(env flow.Env) gate.Verdict {
+	s.run(&httpmsg.Request{}, func(env flow.Env) gate.Verdict {
 		_ = flow.Pause(env, 2500*time.Millisecond)
 		return gate.Verdict{}
 	})
@@ -63,12 +64,12 @@ func TestOnlyATickMakesTicksRarer(t *testing.T) {
 	h, p := plain(t)
 	p.OnTick()
 	s := &stream{plugin: p, id: 1}
-	s.run(func(env flow.Env) gate.Verdict {
+	s.run(&httpmsg.Request{}, func(env flow.Env) gate.Verdict {
 		_ = flow.Pause(env, 50*time.Millisecond)
 		return gate.Verdict{}
 	})
 	s.OnHttpStreamDone() // nothing waits any more
-	(&stream{plugin: p, id: 1}).run(func(flow.Env) gate.Verdict { return gate.Verdict{} })
+	(&stream{plugin: p, id: 1}).run(&httpmsg.Request{}, func(flow.Env) gate.Verdict { return gate.Verdict{} })
 	if h.Tick != nearTick {
 		t.Errorf("the tick is %s: each change begins it anew", h.Tick)
 	}
@@ -80,7 +81,7 @@ func TestOnlyATickMakesTicksRarer(t *testing.T) {
 
 func TestTheFirstTickIsNotPutOff(t *testing.T) {
 	h, p := plain(t)
-	(&stream{plugin: p, id: 1}).run(func(env flow.Env) gate.Verdict {
+	(&stream{plugin: p, id: 1}).run(&httpmsg.Request{}, func(env flow.Env) gate.Verdict {
 		_ = flow.Pause(env, 50*time.Millisecond)
 		return gate.Verdict{}
 	})

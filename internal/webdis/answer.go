@@ -24,6 +24,7 @@ func (c *Client) do(env flow.Env, values int, words ...string) (answer, error) {
 	verb, body := words[0], strings.Join(words, "/")
 	mark := c.mark(env, body)
 	call := flow.Call{
+		Provider: "webdis", Step: strings.ToLower(verb),
 		Cluster: c.cluster, Method: "POST", Scheme: "http", Authority: "webdis",
 		Path: "/?jsonp=" + mark, Body: []byte(body), Timeout: c.timeout, MaxBody: maxFrame + values,
 		Header: httpmsg.Fields{{Name: "accept-encoding", Value: "identity"}},

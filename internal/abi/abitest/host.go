@@ -195,7 +195,7 @@ func (h *Host) SetSharedData(key string, value []byte, cas uint32) abi.Status {
 	return abi.StatusOK
 }
 
-func (h *Host) DefineMetric(_ bool, name string) (uint32, abi.Status) {
+func (h *Host) DefineMetric(_ uint32, name string) (uint32, abi.Status) {
 	h.metricNames = append(h.metricNames, name)
 	h.Metrics[name] += 0
 	return uint32(len(h.metricNames)), abi.StatusOK
@@ -230,6 +230,11 @@ func (h *Host) metric(id uint32) (string, abi.Status) {
 		return "", abi.StatusNotFound
 	}
 	return h.metricNames[id-1], abi.StatusOK
+}
+
+func (h *Host) SetProperty(path, value string) abi.Status {
+	h.Properties["wasm."+path] = value
+	return abi.StatusOK
 }
 
 func (h *Host) Property(path string) ([]byte, abi.Status) {
