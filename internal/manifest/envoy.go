@@ -77,6 +77,28 @@ func typed(n *Node) (body *Node, step string) {
 	return nil, ""
 }
 
+// Plugins are all wasm plugins of a configuration of Envoy, whoever's they are:
+// their PluginConfigs.
+func Plugins(root *Node) (all []*Node) {
+	dump := root.Get("configs") != nil
+	var below func(n *Node)
+	below = func(n *Node) {
+		if body, _ := typed(n); body != nil {
+			all = append(all, body)
+			return
+		}
+		for i, item := range n.Items {
+			if item != nil && item.Kind >= List && !(dump && n.Kind == Object && skipped(n.Keys[i])) {
+				below(item)
+			}
+		}
+	}
+	if root != nil {
+		below(root)
+	}
+	return all
+}
+
 func (s *search) filter(w way, at, step string, plugin *Node, kind string) {
 	f := Found{Kind: kind, Plugin: plugin, Name: plugin.Get("name").Str(), RootID: plugin.Get("root_id").Str(), AllowStop: plugin.Get("allow_on_headers_stop_iteration").True()}
 	f.Filter = above(w, 1).Get("name").Str()
@@ -94,7 +116,8 @@ func (s *search) filter(w way, at, step string, plugin *Node, kind string) {
 	if configuration != nil {
 		f.Line = configuration.Line
 	}
-	f.Path = join(at, w.path()+step+".configuration"+inner)
+	f.PluginPath = join(at, w.path()+step)
+	f.Path = f.PluginPath + ".configuration" + inner
 	if u, is := used(w, at); is {
 		f.Uses = []Use{u}
 	}

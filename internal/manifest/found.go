@@ -61,6 +61,7 @@ type Found struct {
 	Phase         string // of a WasmPlugin
 	Module        string // where the module comes from: a file, or an address
 	Plugin        *Node  // what says so: a PluginConfig, a WasmPlugin's spec, an entry of a policy's wasm
+	PluginPath    string // where that is in the document
 
 	// Uses are the places in which a configuration of Envoy has the filter. One
 	// that is delivered by itself (ECDS) may have several, or none in this file.

@@ -45,7 +45,7 @@ func (s *search) wasmPlugin(n *Node, at string) {
 	spec := n.Get("spec")
 	settings := spec.Get("plugin_config")
 	f := Found{
-		Kind: WasmPlugin, Plugin: spec, Path: join(at, "spec.pluginConfig"), Line: lineOf(settings, spec),
+		Kind: WasmPlugin, Plugin: spec, PluginPath: join(at, "spec"), Path: join(at, "spec.pluginConfig"), Line: lineOf(settings, spec),
 		RootID: spec.Get("plugin_name").Str(), Phase: spec.Get("phase").Scalar(), Module: spec.Get("url").Str(),
 		FailurePolicy: cmp.Or(istioPolicies[spec.Get("fail_strategy").Scalar()], FailClosed),
 	}
@@ -68,8 +68,9 @@ func (s *search) wasmPlugin(n *Node, at string) {
 func (s *search) extensionPolicy(n *Node, at string) {
 	for i, w := range n.Get("spec", "wasm").List() {
 		settings := w.Get("config")
+		place := join(at, "spec.wasm["+strconv.Itoa(i)+"]")
 		f := Found{
-			Kind: EnvoyExtensionPolicy, Plugin: w, Path: join(at, "spec.wasm["+strconv.Itoa(i)+"].config"), Line: lineOf(settings, w),
+			Kind: EnvoyExtensionPolicy, Plugin: w, PluginPath: place, Path: place + ".config", Line: lineOf(settings, w),
 			RootID: w.Get("rootID").Str(), FailurePolicy: FailClosed,
 			Module: cmp.Or(w.Get("code", "image", "url").Str(), w.Get("code", "http", "url").Str()),
 		}
@@ -104,6 +105,7 @@ func (s *search) configMap(data *Node, at string) {
 		}
 		for _, f := range within {
 			f.Path = join(join(at, data.step(i)), f.Path)
+			f.PluginPath = join(join(at, data.step(i)), f.PluginPath)
 			if f.Line += text.Line; !text.block {
 				f.Line = text.Line
 			}

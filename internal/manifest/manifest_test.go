@@ -145,7 +145,7 @@ spec:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(Found{}, "Plugin", "Root", "Uses", "Clusters", "AllClusters")); diff != "" {
+			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(Found{}, "Plugin", "PluginPath", "Root", "Uses", "Clusters", "AllClusters")); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -163,6 +163,9 @@ func TestWhatIsAroundAFilterIsTold(t *testing.T) {
 	}
 	if len(f.Uses) != 1 || f.Uses[0].Position != 1 || f.Uses[0].Listener.Get("name").Str() != "http" || f.Uses[0].Filters[0].Type != "envoy.extensions.filters.http.cors.v3.Cors" {
 		t.Errorf("got %+v", f.Uses)
+	}
+	if all := Plugins(f.Root); len(all) != 1 || all[0] != f.Plugin || !strings.HasPrefix(f.Path, f.PluginPath+".configuration") {
+		t.Errorf("got %d plugins; %s", len(all), f.PluginPath)
 	}
 	if !f.HandsOver("A") || !f.HandsOver("B") || f.HandsOver("C") {
 		t.Error("the variables are others")
