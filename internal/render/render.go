@@ -1,0 +1,96 @@
+// Package render makes of Postern's settings what a proxy needs to run with them:
+// a bootstrap for Envoy, or manifests for Istio. It knows which hosts settings
+// reach and gives each of them a cluster whose certificate is verified; it takes
+// secrets out of settings and says which variables must bring them.
+//
+// It refuses what it cannot make whole: settings that the module would refuse,
+// and options that contradict each other. It asks nobody: what a provider's
+// metadata say of further hosts has to be in the settings (`clusters`).
+//
+// What comes out depends on what goes in alone, letter by letter. Envoy's part
+// follows its API of version 3, and the practices that Envoy's documentation
+// gives for proxies at the edge; Istio's the API groups extensions.istio.io/v1alpha1
+// and networking.istio.io/v1. Cluster names there are pilot's,
+// `outbound|port||host`.
+package render
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/postern-auth/postern/internal/metric"
+)
+
+// File is one file of what was rendered; it has no name where it is the only one.
+type File struct {
+	Name string
+	Text []byte
+}
+
+// Output is what was rendered.
+type Output struct {
+	Files []File
+	// Notes are what a person has to know or to do beside, one sentence or two each.
+	Notes []string
+}
+
+//go:embed templates
+var templateFiles embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"q": quoted, "indent": indent, "join": strings.Join,
+}).ParseFS(templateFiles, "templates/*.tmpl"))
+
+func execute(name string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
+		return nil, fmt.Errorf("render: %w", err)
+	}
+	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n'), nil
+}
+
+// quoted is a text as YAML takes it in any place: as it is, where nobody could
+// read it otherwise, and as JSON elsewhere.
+func quoted(text string) (string, error) {
+	if plain(text) {
+		return text, nil
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(text); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// indent moves lines to the right, but for empty ones.
+func indent(spaces int, text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
+		if strings.TrimSpace(line) != "" {
+			b.WriteString(strings.Repeat(" ", spaces))
+		}
+		b.WriteString(line)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// labels are those of all metrics, in order: hosts have to be told of each.
+func labels() []string {
+	var all []string
+	for _, m := range metric.All() {
+		for _, label := range m.Labels {
+			if !slices.Contains(all, label) {
+				all = append(all, label)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
