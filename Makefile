@@ -14,7 +14,7 @@ envoys := $(ENVOY_VERSIONS:%=build/tools/envoy/%/envoy)
 keycloak := build/tools/keycloak-$(KEYCLOAK_VERSION)/version.txt
 npm := tools/node_modules/.package-lock.json
 
--include build.mk run.mk
+-include build.mk run.mk image.mk
 
 .PHONY: help
 help: ## List the targets

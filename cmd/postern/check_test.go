@@ -237,7 +237,7 @@ func TestWhatIsNotValidIsToldInJSON(t *testing.T) {
 			}
 		})
 	}
-	if code, out, errOut := run(t, "", "check", "-c", "/nonexistent.yaml", "-o", "json"); code != exitUsage || out != "" || errOut == "" {
+	if code, out, errOut := run(t, "", "check", "-c", "/nonexistent.yaml", "-o", "json"); code != exitUsage || errOut != "" || !strings.Contains(out, `"message": "open /nonexistent.yaml`) {
 		t.Errorf("exit %d: %s%s", code, out, errOut)
 	}
 }

@@ -16,7 +16,7 @@ func newEnvoy() *cobra.Command {
 func-e's downloads (it downloads one if there is none), and in
 ` + demo.WheelEnvoy + `. It prints the first that works, and on
 standard error why others were passed over. Without any it exits with 1.`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: usageArgs(noArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			envoy, err := demo.FindEnvoy(cmd.Context(), func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) })
 			if err != nil {

@@ -29,7 +29,7 @@ To rotate: add the new key at the end of session.keys and restart every replica;
 move it to the front and restart again; drop the old one after a session's
 lifetime. The first key seals, all of them open.`,
 		Example: "  export POSTERN_KEY=$(postern keygen)\n  postern keygen --id 2026-11",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    usageArgs(noArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text := newKey()
 			if cmd.Flags().Changed("id") {

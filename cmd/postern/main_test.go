@@ -29,16 +29,18 @@ func TestExitCodes(t *testing.T) {
 		code int
 		want string // somewhere in the output
 	}{
-		"no command shows the help":          {nil, 0, "Available Commands"},
+		"no command shows the help":          {nil, 0, "Write and check settings:"},
 		"help":                               {[]string{"--help"}, 0, "demo"},
 		"help of the demo":                   {[]string{"demo", "--help"}, 0, "--check"},
 		"version":                            {[]string{"version"}, 0, "postern "},
 		"help of keygen":                     {[]string{"keygen", "--help"}, 0, "session.keys"},
 		"completion for a shell":             {[]string{"completion", "bash"}, 0, "__start_postern"},
 		"an unknown command":                 {[]string{"serve"}, 2, "unknown command"},
+		"a command that is misspelt":         {[]string{"chekc"}, 2, `did you mean "check"?`},
 		"an unknown flag":                    {[]string{"demo", "--prot"}, 2, "unknown flag"},
-		"an argument where none is expected": {[]string{"version", "x"}, 2, "unknown command"},
-		"an argument of keygen":              {[]string{"keygen", "x"}, 2, "unknown command"},
+		"a flag that is misspelt":            {[]string{"check", "--stricct"}, 2, `did you mean "--strict"?`},
+		"an argument where none is expected": {[]string{"version", "x"}, 2, "takes no argument"},
+		"an argument of keygen":              {[]string{"keygen", "x"}, 2, "takes no argument"},
 		"an unknown host":                    {[]string{"demo", "--host", "nginx"}, 2, "is none of"},
 		"a demo without a module":            {[]string{"demo", "--host", "wazero", "--module", "/nonexistent.wasm"}, 1, "make build"},
 		"no settings":                        {[]string{"check"}, 2, "no settings"},

@@ -1,0 +1,13 @@
+# The image, and what goes along with the module: its hash, and the list of what
+# it is made of. Nothing here needs a network.
+
+.PHONY: image
+image: build/postern.wasm.sha256 build/postern.cdx.json cli ## Make the OCI image: build/image, a layout, and build/image.tar
+	build/postern push oci:build/image --module build/postern.wasm
+	@build/postern push oci-archive:build/image.tar --module build/postern.wasm > build/image.txt
+
+build/postern.wasm.sha256: build/postern.wasm
+	cd $(@D) && sha256sum postern.wasm > $(@F)
+
+build/postern.cdx.json: build/postern.wasm $(wildcard internal/image/gensbom/*.go)
+	$(GO) run ./internal/image/gensbom -module build/postern.wasm -modfile build/wasm.mod -o $@.$$$$ && mv $@.$$$$ $@
