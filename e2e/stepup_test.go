@@ -31,6 +31,7 @@ func TestSteppingUp(t *testing.T) {
 	t.Run("an application verifies the assertion", w.assertion)
 	t.Run("chromium", w.chromium)
 	t.Run("evidence", w.evidence)
+	t.Run("metrics", w.metrics)
 	checkLog(t, w.Gate)
 }
 

@@ -6,57 +6,100 @@ import (
 	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
+//go:generate go run ../../tools/observability -o ../../docs
+
 // Event is something an operator may want to know: one line of JSON in the
 // log. It holds codes and names only, nothing that a caller or a provider
-// worded freely but the subject, and no secret.
+// worded freely but the subject, and no secret. Its fields are a promise:
+// docs/events.schema.json has them, and a release that takes one away, or gives
+// one another meaning, says so.
 type Event struct {
-	Event     string   `json:"event"`
-	Reason    string   `json:"reason,omitempty"`
-	Provider  string   `json:"provider,omitempty"`
-	Step      string   `json:"step,omitempty"`
-	Cause     string   `json:"cause,omitempty"`
-	Dropped   []string `json:"dropped,omitempty"`
-	Bytes     int      `json:"bytes,omitempty"`
-	RequestID string   `json:"request_id,omitempty"`
-
-	// Rule is the rule that decided, by its name or its number, and Subject whom
-	// the decision is about, as their provider names them.
-	Rule    string `json:"rule,omitempty"`
+	// What happened.
+	Event string `json:"event"`
+	// Why, as a code.
+	Reason string `json:"reason,omitempty"`
+	// The provider that it is about, by its name in the settings.
+	Provider string `json:"provider,omitempty"`
+	// What was asked of the provider.
+	Step string `json:"step,omitempty"`
+	// What the reason comes of, as a code.
+	Cause string `json:"cause,omitempty"`
+	// What was left out: the names of tokens, claims or fields.
+	Dropped []string `json:"dropped,omitempty"`
+	// How much room something takes.
+	Bytes int `json:"bytes,omitempty"`
+	// The request, by its x-request-id, of which at most 128 bytes.
+	RequestID string `json:"request_id,omitempty"`
+	// The rule that decided, by its name or its number; `unmatched` where none
+	// fitted.
+	Rule string `json:"rule,omitempty"`
+	// Whom the decision is about, as their provider names them (`sub`), of which at
+	// most 128 bytes.
 	Subject string `json:"subject,omitempty"`
-
-	// Would is the event that an observed one would have been.
+	// The event that an observed one would have been.
 	Would string `json:"would,omitempty"`
 }
 
 // The names of events.
 const (
-	EventSignedIn        = "signed_in"
-	EventSignedOut       = "signed_out"
-	EventLoginRefused    = "login_refused"
-	EventLoginRestarted  = "login_restarted"
-	EventRequestRefused  = "request_refused"
-	EventAccessDenied    = "access_denied"   // a rule did not let a request pass
-	EventAccessObserved  = "access_observed" // a rule would not have let it pass, and it did
-	EventAccessAllowed   = "access_allowed"
-	EventSignInNeeded    = "sign_in_needed" // a browser was sent to sign in, or to do so anew
-	EventSessionRefused  = "session_refused"
-	EventTokenRefused    = "token_refused"
-	EventOutboundRefused = "outbound_refused" // a request of the application's could not be given a token
-	EventSessionTrimmed  = "session_trimmed"
-	EventIdentityTrimmed = "identity_trimmed" // fields of an identity are not sent: too long, or not signed
+	// A login brought a session.
+	EventSignedIn = "signed_in"
+	// Somebody signed out.
+	EventSignedOut = "signed_out"
+	// A login cannot go on, and the person was told why.
+	EventLoginRefused = "login_refused"
+	// A login was begun anew, as another tab had taken its place.
+	EventLoginRestarted = "login_restarted"
+	// A request can be read in two ways, is for another host, or needs what is not
+	// to be had now.
+	EventRequestRefused = "request_refused"
+	// A rule did not let a request pass.
+	EventAccessDenied = "access_denied"
+	// A rule would not have let a request pass, and it did, for `insecure_observe`.
+	EventAccessObserved = "access_observed"
+	// A request passed. It is told where `log.decisions` is `all`.
+	EventAccessAllowed = "access_allowed"
+	// A browser was sent to sign in, or to do so anew.
+	EventSignInNeeded = "sign_in_needed"
+	// A session's cookies were not accepted.
+	EventSessionRefused = "session_refused"
+	// A caller's token was not accepted.
+	EventTokenRefused = "token_refused"
+	// A request of the application's could not be given a token.
+	EventOutboundRefused = "outbound_refused"
+	// A session was made without some of its tokens, to fit into the browser's
+	// cookies.
+	EventSessionTrimmed = "session_trimmed"
+	// The application is not told all of an identity: a field is too long, or could
+	// not be signed.
+	EventIdentityTrimmed = "identity_trimmed"
+	// A provider did not answer, or not with what it should.
 	EventProviderFailure = "provider_failure"
-	EventSessionRenewed  = "session_renewed"
-	EventSessionEnded    = "session_ended"    // it was ended by somebody or something else than its own browser
-	EventSessionGrace    = "session_grace"    // a cookie that was just replaced was taken for the new one
-	EventSessionReplayed = "session_replayed" // a cookie that was replaced long ago came back
-	EventLogoutRefused   = "logout_refused"   // a provider's word that a session is over was not accepted
-	EventRefreshLost     = "refresh_lost"     // a refresh token was sent and no answer came
-	EventStoreFailure    = "store_failure"    // the store did not answer, or refused
-	EventStoreRefused    = "store_refused"    // something in the store is not of ours
-	EventStoreGap        = "store_gap"        // the store has lost endings; all sessions are confirmed anew
-	EventStoreAdmits     = "store_admits"     // a session goes on though the store is away
-	EventRenewalUnshared = "renewal_unshared" // other workers do not learn of a renewal
-	EventEndingUnshared  = "ending_unshared"  // other workers do not learn of an ending
+	// The provider has confirmed a session, which goes on.
+	EventSessionRenewed = "session_renewed"
+	// A session was ended by somebody or something else than its own browser.
+	EventSessionEnded = "session_ended"
+	// A cookie that was just replaced was taken for the new one.
+	EventSessionGrace = "session_grace"
+	// A cookie that was replaced long ago came back, as a stolen one would. Its
+	// session is over.
+	EventSessionReplayed = "session_replayed"
+	// A provider's word that a session is over was not accepted.
+	EventLogoutRefused = "logout_refused"
+	// A refresh token was sent and no answer came.
+	EventRefreshLost = "refresh_lost"
+	// The store did not answer, or refused.
+	EventStoreFailure = "store_failure"
+	// Something in the store is not of ours.
+	EventStoreRefused = "store_refused"
+	// The store has lost endings. All sessions are confirmed anew.
+	EventStoreGap = "store_gap"
+	// A session goes on though the store is away.
+	EventStoreAdmits = "store_admits"
+	// Other workers do not learn of a renewal.
+	EventRenewalUnshared = "renewal_unshared"
+	// Other workers do not learn of an ending.
+	EventEndingUnshared = "ending_unshared"
 )
 
 // maxLogged bounds a request id and a subject in the log: a client may choose

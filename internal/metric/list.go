@@ -1,7 +1,5 @@
 package metric
 
-//go:generate go run ./gendoc -o ../../docs/metrics.md
-
 // Labels.
 const (
 	Provider = "provider" // the provider's name in the settings

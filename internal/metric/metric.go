@@ -13,7 +13,10 @@
 // a caller or a provider worded.
 package metric
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind is what a metric does.
 type Kind uint8
@@ -85,4 +88,22 @@ func writeValue(b *strings.Builder, value string) {
 		}
 		b.WriteRune(r)
 	}
+}
+
+// Labels returns every label, each once, in the order of the list.
+func Labels() (labels []string) {
+	for _, m := range All() {
+		for _, l := range m.Labels {
+			if !slices.Contains(labels, l) {
+				labels = append(labels, l)
+			}
+		}
+	}
+	return labels
+}
+
+// TagRegex returns the regular expression by which an Envoy makes a label of a
+// part of Postern's names, for `stats_tags`.
+func TagRegex(label string) string {
+	return `^wasmcustom\..*?(` + label + `=\.=(.*?);\.;)`
 }
