@@ -2,10 +2,13 @@ package flow
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/postern-auth/postern/internal/httpmsg"
 )
 
 // bench is a scheduler with a host that notes calls and answers none.
@@ -263,5 +266,58 @@ func TestAPauseThatNobodyWantsAnyMoreEnds(t *testing.T) {
 	}
 	if _, waits := b.Next(); waits {
 		t.Error("it still waits")
+	}
+}
+
+func TestCallsCarryTheTraceOfTheirFlowAndOfTheOneThatBeganIt(t *testing.T) {
+	var sent []httpmsg.Fields
+	s := NewScheduler(func(c Call) (uint32, error) {
+		sent = append(sent, c.Header)
+		return uint32(len(sent)), nil
+	}, time.Now)
+	own := httpmsg.Fields{{Name: "accept", Value: "*/*"}}
+	s.Go(func(env Env) {
+		env.Go(func(env Env) { _, _ = env.Fetch(Call{}) })
+		_, _ = env.Fetch(Call{Header: own})
+	}, httpmsg.Field{Name: "x-request-id", Value: "r-1"})
+	s.Go(func(env Env) { _, _ = env.Fetch(Call{Header: own}) })
+	trace := httpmsg.Field{Name: "x-request-id", Value: "r-1"}
+	want := []httpmsg.Fields{{own[0], trace}, {trace}, own}
+	if diff := cmp.Diff(want, sent); diff != "" {
+		t.Errorf("header of the calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestCallsAreToldOfWithTheTimeThatTheyTook(t *testing.T) {
+	now, next := time.Unix(0, 0), uint32(0)
+	s := NewScheduler(func(c Call) (uint32, error) {
+		if c.Step == "refused" {
+			return 0, ErrNotSent
+		}
+		next++
+		return next, nil
+	}, func() time.Time { return now })
+	var told []string
+	s.OnCall = func(c *Call, r *Response, err error, took time.Duration) {
+		told = append(told, fmt.Sprint(c.Step, r.Status, err, took))
+	}
+	for _, step := range []string{"answered", "lost", "given up", "refused"} {
+		task := s.Go(func(env Env) { _, _ = env.Fetch(Call{Step: step}) })
+		now = now.Add(time.Second)
+		switch step {
+		case "answered":
+			s.Deliver(next, Response{Status: 200}, nil)
+		case "lost":
+			s.Deliver(next, Response{}, ErrUnavailable)
+		}
+		task.Cancel()
+	}
+	want := []string{
+		fmt.Sprint("answered", 200, nil, time.Second),
+		fmt.Sprint("lost", 0, ErrUnavailable, time.Second),
+		fmt.Sprint("refused", 0, ErrNotSent, time.Duration(0)),
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told of (-want +got):\n%s", diff)
 	}
 }

@@ -114,8 +114,9 @@ func (g *Gate) fetch(env flow.Env, c *session.Chunks) (*opened, error) {
 
 // openParts returns the session that cookies stand for which were just made.
 func (g *Gate) openParts(env flow.Env, parts []string) (*opened, []string, error) {
-	chunks := session.ChunksOf(parts)
+	chunks, before := session.ChunksOf(parts), g.tallies
 	o, err := g.lookUp(&chunks)
+	g.tallies = before // no browser brought it
 	if errors.Is(err, errTicket) {
 		o, err = g.fetch(env, &chunks)
 	}

@@ -35,6 +35,7 @@ var testKeys = sync.OnceValue(func() (k struct{ published, stranger *ecdsa.Priva
 // world is one Envoy with its workers, a provider that a test speaks for, and
 // a clock.
 type world struct {
+	metrics  kept
 	t        *testing.T
 	settings *config.Config
 	memory   *shared.Local
@@ -98,7 +99,7 @@ type parts struct {
 
 func newWorld(t *testing.T, workers int, p parts) *world {
 	t.Helper()
-	w := &world{t: t, memory: shared.NewLocal(), now: time.Unix(1_800_000_000, 0), asked: map[string]int{}, fail: func(string) {}, redis: p.redis}
+	w := &world{t: t, metrics: kept{}, memory: shared.NewLocal(), now: time.Unix(1_800_000_000, 0), asked: map[string]int{}, fail: func(string) {}, redis: p.redis}
 	w.settings = testSettings(t, p)
 	w.metadata = map[string]any{
 		"issuer":                 testIssuer,
@@ -142,7 +143,7 @@ func (w *world) begin(c *config.Config) *worker {
 	k := &worker{}
 	var err error
 	k.Gate, err = New(c, Deps{
-		Now: w.clock, Clock: w.clock, Random: source{w}, Shared: w.memory, Signal: w.memory, Connection: &w.peer,
+		Now: w.clock, Clock: w.clock, Random: source{w}, Shared: w.memory, Signal: w.memory, Connection: &w.peer, Meter: w.metrics,
 		Log: func(e Event) { w.events = append(w.events, e); w.fail(e.Event) },
 	})
 	if err != nil {
