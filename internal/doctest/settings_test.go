@@ -202,7 +202,11 @@ func try(settings map[string]any, env func(string) (string, bool)) error {
 	}
 	set(session, "keys", []any{map[string]any{"id": "k", "env": "POSTERN_KEY"}})
 	settings["session"] = session
-	set(settings, "providers", []any{map[string]any{"claims": map[string]any{"roles": "realm_access.roles"}}})
+	provider := map[string]any{}
+	if settings["enrich"] == nil {
+		provider["claims"] = map[string]any{"roles": "realm_access.roles"}
+	}
+	set(settings, "providers", []any{provider})
 	providers, _ := settings["providers"].([]any)
 	for _, p := range providers {
 		if p, ok := p.(map[string]any); ok {

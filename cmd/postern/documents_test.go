@@ -1,0 +1,245 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/internal/doctest"
+)
+
+// demonstrated says of commands that are not this one how it is shown that they do what
+// a document has them for: by a test of that name; "shell", for what prepares
+// others; or "not run", for what wants a cluster or a network, as the page must
+// say by these words. The first that the command begins with counts, for the page
+// that is named, or for all.
+var demonstrated = []struct{ page, command, how string }{
+	{"", "make", "target"},
+	{"", "func-e run -c envoy/envoy.yaml", "TestTheConfigurationInTheDocumentsRuns"},
+	{"", "func-e run -c envoy/nginx/envoy.yaml", "TestNginxAsksPostern"},
+	{"", "nginx -e stderr -p build/nginx", "TestNginxAsksPostern"},
+	{"envoy/webdis/README.md", "redis-server build/redis/redis.conf", "TestWebdisDoesWhatTheGateNeeds"},
+	{"", "openssl rand", "shell"},
+	{"", "export", "shell"},
+	{"", "mkdir", "shell"},
+	{"", "kill", "shell"},
+	{"", "cat", "shell"},
+	{"envoy/webdis/README.md", "apt-get install", "shell"},
+	{"envoy/webdis/README.md", "systemctl disable --now", "shell"},
+	{"envoy/webdis/README.md", "envsubst", "shell"},
+	{"envoy/webdis/README.md", "sed", "shell"},
+	{"envoy/webdis/README.md", "webdis build/redis/webdis.json", "TestWebdisDoesWhatTheGateNeeds"},
+	{"envoy/webdis/README.md", "curl -u", "TestWebdisDoesWhatTheGateNeeds"},
+}
+
+// longRunning are the commands that are only held against their flags here: they
+// serve, or they need a proxy or a registry. Each has tests of its own.
+var longRunning = []string{"demo", "push", "doctor", "envoy", "help", "completion"}
+
+func documentsCommands(t *testing.T) map[*doctest.Page][]doctest.Command {
+	t.Helper()
+	pages, err := doctest.Pages("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[*doctest.Page][]doctest.Command{}
+	for _, p := range pages {
+		for _, b := range p.Blocks {
+			all[p] = append(all[p], b.Commands()...)
+		}
+		all[p] = append(all[p], p.Inline("postern", "build/postern", "make")...)
+	}
+	return all
+}
+
+func isOurs(c doctest.Command) bool { return c.Args[0] == "postern" || c.Args[0] == "build/postern" }
+
+// understood reports what is wrong with a command line of ours. What the text of
+// a page mentions may leave out what is to be filled in.
+func understood(args []string, mentioned bool) error {
+	root := newRoot()
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return err
+	}
+	if given := cmd.Flags().Args(); len(given) > 0 || !mentioned {
+		return cmd.ValidateArgs(given)
+	}
+	return nil
+}
+
+func TestCommandsInTheDocumentsAreUnderstood(t *testing.T) {
+	tried := 0
+	for page, commands := range documentsCommands(t) {
+		for _, c := range commands {
+			if !isOurs(c) {
+				continue
+			}
+			tried++
+			if err := understood(c.Args[1:], c.Line == 0); err != nil {
+				t.Errorf("%s:%d: %s: %v", page.Path, c.Line, c.Text, err)
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("only %d commands were found", tried)
+	}
+}
+
+// fileNamed is the name of a file that a block says it is, in its first line.
+var fileNamed = regexp.MustCompile(`^(?:#|//) ([a-z0-9./-]+\.(?:yaml|json|cfg|toml))\s`)
+
+// fixtures are the files that commands speak of and no page shows.
+var fixtures = map[string]string{
+	"settings.yaml": goodSettings,
+	"alice.json":    `{"sub": "1", "groups": ["group1"]}`,
+}
+
+// folderOf lays out a folder in which a page's commands run: the files that the
+// page shows, those that its commands speak of, and the project's own.
+func folderOf(t *testing.T, page *doctest.Page) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"envoy", "istio", "docs"} {
+		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join("..", "..", name))); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	write := func(name, text string) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range fixtures {
+		write(name, text)
+	}
+	for _, b := range page.Blocks {
+		if m := fileNamed.FindStringSubmatch(b.Text); m != nil {
+			write(m[1], b.Text)
+		}
+	}
+	return dir
+}
+
+// exits are the commands that do not exit with 0, as their page says.
+var exits = map[string]int{}
+
+func TestCommandsInTheDocumentsRun(t *testing.T) {
+	for name, value := range map[string]string{
+		"POSTERN_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "TEST_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+		"TEST_SECRET": "hush-hush", "SHOP_CLIENT_SECRET": "hush-hush", "DEMO_CLIENT_SECRET": "hush-hush",
+	} {
+		t.Setenv(name, value)
+	}
+	for page, commands := range documentsCommands(t) {
+		commands = slices.DeleteFunc(commands, func(c doctest.Command) bool {
+			return !isOurs(c) || c.Line == 0 || len(c.Args) < 2 || slices.Contains(longRunning, c.Args[1])
+		})
+		if len(commands) == 0 {
+			continue
+		}
+		t.Run(page.Path, func(t *testing.T) {
+			t.Chdir(folderOf(t, page))
+			for _, c := range commands {
+				var out, errOut strings.Builder
+				if code := execute(t.Context(), c.Args[1:], &out, &errOut); code != exits[c.Text] {
+					t.Errorf("line %d: %s: exit %d, want %d\n%s%s", c.Line, c.Text, code, exits[c.Text], out.String(), errOut.String())
+				}
+			}
+		})
+	}
+}
+
+// tests are the names of all tests of the project.
+func tests(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]+)\(`)
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "build" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+			names[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestOtherCommandsInTheDocumentsAreShownToWork(t *testing.T) {
+	targets, all, used := makeTargets(t), tests(t), map[int]bool{}
+	for page, commands := range documentsCommands(t) {
+		for _, c := range commands {
+			if isOurs(c) {
+				continue
+			}
+			i := slices.IndexFunc(demonstrated, func(s struct{ page, command, how string }) bool {
+				return (s.page == "" || s.page == page.Path) && (c.Text == s.command || strings.HasPrefix(c.Text, s.command+" "))
+			})
+			if i < 0 {
+				t.Errorf("%s:%d: nothing shows that this works: %s", page.Path, c.Line, c.Text)
+				continue
+			}
+			used[i] = true
+			switch how := demonstrated[i].how; {
+			case how == "target":
+				for _, target := range c.Args[1:] {
+					if variable := strings.Contains(target, "="); !variable && !targets[target] {
+						t.Errorf("%s:%d: %s: make has no target %s", page.Path, c.Line, c.Text, target)
+					}
+				}
+			case how == "not run" && !strings.Contains(page.Text, "not run"):
+				t.Errorf("%s:%d: %s is not run by any test, and the page does not say so", page.Path, c.Line, c.Text)
+			case strings.HasPrefix(how, "Test") && !all[how]:
+				t.Errorf("%s: there is no test %s", c.Text, how)
+			}
+		}
+	}
+	for i, s := range demonstrated {
+		if !used[i] && s.how != "shell" {
+			t.Errorf("no document has %s %s", s.page, s.command)
+		}
+	}
+}
+
+// makeTargets are the targets of make.
+func makeTargets(t *testing.T) map[string]bool {
+	t.Helper()
+	targets := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^([a-z][a-z0-9 -]*):(?:$|[^=])`)
+	for _, file := range []string{"Makefile", "build.mk", "run.mk"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+			for name := range strings.FieldsSeq(m[1]) {
+				targets[name] = true
+			}
+		}
+	}
+	return targets
+}
