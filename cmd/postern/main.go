@@ -107,6 +107,8 @@ standard output is one JSON value, errors included, as {"problems": […]}.`,
 		newKeygen(),
 		newPages(),
 		newPush(),
+		newSchema(),
+		newRender(),
 		newVersion(),
 	)
 	group(root)

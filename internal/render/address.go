@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -33,7 +32,7 @@ func parseAddress(what, text string) (address, error) {
 	host, port, err := net.SplitHostPort(text)
 	n, bad := strconv.Atoi(port)
 	if err != nil || bad != nil || n < 1 || n > 65535 || host == "" || !hostLike(host) {
-		return address{}, fmt.Errorf("render: %s: %q is not host:port, such as 127.0.0.1:8080", what, text)
+		return address{}, wrong("%s: %q is not host:port, such as 127.0.0.1:8080", what, text)
 	}
 	return address{strings.ToLower(host), n}, nil
 }
@@ -57,13 +56,13 @@ func parseUpstream(text string) (u upstream, err error) {
 		host, to = "", text
 	}
 	if named && (host == "" || !hostLike(host)) {
-		return u, fmt.Errorf("render: upstream: %q is not a host", host)
+		return u, wrong("upstream: %q is not a host", host)
 	}
 	u.host = strings.ToLower(host)
 	scheme, rest, there := strings.Cut(to, "://")
 	if there {
 		if to = strings.TrimSuffix(rest, "/"); scheme != "http" && scheme != "https" {
-			return u, fmt.Errorf("render: upstream: %q is neither http nor https", scheme)
+			return u, wrong("upstream: %q is neither http nor https", scheme)
 		}
 		u.tls = scheme == "https"
 	}

@@ -2,7 +2,6 @@ package render
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,13 +58,13 @@ func (o EnvoyOptions) withDefaults() EnvoyOptions {
 func (o EnvoyOptions) contradiction() error {
 	switch {
 	case (o.Certificate == "") != (o.Key == ""):
-		return errors.New("render: a certificate and its key go together")
+		return wrong("a certificate and its key go together")
 	case o.HTTP3 && o.Certificate == "":
-		return errors.New("render: HTTP/3 wants a certificate and its key")
+		return wrong("HTTP/3 wants a certificate and its key")
 	case o.HTTPRedirect != "" && o.Certificate == "":
-		return errors.New("render: there is no https to send on to without a certificate and its key")
+		return wrong("there is no https to send on to without a certificate and its key")
 	case o.Hops < 0 || o.Hops > 16:
-		return errors.New("render: hops are a number from 0 to 16")
+		return wrong("hops are a number from 0 to 16")
 	}
 	return nil
 }
@@ -190,7 +189,7 @@ func (b *builder) upstreams() (all []upstream, err error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(all, func(o upstream) bool { return o.host == u.host }) {
-			return nil, fmt.Errorf("render: upstream: %q is given twice", cmp.Or(u.host, "the one for all hosts"))
+			return nil, wrong("upstream: %q is given twice", cmp.Or(u.host, "the one for all hosts"))
 		}
 		all = append(all, u)
 	}
@@ -278,11 +277,11 @@ func (b *builder) elsewhere() (map[string]address, error) {
 	for _, text := range b.o.Connect {
 		host, to, named := strings.Cut(text, "=")
 		if !named {
-			return nil, fmt.Errorf("render: connect-to: %q is not HOST=host:port", text)
+			return nil, wrong("connect-to: %q is not HOST=host:port", text)
 		}
 		host = strings.Trim(strings.ToLower(host), "[]")
 		if !slices.ContainsFunc(b.s.reached, func(d *destination) bool { return d.Host == host }) {
-			return nil, fmt.Errorf("render: connect-to: the settings reach no host %q", host)
+			return nil, wrong("connect-to: the settings reach no host %q", host)
 		}
 		a, err := parseAddress("connect-to", to)
 		if err != nil {

@@ -126,7 +126,9 @@ func (l *callList) add(address, use string) {
 	if host == "" {
 		return
 	}
-	use = strings.TrimSpace(l.p.Name + " " + use)
+	if use = "the provider " + l.p.Name + " (" + use + ")"; strings.HasSuffix(use, " ()") {
+		use = strings.TrimSuffix(use, " ()")
+	}
 	for i := range l.calls {
 		if hostOf(l.calls[i].address) == host {
 			return

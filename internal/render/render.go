@@ -39,12 +39,30 @@ type Output struct {
 	Notes []string
 }
 
+// OptionError is about options, and not about settings.
+type OptionError struct{ text string }
+
+// Error implements error.
+func (e OptionError) Error() string { return "render: " + e.text }
+
+func wrong(format string, args ...any) error { return OptionError{fmt.Sprintf(format, args...)} }
+
 //go:embed templates
 var templateFiles embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"q": quoted, "indent": indent, "join": strings.Join,
-}).ParseFS(templateFiles, "templates/*.tmpl"))
+var templates *template.Template
+
+func init() {
+	templates = template.Must(template.New("").Funcs(template.FuncMap{
+		"q": quoted, "indent": indent, "join": strings.Join, "include": include,
+	}).ParseFS(templateFiles, "templates/*.tmpl"))
+}
+
+// include is a template's text, to be indented.
+func include(name string, data any) (string, error) {
+	text, err := execute(name, data)
+	return strings.Trim(string(text), "\n"), err
+}
 
 func execute(name string, data any) ([]byte, error) {
 	var b bytes.Buffer
