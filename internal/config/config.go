@@ -14,7 +14,7 @@
 // RFC 9110 (field names, methods) and RFC 3986 (paths).
 package config
 
-//go:generate go run ./gendoc -o ../../docs/configuration.md
+//go:generate go run ./gendoc -o ../../docs/configuration.md -schema ../../docs/postern.schema.json
 
 // Config is what Postern was told to do. It is made by Parse and not changed
 // afterwards.
