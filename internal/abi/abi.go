@@ -244,6 +244,10 @@ func SetEffectiveContext(id uint32) error {
 	return failed("proxy_set_effective_context", status)
 }
 
+// Done tells the host that a plugin context whose OnPluginDone asked to wait has
+// nothing left to do: it is deleted once the callback has returned.
+func Done() error { return failed("proxy_done", hostDone()) }
+
 // SharedData returns a value that all VMs with this vm_id share, with its
 // compare-and-swap number; ErrNotFound where there is none.
 func SharedData(key string) (value []byte, cas uint32, err error) {

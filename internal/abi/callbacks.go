@@ -159,8 +159,20 @@ func (d *dispatcher) responseHeaders(id uint32, n int, end bool) (action uint32)
 	return stopUnlessContinue(s.http.OnHttpResponseHeaders(n, end))
 }
 
-// remove ends a context. The host needs neither proxy_on_done nor
-// proxy_on_log for that, and each would be one more call per request.
+// done tells whether a context may be deleted now. A stream always may; a plugin
+// that has something under way may once it has called Done.
+func (d *dispatcher) done(id uint32) (now bool) {
+	plugin := d.plugins[id]
+	if plugin == nil {
+		return true
+	}
+	now = true
+	defer d.recoverQuietly("proxy_on_done")
+	d.effective = id
+	return plugin.OnPluginDone()
+}
+
+// remove ends a context.
 func (d *dispatcher) remove(id uint32) {
 	defer d.recoverQuietly("proxy_on_delete")
 	d.effective = id
@@ -169,10 +181,7 @@ func (d *dispatcher) remove(id uint32) {
 		s.http.OnHttpStreamDone()
 		return
 	}
-	if plugin, ok := d.plugins[id]; ok {
-		delete(d.plugins, id)
-		plugin.OnPluginDone()
-	}
+	delete(d.plugins, id)
 }
 
 func stopUnlessContinue(action types.Action) uint32 {

@@ -342,6 +342,9 @@ func TestAnEndedStreamCannotBeSelected(t *testing.T) {
 	if p.ended != 1 || abi.Alive(streamID) || !abi.Alive(rootID) {
 		t.Errorf("ended %d times, stream alive %v, plugin alive %v", p.ended, abi.Alive(streamID), abi.Alive(rootID))
 	}
+	if !run.Done(rootID) || !run.Done(streamID) {
+		t.Error("a context may not go")
+	}
 	run.Delete(rootID)
 	run.Delete(rootID)
 	if p.ended != 2 || abi.Alive(rootID) {

@@ -3,8 +3,7 @@ package abi
 import "unsafe"
 
 // The exports. Each one that is there costs a call from the host per request,
-// so those that a gate can do without (proxy_on_log, proxy_on_done, response
-// body and trailers) are left out: a host takes a missing one as "go on".
+// so those that a gate can do without (proxy_on_log, response body and trailers) are left out: a host takes a missing one as "go on".
 // testdata/module/exports.golden holds the list.
 
 // The version is read from this name. 0.2.1 brings proxy_get_log_level.
@@ -51,6 +50,12 @@ func proxyOnResponseHeaders(id, n, end uint32) uint32 {
 func proxyOnHTTPCallResponse(id, call, headers, body, trailers uint32) {
 	callbacks.callResponse(id, call, int(headers), int(body), int(trailers))
 }
+
+// A renewal must not end with the settings under which it began, so this one is
+// there for the plugin's sake.
+//
+//go:wasmexport proxy_on_done
+func proxyOnDone(id uint32) uint32 { return truth(callbacks.done(id)) }
 
 //go:wasmexport proxy_on_delete
 func proxyOnDelete(id uint32) { callbacks.remove(id) }

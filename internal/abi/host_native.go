@@ -23,6 +23,7 @@ type Host interface {
 	BufferBytes(t BufferType, start, limit int) ([]byte, Status)
 	SetTick(d time.Duration) Status
 	SetEffectiveContext(id uint32) Status
+	Done() Status
 	SharedData(key string) ([]byte, uint32, Status)
 	SetSharedData(key string, value []byte, cas uint32) Status
 	DefineMetric(kind uint32, name string) (uint32, Status)
@@ -90,6 +91,9 @@ func (c Callbacks) ResponseHeaders(id uint32, n int, end bool) uint32 {
 func (c Callbacks) HTTPCallResponse(id, call uint32, headers, body, trailers int) {
 	c.enter(id).callResponse(id, call, headers, body, trailers)
 }
+
+// Done is proxy_on_done.
+func (c Callbacks) Done(id uint32) bool { return c.enter(id).done(id) }
 
 // Delete is proxy_on_delete.
 func (c Callbacks) Delete(id uint32) { c.enter(id).remove(id) }
@@ -168,6 +172,8 @@ func hostSetEffectiveContext(id uint32) Status {
 	return native.SetEffectiveContext(id)
 }
 
+func hostDone() Status { return native.Done() }
+
 func hostSharedData(key string) ([]byte, uint32, Status) {
 	return native.SharedData(key)
 }
@@ -216,6 +222,7 @@ func (absentHost) CloseStream(StreamType) Status                     { return St
 func (absentHost) BufferBytes(BufferType, int, int) ([]byte, Status) { return nil, StatusUnimplemented }
 func (absentHost) SetTick(time.Duration) Status                      { return StatusUnimplemented }
 func (absentHost) SetEffectiveContext(uint32) Status                 { return StatusUnimplemented }
+func (absentHost) Done() Status                                      { return StatusUnimplemented }
 func (absentHost) SharedData(string) ([]byte, uint32, Status)        { return nil, 0, StatusUnimplemented }
 func (absentHost) SetSharedData(string, []byte, uint32) Status       { return StatusUnimplemented }
 func (absentHost) DefineMetric(uint32, string) (uint32, Status)      { return 0, StatusUnimplemented }

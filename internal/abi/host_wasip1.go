@@ -103,6 +103,8 @@ func hostSetTick(ms uint32) Status { return Status(proxySetTickPeriodMillisecond
 
 func hostSetEffectiveContext(id uint32) Status { return Status(proxySetEffectiveContext(id)) }
 
+func hostDone() Status { return Status(proxyDone()) }
+
 func hostSharedData(key string) ([]byte, uint32, Status) {
 	value, status := received(proxyGetSharedData(key, outAddress, outSize, outNumber))
 	return value, out.number, status

@@ -53,6 +53,9 @@ func proxySetTickPeriodMilliseconds(period uint32) uint32
 //go:wasmimport env proxy_set_effective_context
 func proxySetEffectiveContext(id uint32) uint32
 
+//go:wasmimport env proxy_done
+func proxyDone() uint32
+
 //go:wasmimport env proxy_get_shared_data
 func proxyGetSharedData(key string, data, size, cas unsafe.Pointer) uint32
 

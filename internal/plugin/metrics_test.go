@@ -50,7 +50,7 @@ func TestWhatWasCountedIsToldWhenTheSettingsGo(t *testing.T) {
 	h, run := started(t, settings)
 	ask(h, run, get("/public/"))
 	run.Delete(2)
-	run.Delete(1)
+	run.Done(1)
 	if h.Metrics[metric.Requests.Full("forwarded")] != 1 {
 		t.Errorf("metrics: %v", h.Metrics)
 	}

@@ -63,6 +63,7 @@ type plugin struct {
 	bodies  bool               // the host lets bodies through: one came
 	watched watchlist          // open streams that an ending cuts
 	over    func(*gate.Watch) bool
+	leaving bool // other settings are in force; it ends with its last flow
 }
 
 // OnPluginStart implements types.PluginContext: it takes the settings, or
@@ -124,6 +125,10 @@ func (p *plugin) exact() time.Time {
 // OnTick implements types.PluginContext.
 func (p *plugin) OnTick() {
 	p.exact()
+	if p.leaving {
+		p.leave()
+		return
+	}
 	defer func() { p.setTick(p.wantedTick()) }()
 	p.cutStreams()
 	p.endReading()
@@ -134,12 +139,37 @@ func (p *plugin) OnTick() {
 	p.measure()
 }
 
-// OnPluginDone implements types.PluginContext.
+// OnPluginDone implements types.PluginContext: other settings took the place of
+// these, and the last of their requests is over. What belongs to no request goes
+// on to its end: to cut off a renewal that the provider was asked for would lose
+// its tokens.
 func (p *plugin) OnPluginDone() bool {
-	if p.gate != nil {
-		p.measure()
+	p.leaving = true
+	return p.left()
+}
+
+// left reports whether nothing is under way any more. It stops the ticks then: a
+// host goes on with them for a context that it has deleted.
+func (p *plugin) left() bool {
+	if p.gate == nil {
+		return true
 	}
+	p.measure()
+	if p.flows.Active() > 0 {
+		return false
+	}
+	p.setTick(0)
 	return true
+}
+
+// leave is a tick of a plugin whose settings are not in force any more.
+func (p *plugin) leave() {
+	p.flows.Tick()
+	if !p.left() {
+		p.setTick(p.wantedTick())
+		return
+	}
+	complain(abi.Done())
 }
 
 // wantedTick is how often we have to look now.

@@ -31,6 +31,7 @@ type Host struct {
 	Closed     []uint32   // the streams that were reset
 	Tick       time.Duration
 	Effective  uint32
+	Ended      []uint32 // the plugin contexts that said they are done
 
 	metricNames []string
 }
@@ -175,6 +176,11 @@ func (h *Host) SetTick(d time.Duration) abi.Status {
 
 func (h *Host) SetEffectiveContext(id uint32) abi.Status {
 	h.Effective = id
+	return abi.StatusOK
+}
+
+func (h *Host) Done() abi.Status {
+	h.Ended = append(h.Ended, h.Effective)
 	return abi.StatusOK
 }
 
