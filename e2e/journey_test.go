@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -35,6 +37,7 @@ func TestGateWithOIDCProvider(t *testing.T) {
 		tap := NewTap(t, OIDCProvider(t))
 		g := StartGate(t, OIDCProvider(t), EnvoySetup{Version: version, Workers: 2, IDP: tap.Addr()})
 		t.Run("a strict browser's journey", func(t *testing.T) { testJourney(t, g, Bob) })
+		t.Run("the provider is told which request it is asked for", func(t *testing.T) { testTrace(t, g, tap) })
 		if version == EnvoyVersions[0] {
 			t.Run("chromium's journey", func(t *testing.T) { testChromiumJourney(t, g, Alice) })
 		}
@@ -51,6 +54,23 @@ func TestGateWithOIDCProvider(t *testing.T) {
 		})
 		checkLog(t, g)
 	})
+}
+
+// testTrace finds the last login's request in the gate's log and at the provider.
+func testTrace(t *testing.T, g *Gate, tap *Tap) {
+	var signedIn []string
+	Eventually(t, 20*time.Second, func() error {
+		if signedIn = g.Log.Lines(`"event":"signed_in"`); len(signedIn) == 0 {
+			return errors.New("e2e: nobody signed in")
+		}
+		return nil
+	})
+	for _, id := range tap.Exchanges() {
+		if id != "" && strings.Contains(signedIn[len(signedIn)-1], `"request_id":"`+id+`"`) {
+			return
+		}
+	}
+	t.Errorf("%q is none of the requests that the provider was told of, %q", signedIn, tap.Exchanges())
 }
 
 // checkLog looks for what must never be in the log, whatever happened before.

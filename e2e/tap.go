@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ type Tap struct {
 
 	mu       sync.Mutex
 	counts   map[string]int
+	requests []string // the x-request-id of code exchanges
 	lifetime time.Duration
 	away     bool
 	held     chan struct{}
@@ -60,6 +62,13 @@ func (tap *Tap) Count(what string) int {
 	tap.mu.Lock()
 	defer tap.mu.Unlock()
 	return tap.counts[what]
+}
+
+// Exchanges are the ids of the requests for which codes were exchanged.
+func (tap *Tap) Exchanges() []string {
+	tap.mu.Lock()
+	defer tap.mu.Unlock()
+	return slices.Clone(tap.requests)
 }
 
 func (tap *Tap) count(what string) {
@@ -113,6 +122,9 @@ func (tap *Tap) pass(r *http.Request) bool {
 		grant := grantType(r)
 		tap.count("token:" + grant)
 		tap.mu.Lock()
+		if grant == "authorization_code" {
+			tap.requests = append(tap.requests, r.Header.Get("X-Request-Id"))
+		}
 		held := tap.held
 		tap.mu.Unlock()
 		if held != nil && grant == "refresh_token" {
