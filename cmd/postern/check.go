@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"strconv"
 	"time"
 
@@ -8,6 +10,8 @@ import (
 
 	"github.com/postern-auth/postern/cmd/postern/internal/tryout"
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/doctor"
+	"github.com/postern-auth/postern/internal/manifest"
 	"github.com/postern-auth/postern/internal/policy"
 )
 
@@ -21,13 +25,21 @@ type checking struct {
 func newCheck() *cobra.Command {
 	var k checking
 	cmd := &cobra.Command{
-		Use:   "check -c FILE [-t TABLE]...",
+		Use:   "check [FILE]... [-c FILE] [-t TABLE]...",
 		Short: "Check settings, and hold them to a table of expectations",
 		Long: `Check reads settings in YAML or JSON, as the module would, and prints every
 problem with its place and what would be right. It lists what is open: to anyone,
 to whoever is not signed in, and to everybody while it is only observed. It warns
 about insecure_… settings in force, about rules that can never match, and about
 what is protected while something weaker holds right beside it.
+
+It finds settings wherever they stand: alone; in a bootstrap of Envoy, or resources
+that are delivered to it; in Istio's WasmPlugin and EnvoyFilter; in Envoy Gateway's
+EnvoyExtensionPolicy; in a ConfigMap that holds any of these; among several
+documents. All that are found are checked, and what stands around them is looked at
+as well: what happens when the module fails, variables that are not handed over,
+clusters that are not there or do not verify whom they are connected to, access
+logs that write codes, and so on. docs/doctor.md lists all of it, with its cure.
 
 With -t it holds the settings to a table: a YAML list of requests, who makes them,
 and what is to become of them. Each is put to the real gate, as postern explain
@@ -50,16 +62,18 @@ does:
 Variables that the settings name need not be set: something is thrown in for
 those that are not, unless --require-variables is given.
 
-With -o json it writes all of it as one object, problems included.
+With -o json it writes all of it as one object, problems included. Where there are
+settings in several places, the object has one for each under "settings".
 
-It exits with 0 if all is well; with 1 if the settings or a table are not valid,
-if an expectation is not met, or, with --strict, if there is a warning; and with 2
-if a file cannot be read or it was called wrongly.`,
-		Example: `  postern check -c settings.yaml
+It exits with 0 if all is well; with 1 if settings or a table are not valid, if
+something around them is an error, if an expectation is not met, or, with --strict,
+if there is a warning; and with 2 if a file cannot be read or it was called wrongly.`,
+		Example: `  postern check settings.yaml
   postern check -c - < settings.json
+  postern check envoy.yaml istio/*.yaml --strict
   postern check -c settings.yaml -t expectations.yaml --strict`,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return k.run(cmd) },
+		Args: usageArgs(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error { return k.run(cmd, args) },
 	}
 	settingsFlag(cmd, &k.settings)
 	flags := cmd.Flags()
@@ -71,16 +85,25 @@ if a file cannot be read or it was called wrongly.`,
 	return cmd
 }
 
-// checked is what check found.
+// checked is what check found in one place.
 type checked struct {
 	Valid     bool             `json:"valid"`
+	File      string           `json:"file,omitempty"` // and what follows, where settings do not stand alone
+	Line      int              `json:"line,omitempty"`
+	Kind      string           `json:"kind,omitempty"`
+	Name      string           `json:"name,omitempty"`
+	Namespace string           `json:"namespace,omitempty"`
+	Path      string           `json:"path,omitempty"`
+	Problems  config.Problems  `json:"problems,omitempty"`
 	Insecure  []string         `json:"insecure,omitempty"`
 	Warnings  []policy.Warning `json:"warnings,omitempty"`
 	Open      []policy.Warning `json:"open,omitempty"` // to be looked at, and often meant
+	Findings  []doctor.Finding `json:"findings,omitempty"`
 	StandIns  []string         `json:"variables_not_set,omitempty"`
 	Cases     []result         `json:"expectations,omitempty"`
 	NotMet    int              `json:"not_met"`
 	WithTable bool             `json:"-"`
+	settings  *settings
 }
 
 // warn takes warnings up.
@@ -104,31 +127,104 @@ type result struct {
 	Got     *tryout.Outcome `json:"got"`
 }
 
-func (k *checking) run(cmd *cobra.Command) error {
+func (k *checking) run(cmd *cobra.Command, files []string) error {
 	if err := checkOutput(k.output); err != nil {
 		return err
 	}
 	now := clock()
-	s, err := readSettings(cmd, k.settings, k.needVariables)
-	if err != nil {
+	if k.settings != "" || len(files) == 0 {
+		files = append([]string{k.settings}, files...)
+	}
+	var all []*checked
+	for _, file := range files {
+		places, err := findSettings(cmd, file)
+		if err != nil {
+			return refused(cmd, k.output, err)
+		}
+		for _, s := range places {
+			all = append(all, k.place(s, len(files) > 1))
+		}
+	}
+	if err := k.tried(all, now); err != nil {
 		return refused(cmd, k.output, err)
 	}
-	found := checked{Valid: true, Insecure: s.Insecure(), StandIns: s.standIns, WithTable: len(k.tables) > 0}
-	found.warn(policy.Warnings(s.Config))
-	if err := k.hold(&found, s.Config, now); err != nil {
-		return refused(cmd, k.output, err)
+	return k.report(cmd, all)
+}
+
+// place checks the settings of one place. One that holds nothing else is named only
+// among others.
+func (k *checking) place(s *settings, several bool) *checked {
+	found := &checked{settings: s, WithTable: len(k.tables) > 0}
+	if s.Kind != manifest.Settings || s.Path != "" || several {
+		found.File, found.Line, found.Kind, found.Name, found.Namespace, found.Path = called(s.file), s.Line, s.Kind, s.Name, s.Namespace, s.Path
+	}
+	if err := s.parse(k.needVariables); err != nil {
+		if !errors.As(err, &found.Problems) {
+			found.Problems = config.Problems{{Message: err.Error()}}
+		}
+	} else {
+		found.Valid, found.Insecure = true, s.Insecure()
+		found.warn(policy.Warnings(s.Config))
+	}
+	found.StandIns = s.notSet()
+	found.Findings = doctor.Around(&doctor.Subject{Found: &s.Found, Config: s.Config, Variables: s.variables})
+	return found
+}
+
+// tried holds the settings to the tables, which are for one of them.
+func (k *checking) tried(all []*checked, now time.Time) error {
+	if len(k.tables) == 0 {
+		return nil
+	}
+	for _, found := range all {
+		if !bytes.Equal(found.settings.Settings, all[0].settings.Settings) {
+			return usageError{errors.New("a table of expectations is for one of the settings; there are several")}
+		}
+	}
+	if !all[0].Valid {
+		return nil
+	}
+	return k.hold(all[0], all[0].settings.Config, now)
+}
+
+// report prints what was found, and says whether all is well.
+func (k *checking) report(cmd *cobra.Command, all []*checked) error {
+	failed := false
+	for _, found := range all {
+		failed = failed || found.fails(k.strict)
 	}
 	if k.output == "json" {
-		if err := writeJSON(cmd, found); err != nil {
+		if err := writeJSON(cmd, asObject(all, !failed)); err != nil {
 			return err
 		}
 	} else {
-		writeChecked(newPaper(cmd.OutOrStdout()), &found)
+		for _, found := range all {
+			writeChecked(newPaper(cmd.OutOrStdout()), cmd.ErrOrStderr(), found)
+		}
 	}
-	if found.NotMet > 0 || k.strict && len(found.Insecure)+len(found.Warnings) > 0 {
+	if failed {
 		return errFailed
 	}
 	return nil
+}
+
+// asObject is what is written in JSON: of one place what was found there, of
+// several a list.
+func asObject(all []*checked, well bool) any {
+	if len(all) == 1 {
+		return all[0]
+	}
+	return struct {
+		Well     bool       `json:"well"`
+		Settings []*checked `json:"settings"`
+	}{well, all}
+}
+
+// fails says whether something is not well, or nearly so.
+func (found *checked) fails(strictly bool) bool {
+	worst := doctor.Worst(found.Findings)
+	return !found.Valid || found.NotMet > 0 || worst == doctor.Error ||
+		strictly && (len(found.Insecure)+len(found.Warnings) > 0 || worst == doctor.Warning)
 }
 
 // hold holds the settings to all tables. What is wrong with any of these is told

@@ -242,22 +242,86 @@ func TestWhatIsNotValidIsToldInJSON(t *testing.T) {
 	}
 }
 
-func TestAFileThatHoldsSettingsAmongOtherThingsIsNamed(t *testing.T) {
-	const plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nspec:\n  pluginConfig: {providers: []}\n"
-	file := filepath.Join(t.TempDir(), "plugin.yaml")
-	if err := os.WriteFile(file, []byte(plugin), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{
-		"../../envoy/envoy.yaml": "a bootstrap configuration of Envoy; Postern's settings are wanted, which are what stands in it below `value:`",
-		file:                     "a WasmPlugin of Istio; Postern's settings are wanted, which are what stands in it below `pluginConfig:`",
+// plugin is a WasmPlugin with good settings in it.
+func plugin() string {
+	return "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: shop, namespace: shop}\nspec:\n" +
+		"  url: oci://registry.example.com/postern:v1\n  sha256: " + strings.Repeat("a", 64) + "\n  phase: AUTHN\n  failStrategy: FAIL_RELOAD\n" +
+		"  selector: {matchLabels: {app: gateway}}\n  vmConfig: {env: [{name: TEST_SECRET, valueFrom: HOST}, {name: TEST_KEY, valueFrom: HOST}]}\n" +
+		"  pluginConfig:\n    " + strings.ReplaceAll(strings.TrimSpace(goodSettings), "\n", "\n    ") + "\n"
+}
+
+func TestSettingsAreCheckedWhereverTheyStand(t *testing.T) {
+	good := plugin()
+	for name, c := range map[string]struct {
+		text string
+		args []string
+		code int
+		want []string
+	}{
+		"in a WasmPlugin":                       {good, nil, 0, []string{"line 12: WasmPlugin shop in shop", "The settings are valid.", "· bodies_not_let_through"}},
+		"in one that is strictly well":          {good, []string{"--strict"}, 0, []string{"valid"}},
+		"in one that warns, strictly":           {strings.Replace(good, "AUTHN", "AUTHZ", 1), []string{"--strict"}, 1, []string{"! phase_not_authn: phase is AUTHZ", "at spec", "Set phase: AUTHN."}},
+		"in one that warns":                     {strings.Replace(good, "AUTHN", "AUTHZ", 1), nil, 0, []string{"! phase_not_authn"}},
+		"in one with an error":                  {strings.Replace(good, "FAIL_RELOAD", "FAIL_OPEN", 1), nil, 1, []string{"Errors", "✗ fail_open", "The settings are valid."}},
+		"in one that is not valid":              {good + "    hots: []\n", nil, 1, []string{"spec.pluginConfig.hots: unknown key"}},
+		"in several":                            {good + "---\n" + strings.Replace(good, "name: shop", "name: other", 1), nil, 0, []string{"WasmPlugin shop", "WasmPlugin other"}},
+		"in several, of which one is not valid": {good + "---\n" + strings.Replace(good, "[app.example.com]", "a", 1), nil, 1, []string{"valid", "spec.pluginConfig.hosts: must be a list"}},
+		"in an Envoy's bootstrap":               {"", []string{"../../envoy/envoy.yaml"}, 0, []string{"Bootstrap postern", "! providers[0].insecure_issuer"}},
+		"nowhere":                               {"kind: Pod\n", nil, 1, []string{"there are no settings of Postern in it"}},
 	} {
-		for _, args := range [][]string{{"check"}, {"explain", "GET", "https://app.example.com/"}} {
-			code, out, errOut := run(t, "", append(args, "-c", name)...)
-			if code != exitFailed || out != "" || !strings.HasPrefix(errOut, name+": this is ") || !strings.Contains(errOut, want) || strings.Count(errOut, "\n") != 1 {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := run(t, c.text, append([]string{"check"}, c.args...)...)
+			if code != c.code {
 				t.Errorf("exit %d: %s%s", code, out, errOut)
 			}
+			for _, want := range c.want {
+				if !strings.Contains(out+errOut, want) {
+					t.Errorf("no %q in:\n%s%s", want, out, errOut)
+				}
+			}
+		})
+	}
+}
+
+func TestSettingsOfSeveralPlacesAreAListInJSON(t *testing.T) {
+	good := plugin()
+	code, out, errOut := run(t, good+"---\n"+strings.Replace(good, "AUTHN", "AUTHZ", 1), "check", "-o", "json", "--strict")
+	var found struct {
+		Well     bool
+		Settings []struct {
+			Valid            bool
+			Kind, Name, Path string
+			Line             int
+			Findings         []struct{ Code, Severity, Path, Message, Hint string }
 		}
+	}
+	if err := json.Unmarshal([]byte(out), &found); err != nil || errOut != "" {
+		t.Fatalf("%v: %s%s", err, out, errOut)
+	}
+	if code != exitFailed || found.Well || len(found.Settings) != 2 {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	second := found.Settings[1]
+	if !second.Valid || second.Kind != "WasmPlugin" || second.Name != "shop" || second.Path != "spec.pluginConfig" || second.Line <= found.Settings[0].Line {
+		t.Errorf("got %+v", second)
+	}
+	for _, f := range second.Findings {
+		if f.Code == "phase_not_authn" && f.Severity == "warning" && f.Path == "spec" && f.Message != "" && f.Hint != "" {
+			return
+		}
+	}
+	t.Errorf("no warning of the phase: %+v", second.Findings)
+}
+
+func TestWhoWantsOneSettingsIsToldWhereTheyAre(t *testing.T) {
+	good := plugin()
+	other := strings.Replace(good, "app.example.com", "other.example.com", 1)
+	code, _, errOut := run(t, good+"---\n"+other, "explain", "GET", "https://app.example.com/")
+	if code != exitUsage || !strings.Contains(errOut, "holds settings 2 times") || !strings.Contains(errOut, "line 29: WasmPlugin shop in shop") {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
+	if code, out, errOut := run(t, good+"---\n"+good, "explain", "GET", "https://app.example.com/"); code != 0 || !strings.Contains(out, "login:") {
+		t.Errorf("the same twice: exit %d: %s%s", code, out, errOut)
 	}
 }
 

@@ -102,6 +102,7 @@ standard output is one JSON value, errors included, as {"problems": […]}.`,
 	root.AddCommand(
 		newCheck(),
 		newDemo(),
+		newDoctor(),
 		newEnvoy(),
 		newExplain(),
 		newKeygen(),

@@ -44,6 +44,10 @@ func TestExitCodes(t *testing.T) {
 		"an unknown host":                    {[]string{"demo", "--host", "nginx"}, 2, "is none of"},
 		"a demo without a module":            {[]string{"demo", "--host", "wazero", "--module", "/nonexistent.wasm"}, 1, "make build"},
 		"no settings":                        {[]string{"check"}, 2, "no settings"},
+		"a doctor with nothing to look at":   {[]string{"doctor"}, 2, "--admin or --url"},
+		"a doctor who is given no address":   {[]string{"doctor", "--admin", "localhost:9901"}, 2, "is not an address"},
+		"a doctor in no time":                {[]string{"doctor", "--url", "http://a", "--timeout", "0s"}, 2, "--timeout"},
+		"authorities that are none":          {[]string{"doctor", "--url", "https://a", "--ca", "main_test.go"}, 2, "no certificate"},
 		"settings that cannot be read":       {[]string{"check", "-c", "/nonexistent.yaml"}, 2, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +94,7 @@ func TestCheck(t *testing.T) {
 		"a warning, strictly":         {goodSettings + "insecure_observe: true\n", 1, "! insecure_observe", []string{"--strict"}},
 		"no warning, strictly":        {goodSettings, 0, "valid", []string{"--strict"}},
 		"no YAML at all":              {"a: [", 1, "yaml", nil},
-		"a very long file":            {strings.Repeat("# long\n", 200_000), 2, "longer", nil},
+		"a very long file":            {strings.Repeat("# long\n", 1_300_000), 2, "longer", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errOut := run(t, test.settings, append([]string{"check"}, test.flags...)...)

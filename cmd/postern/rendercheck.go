@@ -2,17 +2,74 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 
+	"github.com/postern-auth/postern/internal/doctor"
 	"github.com/postern-auth/postern/internal/policy"
 )
 
-// writeChecked prints what check found.
-func writeChecked(p *paper, found *checked) {
-	p.line("%s", p.in(green, "The settings are valid."))
-	writeWarnings(p, found)
-	if found.WithTable {
+// writeChecked prints what check found in one place; what is wrong with the
+// settings goes to errOut.
+func writeChecked(p *paper, errOut io.Writer, found *checked) {
+	if found.File != "" {
+		p.line("%s", p.in(bold, shown(found.File)+", line "+strconv.Itoa(found.Line)+": "+shown(found.settings.place())))
+	}
+	for _, problem := range found.Problems {
+		fmt.Fprintln(errOut, problem)
+	}
+	if found.Valid {
+		p.line("%s", p.in(green, "The settings are valid."))
+	}
+	if found.Valid || len(found.Findings) > 0 {
+		writeWarnings(p, found)
+	}
+	if found.WithTable && found.Valid {
 		writeCases(p, found)
+	}
+}
+
+// headings are over findings of each severity, in the order in which they are printed.
+var headings = []struct {
+	severity doctor.Severity
+	heading  string
+	colour   string
+}{{doctor.Error, "Errors", red}, {doctor.Warning, "Warnings around the settings", yellow}, {doctor.Note, "Notes", faint}}
+
+// writeFindings prints findings by their severity, each with its cure.
+func writeFindings(p *paper, all []doctor.Finding) {
+	for _, h := range headings {
+		first := true
+		for _, f := range all {
+			if f.Severity != h.severity {
+				continue
+			}
+			if first {
+				p.heading(h.heading)
+				first = false
+			}
+			writeFinding(p, h.colour, f)
+		}
+	}
+}
+
+// longest is how much of a path is printed: the paths of Envoy's configurations
+// are longer than that of any other text.
+const longest = 1000
+
+func writeFinding(p *paper, colour string, f doctor.Finding) {
+	mark := "!"
+	if f.Severity == doctor.Error {
+		mark = "✗"
+	} else if f.Severity == doctor.Note {
+		mark = "·"
+	}
+	p.line("  %s %s: %s", p.in(colour, mark), f.Code, printable(f.Message))
+	if f.Path != "" {
+		p.line("    %s", p.in(faint, "at "+printable(f.Path[:min(len(f.Path), longest)])))
+	}
+	if f.Hint != "" {
+		p.line("    %s", printable(f.Hint))
 	}
 }
 
@@ -35,6 +92,7 @@ func writeWarnings(p *paper, found *checked) {
 			p.line("  %s", about(w))
 		}
 	}
+	writeFindings(p, found.Findings)
 	if len(found.StandIns) > 0 {
 		p.heading("Variables that are not set here, for which something is thrown in")
 		for _, name := range found.StandIns {

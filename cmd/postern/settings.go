@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,47 +13,127 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/doctor"
+	"github.com/postern-auth/postern/internal/manifest"
 )
 
-// maxSettings bounds what is read, as the module does.
-const maxSettings = 1 << 20
+// maxSettings bounds settings, as the module does, and other things that are read;
+// maxFile bounds files that hold settings among other things.
+const (
+	maxSettings = 1 << 20
+	maxFile     = 8 << 20
+)
 
-// settings are what a file says.
+// settings are those of one place of a file.
 type settings struct {
 	*config.Config
-	standIns []string // variables in whose place something is thrown in
+	manifest.Found
+	file      string
+	standIns  []string // variables in whose place something is thrown in
+	variables []string // that are named
 }
 
 // settingsFlag adds the flag that names the settings.
 func settingsFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "config", "c", "", "the settings, in YAML or JSON; - is standard input")
+	cmd.Flags().StringVarP(file, "config", "c", "", "the settings, or any file that has them in it; - is standard input")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml", "json")
 }
 
-// readSettings reads and checks settings. Something is thrown in for variables
-// of theirs that are not set, unless they must be. The error is a usageError
-// where there is nothing to check.
+// readSettings reads and checks settings, wherever they stand in a file. Something
+// is thrown in for variables of theirs that are not set, unless they must be. The
+// error is a usageError where there is nothing to check, or more than one thing.
 func readSettings(cmd *cobra.Command, file string, needVariables bool) (*settings, error) {
+	all, err := findSettings(cmd, file)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range all[1:] {
+		if !bytes.Equal(other.Settings, all[0].Settings) {
+			return nil, usageError{tooMany(all)}
+		}
+	}
+	return all[0], all[0].parse(needVariables)
+}
+
+// findSettings finds all settings of a file.
+func findSettings(cmd *cobra.Command, file string) ([]*settings, error) {
 	text, err := readBounded(cmd, file)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	if text, err = toJSON(text); err != nil {
+	found, err := manifest.Find(text)
+	if err != nil {
 		return nil, config.Problems{{Path: called(file), Message: oneLine(err)}}
 	}
-	if what := settingsWithin(text); what != "" {
-		return nil, config.Problems{{Path: called(file), Message: what}}
+	if len(found) == 0 {
+		return nil, config.Problems{{Path: called(file), Message: "there are no settings of Postern in it: neither alone nor in a bootstrap of Envoy, a WasmPlugin, an EnvoyFilter, an EnvoyExtensionPolicy or a ConfigMap"}}
 	}
-	env := os.LookupEnv
-	in := standInsFor(text)
-	if !needVariables {
-		env = in.lookup
+	all := make([]*settings, len(found))
+	for i, f := range found {
+		all[i] = &settings{Found: f, file: file}
 	}
-	c, err := config.Parse(text, env)
-	if err != nil {
-		return nil, err
+	return all, nil
+}
+
+// tooMany says where settings stand in a file that has several.
+func tooMany(all []*settings) error {
+	text := fmt.Sprintf("%s holds settings %d times, and not the same; put those that are meant into a file of their own:", called(all[0].file), len(all))
+	for _, s := range all {
+		text += fmt.Sprintf("\n  line %d: %s", s.Line, shown(s.place()))
 	}
-	return &settings{c, in.used}, nil
+	return errors.New(text)
+}
+
+// place says what settings stand in.
+func (s *settings) place() string {
+	text := s.Kind
+	if s.Kind == manifest.Settings && s.Path != "" {
+		text = "settings at " + s.Path
+	}
+	if s.Name != "" {
+		text += " " + s.Name
+	}
+	if s.Namespace != "" {
+		text += " in " + s.Namespace
+	}
+	return text
+}
+
+// parse checks settings. Problems have the place of the settings before their own.
+func (s *settings) parse(needVariables bool) error {
+	in := standInsFor(s.Settings)
+	c, variables, err := doctor.Parse(&s.Found, func([]byte) func(string) (string, bool) {
+		if needVariables {
+			return os.LookupEnv
+		}
+		return in.lookup
+	})
+	s.Config, s.variables, s.standIns = c, variables, in.used
+	var problems config.Problems
+	if s.Path == "" || !errors.As(err, &problems) {
+		return err
+	}
+	for i := range problems {
+		problems[i].Path = s.within(problems[i].Path)
+	}
+	return problems
+}
+
+// notSet are the variables in whose place something was thrown in. Those of a proxy
+// are none of this machine's.
+func (s *settings) notSet() []string {
+	if s.Kind != manifest.Settings {
+		return nil
+	}
+	return s.standIns
+}
+
+// within is a place in the settings, with that of the settings before it.
+func (s *settings) within(path string) string {
+	if s.Path == "" || path == "" || path[0] == '[' {
+		return s.Path + path
+	}
+	return s.Path + "." + path
 }
 
 // called is how messages name a file.
@@ -68,33 +150,19 @@ func oneLine(err error) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// settingsWithin says of a file that holds settings among other things where they
-// stand in it, and "" of any other.
-func settingsWithin(text []byte) string {
-	var keys map[string]json.RawMessage
-	if json.Unmarshal(text, &keys) != nil || keys["providers"] != nil {
-		return ""
-	}
-	var kind string
-	_ = json.Unmarshal(keys["kind"], &kind)
-	const wanted = "; Postern's settings are wanted, which are what stands in it below "
-	switch {
-	case kind == "WasmPlugin":
-		return "this is a WasmPlugin of Istio" + wanted + "`pluginConfig:`, as a file of their own"
-	case keys["static_resources"] != nil, keys["dynamic_resources"] != nil:
-		return "this is a bootstrap configuration of Envoy" + wanted + "`value:` in the filter's `configuration:`, as a file of their own"
-	}
-	return ""
-}
-
 func readBounded(cmd *cobra.Command, file string) ([]byte, error) {
 	if file == "" {
 		return nil, fmt.Errorf("no settings given; see %s --help", cmd.CommandPath())
 	}
 	if file == "-" {
-		return readAll(cmd.InOrStdin(), "the settings")
+		return readMost(cmd.InOrStdin(), "the settings", maxFile)
 	}
-	return readFile(file, "the settings")
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readMost(f, "the settings", maxFile)
 }
 
 func readFile(file, what string) ([]byte, error) {
@@ -106,13 +174,15 @@ func readFile(file, what string) ([]byte, error) {
 	return readAll(f, what)
 }
 
-func readAll(in io.Reader, what string) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(in, maxSettings+1))
+func readAll(in io.Reader, what string) ([]byte, error) { return readMost(in, what, maxSettings) }
+
+func readMost(in io.Reader, what string, most int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, most+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxSettings {
-		return nil, fmt.Errorf("%s are longer than %d bytes", what, maxSettings)
+	if int64(len(text)) > most {
+		return nil, fmt.Errorf("%s are longer than %d bytes", what, most)
 	}
 	return text, nil
 }

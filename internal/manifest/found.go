@@ -119,6 +119,14 @@ func (f *Found) HandsOver(name string) bool {
 // error says what is wrong with the text, and holds nothing of its values.
 func Find(text []byte) ([]Found, error) { return find(text, true) }
 
+// FindIn returns all settings of a document that was read already. One that is
+// nothing but settings has none in it.
+func FindIn(root *Node) []Found {
+	s := search{root: root}
+	s.document()
+	return s.finish()
+}
+
 // find looks through a text. One that holds settings alone may be broken: only
 // where the text is a file of its own is what is not known taken for settings.
 func find(text []byte, file bool) ([]Found, error) {
