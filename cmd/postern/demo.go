@@ -21,12 +21,14 @@ func newDemo() *cobra.Command {
 what it is told, and a proxy with postern.wasm in front of it, all on loopback
 addresses. The proxy is Envoy, looked for at $ENVOY, on the PATH, in func-e's
 downloads and in ` + demo.WheelEnvoy + `; the embedded host; or none, for an
-Envoy of your own, which runs with envoy/envoy.yaml.
+Envoy of your own, which runs with envoy/envoy.yaml or another of the
+configurations there. Some of these want --url, which is what browsers call
+it, and a provider that speaks TLS (--idp-cert, --idp-key).
 
 With --check it walks the journey as a browser would instead: it signs in, tries
 what an attacker would try, signs out, prints what it checked, and exits with 0
 or 1.`,
-		Example: "  postern demo\n  postern demo --partner\n  postern demo --host wazero\n  postern demo --check",
+		Example: "  postern demo\n  postern demo --partner\n  postern demo --host wazero\n  postern demo --check\n  postern demo --host none --url https://localhost:10443",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(demo.Hosts, o.Host) {
@@ -37,6 +39,12 @@ or 1.`,
 			}
 			if o.Partner && (check || o.Host == "none") {
 				return usageError{errors.New("--partner is for a demo to look at: neither with --check nor with --host none")}
+			}
+			if o.Host != "none" && (o.URL != "" || o.IdPCertificate != "" || o.IdPKey != "") {
+				return usageError{errors.New("--url, --idp-cert and --idp-key are for --host none")}
+			}
+			if (o.IdPCertificate == "") != (o.IdPKey == "") {
+				return usageError{errors.New("--idp-cert and --idp-key go together")}
 			}
 			o.Out, o.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if !check {
@@ -56,8 +64,13 @@ or 1.`,
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:10000", "loopback address of the proxy")
 	flags.StringVar(&o.IdP, "idp", "127.0.0.1:10001", "loopback address of the provider")
 	flags.StringVar(&o.App, "app", "127.0.0.1:10002", "loopback address of the application")
+	flags.StringVar(&o.URL, "url", "", "with --host none: what browsers call the proxy, if not http://localhost and its port")
+	flags.StringVar(&o.IdPCertificate, "idp-cert", "", "with --host none: the provider's certificate, for localhost, as PEM; it then speaks TLS")
+	flags.StringVar(&o.IdPKey, "idp-key", "", "with --host none: the key of --idp-cert, as PEM")
 	flags.StringVar(&o.Module, "module", "build/postern.wasm", "the module to run; --host none needs none")
 	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions(demo.Hosts, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagFilename("module", "wasm")
+	_ = cmd.MarkFlagFilename("idp-cert", "pem")
+	_ = cmd.MarkFlagFilename("idp-key", "pem", "key")
 	return cmd
 }

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -37,6 +38,11 @@ type Options struct {
 	Module string // the file postern.wasm
 
 	Partner bool // there is a second provider, and so a choice
+
+	// For an Envoy of the reader's own: what browsers call it, if that is not
+	// localhost by the port of Listen, and the provider's certificate and key, if
+	// it is to speak TLS (file names).
+	URL, IdPCertificate, IdPKey string
 
 	Out io.Writer // what a person reads
 	Log io.Writer // what the proxy logs
@@ -144,7 +150,10 @@ func start(ctx context.Context, o Options) (_ *demo, err error) {
 	if d.env, err = secrets(o.Host); err != nil {
 		return nil, err
 	}
-	if d.idp, err = d.serve(o.IdP, d.provider); err != nil {
+	if err = d.ownWorld(o); err != nil {
+		return nil, err
+	}
+	if d.idp, err = d.serve(o.IdP, d.provider, d.idpTLS...); err != nil {
 		return nil, err
 	}
 	if o.Partner {
@@ -197,7 +206,7 @@ func secret() string {
 }
 
 func (d *demo) provider(address string) (http.Handler, error) {
-	base, issuer := d.base(), (&place{idp: address}).issuer()
+	base, issuer := d.base(), (&place{idp: address, idpTLS: d.idpTLS}).issuer()
 	return idp.New(idp.Config{
 		Issuer: issuer,
 		Title:  "Demo login",
@@ -267,7 +276,7 @@ func chosen(address string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-func (d *demo) serve(address string, handler func(address string) (http.Handler, error)) (string, error) {
+func (d *demo) serve(address string, handler func(address string) (http.Handler, error), certificates ...tls.Certificate) (string, error) {
 	l, err := listen(address)
 	if err != nil {
 		return "", err
@@ -277,8 +286,12 @@ func (d *demo) serve(address string, handler func(address string) (http.Handler,
 		_ = l.Close()
 		return "", err
 	}
+	address = l.Addr().String()
+	if len(certificates) > 0 {
+		l = tls.NewListener(l, &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12})
+	}
 	d.serveOn(l, h)
-	return l.Addr().String(), nil
+	return address, nil
 }
 
 func (d *demo) serveOn(l net.Listener, h http.Handler) {

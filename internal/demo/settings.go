@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"crypto/tls"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -26,12 +27,28 @@ type place struct {
 	module  string // file name
 	env     map[string]string
 	rules   bool // the proxy is ours, with the rules of settings.yaml
+
+	url    string            // what browsers call a proxy that is not ours; "" for localhost
+	idpTLS []tls.Certificate // the provider's, if it speaks TLS
 }
 
 // host is what browsers call the proxy: localhost, by its port.
-func (p *place) host() string   { return "localhost:" + port(p.listen) }
-func (p *place) base() string   { return "http://" + p.host() }
-func (p *place) issuer() string { return "http://localhost:" + port(p.idp) }
+func (p *place) host() string { return "localhost:" + port(p.listen) }
+
+// base is the origin at which people come back from the provider.
+func (p *place) base() string {
+	if p.url != "" {
+		return p.url
+	}
+	return "http://" + p.host()
+}
+
+func (p *place) issuer() string {
+	if len(p.idpTLS) > 0 {
+		return "https://localhost:" + port(p.idp)
+	}
+	return "http://localhost:" + port(p.idp)
+}
 
 func port(address string) string {
 	_, port, _ := net.SplitHostPort(address)
