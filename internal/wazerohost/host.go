@@ -304,6 +304,21 @@ func (h *Host) Streams(worker int) int {
 	return n
 }
 
+// Plugins is the number of configurations that a worker's VM has: the newest, and
+// old ones that have not come to their end.
+func (h *Host) Plugins(worker int) int {
+	n := 0
+	w := h.workers[worker]
+	w.loop.do(func() {
+		for _, c := range w.vm.contexts {
+			if c.stream == nil {
+				n++
+			}
+		}
+	})
+	return n
+}
+
 // Dead tells whether a worker's VM has trapped, and by what.
 func (h *Host) Dead(worker int) error {
 	var err error
