@@ -104,6 +104,7 @@ type checked struct {
 	NotMet    int              `json:"not_met"`
 	WithTable bool             `json:"-"`
 	settings  *settings
+	again     *checked // of the same file, with the same settings
 }
 
 // warn takes warnings up.
@@ -141,8 +142,14 @@ func (k *checking) run(cmd *cobra.Command, files []string) error {
 		if err != nil {
 			return refused(cmd, k.output, err)
 		}
-		for _, s := range places {
+		for i, s := range places {
 			all = append(all, k.place(s, len(files) > 1))
+			for j := range i {
+				if first := all[len(all)-1-i+j]; bytes.Equal(first.settings.Settings, s.Settings) {
+					all[len(all)-1].again = first
+					break
+				}
+			}
 		}
 	}
 	if err := k.tried(all, now); err != nil {

@@ -16,13 +16,17 @@ func writeChecked(p *paper, errOut io.Writer, found *checked) {
 		p.line("%s", p.in(bold, shown(found.File)+", line "+strconv.Itoa(found.Line)+": "+shown(found.settings.place())))
 	}
 	for _, problem := range found.Problems {
-		fmt.Fprintln(errOut, problem)
+		fmt.Fprintln(errOut, printable(problem.String()))
 	}
-	if found.Valid {
+	switch {
+	case found.again != nil:
+		p.line("The settings are those of line %d.", found.again.Line)
+		writeFindings(p, found.Findings)
+	case found.Valid:
 		p.line("%s", p.in(green, "The settings are valid."))
-	}
-	if found.Valid || len(found.Findings) > 0 {
 		writeWarnings(p, found)
+	default:
+		writeFindings(p, found.Findings)
 	}
 	if found.WithTable && found.Valid {
 		writeCases(p, found)

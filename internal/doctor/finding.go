@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Severity is how much a finding matters.
@@ -78,10 +79,12 @@ const quotes = "\"'`"
 // told is a text of somebody else's as it may be shown.
 func told(text string) string {
 	var out strings.Builder
-	within := rune(0)
+	within, before := rune(0), ' '
 	for _, r := range text {
+		word := unicode.IsLetter(before) || unicode.IsDigit(before) // as in "it's"
+		before = r
 		switch {
-		case within == 0 && strings.ContainsRune(quotes, r):
+		case within == 0 && strings.ContainsRune(quotes, r) && !(r == '\'' && word):
 			within = r
 			out.WriteString("…")
 		case r == within:

@@ -109,7 +109,7 @@ func (s *search) filter(w way, at, step string, plugin *Node, kind string) {
 	configuration := plugin.Get("configuration")
 	var inner string
 	f.Settings, inner = handedOver(configuration)
-	if !ours(f.Settings, f.Name, f.RootID, f.VMID, f.Module) || configuration == nil && kind == EnvoyFilter {
+	if !ours(f.Settings, f.Name, f.RootID, f.Module) || configuration == nil && kind == EnvoyFilter {
 		return
 	}
 	f.Line = plugin.Line

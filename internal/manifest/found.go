@@ -18,7 +18,11 @@ package manifest
 
 import (
 	"bytes"
+	"reflect"
+	"slices"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/config"
 )
 
 // What settings are found in.
@@ -127,8 +131,8 @@ func FindIn(root *Node) []Found {
 	return s.finish()
 }
 
-// find looks through a text. One that holds settings alone may be broken: only
-// where the text is a file of its own is what is not known taken for settings.
+// find looks through a text. Where it is a file of its own, settings that lack
+// their providers are taken for some, so that they are told what they lack.
 func find(text []byte, file bool) ([]Found, error) {
 	docs, err := documents(text)
 	if err != nil {
@@ -164,8 +168,8 @@ type search struct {
 	managers []Use // all connection managers, for filters that are delivered
 }
 
-// plain says whether the document is nothing but settings, or, if so little is
-// enough, nothing else that is known.
+// plain says whether the document is nothing but settings: those have providers,
+// or, if so little is enough, some other key of settings.
 func (s *search) plain(enough bool) bool {
 	n := s.root
 	if n.Kind != Object {
@@ -176,7 +180,18 @@ func (s *search) plain(enough bool) bool {
 			return false
 		}
 	}
-	return n.Get("providers") != nil || enough && !holdsSettings(n)
+	return n.Get("providers") != nil || enough && !holdsSettings(n) && (len(n.Keys) == 0 || slices.ContainsFunc(n.Keys, isSetting))
+}
+
+// isSetting says whether settings have a key of this name.
+func isSetting(key string) bool {
+	t := reflect.TypeFor[config.Config]()
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("json") == key {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsSettings says whether one of an object's keys holds settings.

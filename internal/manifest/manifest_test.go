@@ -62,7 +62,8 @@ func TestSettingsAreFoundWhereverPeopleKeepThem(t *testing.T) {
 	}{
 		"alone, in YAML":            {plainYAML, []Found{{Kind: Settings, Line: 2, Settings: []byte(settingsJSON)}}},
 		"alone, in JSON, untouched": {"\n{\"hosts\": [],\n\"hosts\": []}\n", []Found{{Kind: Settings, Line: 2, Settings: []byte("\n{\"hosts\": [],\n\"hosts\": []}\n")}}},
-		"alone, without providers":  {"hots: [a]\n", []Found{{Kind: Settings, Line: 1, Settings: []byte(`{"hots":["a"]}`)}}},
+		"alone, without providers":  {"hosts: [a]\n", []Found{{Kind: Settings, Line: 1, Settings: []byte(`{"hosts":["a"]}`)}}},
+		"alone, and empty":          {"{}", []Found{{Kind: Settings, Line: 1, Settings: []byte("{}")}}},
 		"alone, as one of several":  {"a: 1\n---\n" + plainYAML, []Found{{Kind: Settings, Document: 1, Line: 4, Settings: []byte(settingsJSON)}}},
 		"among a chart's values":    {"config:\n  providers: [{name: main}]\n  hosts: [app.example.com]\n", []Found{{Kind: Settings, Path: "config", Line: 2, Settings: []byte(settingsJSON)}}},
 		"a bootstrap, as a Struct":  {bootstrap(filter(asStruct)), []Found{inEnvoy(Bootstrap, listenerPath, 10)}},
@@ -136,6 +137,7 @@ spec:
 		"not where a filter is somebody else's":  {strings.ReplaceAll(bootstrap(filter(`{"@type": type.googleapis.com/google.protobuf.StringValue, value: "{}"}`)), "postern", "coraza"), nil},
 		"not where a plugin is somebody else's":  {"kind: WasmPlugin\nmetadata: {name: waf}\nspec: {pluginConfig: {rules: []}}\n", nil},
 		"not where there is nothing":             {"---\n---\n", nil},
+		"not in a file of another kind":          {"groups: []\n", nil},
 		"not in an object of another kind":       {"kind: Secret\ndata: {providers: eA==}\n", nil},
 		"not in a bootstrap without the filter":  {bootstrap("{name: router}"), nil},
 		"not in a ConfigMap that cannot be read": {"kind: ConfigMap\ndata: {a: 'providers: ['}\n", nil},
