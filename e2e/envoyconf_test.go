@@ -355,7 +355,7 @@ func testShippedFilters(t *testing.T) {
 		if page := must(NewScript().Get(direct, http.Header{"X-Auth-Request-User": {"alice"}, "X-Auth-Request-Assertion": {"e30.e30.e30"}}))(t); page.Status != http.StatusUnauthorized {
 			t.Errorf("past the gate: %d", page.Status)
 		}
-		seen := must(ReadSeen(must(bob.Get(g.Base()+"/"))(t)))(t)
+		seen := must(ReadSeen(must(bob.Get(g.Base() + "/"))(t)))(t)
 		assertion := http.Header{"X-Auth-Request-Assertion": {seen.Value("x-auth-request-assertion")}}
 		if page := must(NewScript().Get(direct, assertion))(t); page.Status != http.StatusOK {
 			t.Errorf("with an assertion: %d %.200s", page.Status, page.Body)
@@ -388,7 +388,7 @@ func testShippedAccessLog(t *testing.T) {
 	g.journey(t, NewBrowser(), Alice)
 	b := NewBrowser()
 	g.signIn(t, b, g.Base()+"/?secret=query", Bob)
-	must(ReadSeen(must(b.Get(g.Base()+"/public/hello"))(t)))(t)
+	must(ReadSeen(must(b.Get(g.Base() + "/public/hello"))(t)))(t)
 	if page := must(b.Get(g.Base()+"/admin/users", http.Header{"X-Auth-Request-User": {"alice"}}))(t); page.Status != http.StatusForbidden {
 		t.Errorf("%d", page.Status)
 	}
