@@ -83,7 +83,7 @@ type (
 	listener struct {
 		Name, Comment, Direction string
 		Address                  address
-		QUIC, Redirect           bool
+		QUIC, Redirect, Outgoing bool
 		Hops                     int
 		HeadersKB, SessionBytes  int
 		IgnorePort               bool

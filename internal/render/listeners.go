@@ -132,7 +132,7 @@ func (b *builder) outbound(upstreams []upstream) error {
 		return err
 	}
 	l := b.listener("outbound", at)
-	l.Direction = "OUTBOUND"
+	l.Direction, l.Outgoing = "OUTBOUND", true
 	l.Comment = "the application sends its calls here: nothing is protected, so loopback only"
 	l.IgnorePort = true
 	if !at.loopback() {

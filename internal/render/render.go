@@ -99,7 +99,7 @@ func indent(spaces int, text string) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// labels are those of all metrics, in order: hosts have to be told of each.
+// labels are those of all metrics: hosts have to be told of each.
 func labels() []string {
 	var all []string
 	for _, m := range metric.All() {
@@ -109,6 +109,5 @@ func labels() []string {
 			}
 		}
 	}
-	slices.Sort(all)
 	return all
 }
