@@ -37,7 +37,7 @@ type Block struct {
 func (b *Block) Where() string { return fmt.Sprintf("%s:%d", b.Page, b.Line) }
 
 // folders are where documents are, beside those at the root.
-var folders = []string{"docs", "envoy", "istio"}
+var folders = []string{"docs", "envoy", "envoy-gateway", "istio"}
 
 // Pages reads all documents below the root.
 func Pages(root string) ([]*Page, error) {
