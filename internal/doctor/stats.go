@@ -141,18 +141,15 @@ var outcomes = map[string]string{
 	"not_sent":    "which Envoy did not take: the cluster is not there, or has no host that is well",
 }
 
-// names says whether the settings in force have a provider of this name: of one
-// that was taken out of them the statistics stay.
+// names says whether settings in force have a provider of this name: of one that
+// was taken out of them the statistics stay.
 func (v *visit) names(provider string) bool {
 	for _, g := range v.gates {
-		if g.Config == nil {
-			return true
-		}
-		for i := range g.Config.Providers {
+		for i := 0; g.Config != nil && i < len(g.Config.Providers); i++ {
 			if g.Config.Providers[i].Name == provider {
 				return true
 			}
 		}
 	}
-	return len(v.gates) == 0
+	return false
 }
