@@ -213,12 +213,17 @@ func (g *Shipped) startProvider(t testing.TB, s ShippedSetup) {
 	g.IDP, g.Provider, g.HangUp = provider, p, server.CloseClientConnections
 }
 
-// run starts Envoy, one worker of it, with the secrets in its environment.
 func (g *Shipped) run(t testing.TB, bootstrap map[string]any, env []string) {
+	t.Helper()
+	g.runText(t, must(yaml.Marshal(bootstrap))(t), env)
+}
+
+// runText starts Envoy, one worker of it, with the secrets in its environment.
+func (g *Shipped) runText(t testing.TB, bootstrap []byte, env []string) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "envoy.yaml")
-	if err := os.WriteFile(file, must(yaml.Marshal(bootstrap))(t), 0o600); err != nil {
+	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	binary, err := part("setup", "build", "tools", "envoy", EnvoyVersions[0], "envoy")

@@ -177,6 +177,14 @@ func (d *destination) isAddress() bool {
 // elsewhere, or else one of ours.
 func (s *Settings) envoyName(c call, d *destination, taken map[string]string) string {
 	leads := d.address() + strconv.FormatBool(d.TLS)
+	if c.given == "" {
+		for _, o := range s.reached {
+			if o.address() == d.address() && o.TLS == d.TLS {
+				s.note("Settings of %s named no cluster for %s; it is %s.", c.name, d.Host, o.Cluster)
+				return o.Cluster
+			}
+		}
+	}
 	usual := c.name
 	if !c.own {
 		usual = strings.Map(dashed, d.Host)
