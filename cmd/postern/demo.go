@@ -26,10 +26,12 @@ configurations there. Some of these want --url, which is what browsers call
 it, and a provider that speaks TLS (--idp-cert, --idp-key).
 
 With --check it walks the journey as a browser would instead: it signs in, tries
-what an attacker would try, signs out, prints what it checked, and exits with 0
-or 1.`,
+what an attacker would try, signs out, and prints what it checked.
+
+It exits with 0 when it is ended, or has checked all; with 1 if it cannot run, or a
+step of the journey fails; and with 2 if it was called wrongly.`,
 		Example: "  postern demo\n  postern demo --partner\n  postern demo --host wazero\n  postern demo --check\n  postern demo --host none --url https://localhost:10443",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    usageArgs(noArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(demo.Hosts, o.Host) {
 				return usageError{fmt.Errorf("--host %q is none of %s", o.Host, strings.Join(demo.Hosts, ", "))}

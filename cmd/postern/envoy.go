@@ -15,7 +15,10 @@ func newEnvoy() *cobra.Command {
 		Long: `Envoy looks for an Envoy that can run postern.wasm: at $ENVOY, on the PATH, in
 func-e's downloads (it downloads one if there is none), and in
 ` + demo.WheelEnvoy + `. It prints the first that works, and on
-standard error why others were passed over. Without any it exits with 1.`,
+standard error why others were passed over.
+
+It exits with 0 if there is one, with 1 if there is none, and with 2 if it was
+called wrongly.`,
 		Args: usageArgs(noArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			envoy, err := demo.FindEnvoy(cmd.Context(), func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) })

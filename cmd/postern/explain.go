@@ -68,8 +68,9 @@ postern check.`,
   postern explain -c settings.yaml GET https://app.example.com/admin/x --claims alice.json
   postern explain -c settings.yaml POST https://app.example.com/api/orders --claims service.json --as token
   postern explain -c settings.yaml GET https://app.example.com/t --header 'x-tenant: red' --output json`,
-		Args: usageArgs(cobra.ExactArgs(2)),
-		RunE: func(cmd *cobra.Command, args []string) error { return x.run(cmd, args[0], args[1]) },
+		Args:              usageArgs(cobra.ExactArgs(2)),
+		ValidArgsFunction: proposeMethods,
+		RunE:              func(cmd *cobra.Command, args []string) error { return x.run(cmd, args[0], args[1]) },
 	}
 	settingsFlag(cmd, &x.settings)
 	flags := cmd.Flags()

@@ -66,8 +66,6 @@ called wrongly.`,
 	flags.StringVar(&k.at, "at", "", "the time at which it is looked at (RFC 3339), or a time ago such as -5m; now without it")
 	outputFlag(cmd, &k.output)
 	_ = cmd.MarkFlagFilename("cookie")
-	_ = cmd.RegisterFlagCompletionFunc("key", cobra.NoFileCompletions)
-	_ = cmd.RegisterFlagCompletionFunc("at", cobra.NoFileCompletions)
 	return cmd
 }
 

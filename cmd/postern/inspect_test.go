@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -123,8 +124,8 @@ func TestInspectShowsASession(t *testing.T) {
 	}
 	for _, want := range []string{
 		"opens, and is good", "__Host-postern", "key                  a, the first key", "0815", "https://id.example.com", "alice", "2: staff, admins",
-		"signed in            2026-11-22T07:00:00Z (1h 0m ago)", "ends                 2026-11-22T09:50:00Z (in 1h 50m), by session.idle",
-		"renewed              2", "pwd otp", "access token         opaque, 16 bytes, SHA-256", "until 2026-11-22T08:05:00Z (in 5m 0s)", "ID token             JWT", "until 2026-11-22T",
+		"signed in            2026-11-22T07:00:00Z (1h ago)", "ends                 2026-11-22T09:50:00Z (in 1h 50m), by session.idle",
+		"renewed              2 times", "pwd otp", "access token         opaque, 16 bytes, SHA-256", "until 2026-11-22T08:05:00Z (in 5m)", "ID token             JWT", "until 2026-11-22T",
 		"of session.max_bytes",
 	} {
 		if !strings.Contains(out, want) {
@@ -134,6 +135,7 @@ func TestInspectShowsASession(t *testing.T) {
 	if strings.ContainsAny(out, "\x1b\u202e") {
 		t.Errorf("a claim speaks to the terminal:\n%q", out)
 	}
+	golden(t, "inspect.txt", regexp.MustCompile(`\d+ bytes, \d+ %`).ReplaceAllString(out, "SOME bytes, SOME %")) // compressed
 }
 
 func TestInspectReadsWhatPeoplePaste(t *testing.T) {
@@ -285,7 +287,7 @@ func TestInspectOpensWhatElseIsSealed(t *testing.T) {
 		pasted string
 		want   []string
 	}{
-		"a binding":         {"__Host-postern-login=" + must(ring.SealBinding(binding)), []string{"login binding __Host-postern-login", "good until           2026-11-22T09:00:00Z (in 1h 0m)"}},
+		"a binding":         {"__Host-postern-login=" + must(ring.SealBinding(binding)), []string{"login binding __Host-postern-login", "good until           2026-11-22T09:00:00Z (in 1h)"}},
 		"a state":           {"https://app.example.com/oauth2/callback?code=code-hush&state=" + state, []string{"login state state of app.example.com", "leads to             /orders?page=2", "acr_values           gold", "max_age              1m0s"}},
 		"a bare state":      {state, []string{"login state", "main"}},
 		"a ticket":          {"Location: https://app.example.com/oauth2/ticket?ticket=" + ticket, []string{"ticket ticket of app.example.com", "code                 9 bytes", "for                  https://app.example.com"}},

@@ -86,7 +86,7 @@ func writeSession(p *paper, s *sealed.SessionView, now time.Time) {
 	if s.Unverified {
 		p.line("  %-20s %s", "e-mail address", p.in(yellow, "not verified, says the provider"))
 	}
-	p.line("  %-20s %d", "renewed", s.Generation)
+	p.line("  %-20s %s", "renewed", times(s.Generation))
 	p.heading("Times")
 	p.line("  %-20s %s", "signed in", when(s.SignedIn, now))
 	if s.Authenticated != nil {
@@ -110,7 +110,16 @@ func writeSession(p *paper, s *sealed.SessionView, now time.Time) {
 	for _, t := range s.Tokens {
 		p.line("  %-20s %s, %d bytes, SHA-256 %s…%s", t.Name, t.Form, t.Bytes, t.Hash, expires(t.Expires, now))
 	}
-	p.line("")
+}
+
+func times(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
 }
 
 func claimText(list bool, values []string) string {
@@ -170,16 +179,22 @@ func distance(t, now time.Time) string {
 	return "in " + units(d)
 }
 
+// units is a length of time in its two largest units, of which the second is left
+// out where there is none of it.
 func units(d time.Duration) string {
-	days, rest := d/(24*time.Hour), d%(24*time.Hour)
-	hours, minutes, seconds := rest/time.Hour, rest%time.Hour/time.Minute, rest%time.Minute/time.Second
-	switch {
-	case days > 0:
-		return fmt.Sprintf("%dd %dh", days, hours)
-	case hours > 0:
-		return fmt.Sprintf("%dh %dm", hours, minutes)
-	case minutes > 0:
-		return fmt.Sprintf("%dm %ds", minutes, seconds)
+	var parts []string
+	for _, unit := range []struct {
+		name string
+		of   time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
+		n := d / unit.of
+		d %= unit.of
+		if n > 0 {
+			parts = append(parts, strconv.Itoa(int(n))+unit.name)
+		}
+		if n == 0 && len(parts) > 0 || len(parts) == 2 {
+			break
+		}
 	}
-	return fmt.Sprintf("%ds", seconds)
+	return strings.Join(parts, " ")
 }

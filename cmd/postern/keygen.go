@@ -27,7 +27,9 @@ too. Whoever can read the settings can read the key then.
 
 To rotate: add the new key at the end of session.keys and restart every replica;
 move it to the front and restart again; drop the old one after a session's
-lifetime. The first key seals, all of them open.`,
+lifetime. The first key seals, all of them open.
+
+It exits with 0, or with 2 if it was called wrongly.`,
 		Example: "  export POSTERN_KEY=$(postern keygen)\n  postern keygen --id 2026-11",
 		Args:    usageArgs(noArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

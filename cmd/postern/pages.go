@@ -42,8 +42,9 @@ if a file cannot be read or written, or it was called wrongly.`,
 		Example: `  postern pages settings.yaml -o pages
   postern pages -o pages
   postern pages --texts de`,
-		Args: usageArgs(cobra.MaximumNArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return k.run(cmd, append(args, "")[0]) },
+		Args:              usageArgs(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: proposePages,
+		RunE:              func(cmd *cobra.Command, args []string) error { return k.run(cmd, append(args, "")[0]) },
 	}
 	cmd.Flags().StringVarP(&k.directory, "output", "o", "", "the directory to write to, which is made if there is none")
 	cmd.Flags().BoolVar(&k.texts, "texts", false, "print our own texts instead; an argument is then a language")

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -72,8 +72,8 @@ or written, or it was called wrongly.`,
 	flags.StringArrayVar(&k.tags, "tag", nil, "a further tag in the same repository; may be given again")
 	flags.StringVar(&k.sbom, "sbom", "", "the list of what the module is made of, in CycloneDX's JSON")
 	flags.BoolVar(&k.noSBOM, "no-sbom", false, "leave that list out")
-	flags.StringVar(&k.version, "version", release.Version, "the version that the image says it is")
-	flags.StringVar(&k.revision, "revision", revision(), "the revision of the source that it says it is of")
+	flags.StringVar(&k.version, "version", "", "the version that the image says it is; this command's without it")
+	flags.StringVar(&k.revision, "revision", "", "the revision of the source that it says it is of; this command's without it")
 	flags.StringVar(&k.platform, "platform", "wasip1/wasm", "the platform that it says it is for, or none")
 	flags.BoolVar(&k.docker, "docker", false, "make Docker's manifest, for a registry that takes no OCI manifests")
 	flags.StringVar(&k.user, "username", "", "the user at the registry")
@@ -84,9 +84,6 @@ or written, or it was called wrongly.`,
 	_ = cmd.MarkFlagFilename("module", "wasm")
 	_ = cmd.MarkFlagFilename("sbom", "json")
 	cmd.MarkFlagsMutuallyExclusive("sbom", "no-sbom")
-	for _, name := range []string{"tag", "version", "revision", "username", "timeout"} {
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
-	}
 	_ = cmd.RegisterFlagCompletionFunc("platform", cobra.FixedCompletions([]string{"wasip1/wasm", "linux/amd64", "linux/arm64", "none"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -107,6 +104,8 @@ func (k *pushing) run(cmd *cobra.Command, ref string) error {
 	if err := checkOutput(k.output); err != nil {
 		return err
 	}
+	k.version = cmp.Or(k.version, release.Version)
+	k.revision = cmp.Or(k.revision, revision())
 	i, err := k.image()
 	if err != nil {
 		return err
@@ -274,20 +273,4 @@ func writePushed(p *paper, done *pushed) {
 		p.line("  %s", done.SBOM)
 		p.line("  %s", p.in(faint, "refers to the image, at no tag: oras discover shows it"))
 	}
-}
-
-// revision is what the Go tool recorded of the source.
-func revision() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	set := map[string]string{}
-	for _, s := range info.Settings {
-		set[s.Key] = s.Value
-	}
-	if set["vcs.modified"] == "true" {
-		return set["vcs.revision"] + "-dirty"
-	}
-	return set["vcs.revision"]
 }
