@@ -107,6 +107,7 @@ standard output is one JSON value, errors included, as {"problems": […]}.`,
 		newExplain(),
 		newInspect(),
 		newKeygen(),
+		newMigrate(),
 		newPages(),
 		newPush(),
 		newSchema(),
@@ -114,6 +115,7 @@ standard output is one JSON value, errors included, as {"problems": […]}.`,
 		newVersion(),
 	)
 	group(root)
+	complete(root)
 	return root
 }
 

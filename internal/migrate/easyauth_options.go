@@ -1,0 +1,61 @@
+package migrate
+
+const ofChart = "Of EasyAuth's own pods, which go."
+
+// easyFields are those of EasyAuth for Kubernetes 1.0.2: the values of its chart,
+// the annotations of ingresses, and the parameters of auth-url.
+var easyFields = []Heading{
+	{"Values of the chart", []Option{
+		taken("appHostName", "hosts", ""),
+		taken("basePath", "path_prefix", "So /easyauth/auth stays where it is."),
+		unneeded("tlsSecretName", "TLS is the ingress's or the gateway's."),
+		toDo("azureAd.instance", "providers[].issuer", "Another cloud has another issuer (docs/providers/entra.md)."),
+		taken("azureAd.domain", "providers[].authorization_params", "`domain_hint`."),
+		taken("azureAd.tenantId", "providers[].tenant", "`common` and `organizations` need `tenants`."),
+		taken("azureAd.clientId", "providers[].client_id", ""),
+		differs("azureAd.callbackPath", "path_prefix", "The callback is at <basePath>/callback: register it at Entra."),
+		unneeded("azureAd.signedOutCallbackPath", "<basePath>/signed_out, if people are signed out at Entra as well."),
+		toDo("azureAd.signUpSignInPolicyId", "providers[].issuer", "Azure AD B2C has an issuer of its own for each policy: `type: oidc` with it."),
+		unneeded("easyAuthForK8s.dataProtectionFileLocation", "There is no key ring on a disk: `session.keys`."),
+		differs("easyAuthForK8s.signinPath", "path_prefix", "<basePath>/start in place of <basePath>/login: change auth-signin."),
+		taken("easyAuthForK8s.authPath", "path_prefix", "<basePath>/auth."),
+		differs("easyAuthForK8s.allowBearerToken", "bearer[]", "Access tokens for this application, by its id or its api:// name."),
+		differs("easyAuthForK8s.defaultRedirectAfterSignin", "", "People come back to where they were; without that to /."),
+		unneeded("easyAuthForK8s.compressCookieClaims", "Sessions are compressed before they are sealed, and hold nothing that somebody else chose beside a secret."),
+		taken("easyAuthForK8s.responseHeaderPrefix", "forward.headers", ""),
+		taken("easyAuthForK8s.claimEncodingMethod", "forward.encoding", "UrlEncode is `percent`, None and NoneWithReject are `utf-8`, which never sends what breaks a header. Base64 has no counterpart."),
+		differs("easyAuthForK8s.headerFormatOption", "forward.assertion", "Combined: all claims in one signed assertion."),
+		toDo("secret.azureclientsecret", "providers[].client_secret", "Goes into a variable of Envoy's VM.").hidden(),
+		toDo("secret.name", "providers[].client_secret", "Its key CLIENT_SECRET goes into a variable of Envoy's VM."),
+		unneeded("logging.logLevel", "Envoy's log level of the component wasm."),
+		unneeded("replicaCount", ofChart), unneeded("image.repository", ofChart), unneeded("image.pullPolicy", ofChart), unneeded("image.tag", ofChart),
+		unneeded("imagePullSecrets", ofChart), unneeded("nameOverride", ofChart), unneeded("fullnameOverride", ofChart),
+		unneeded("serviceAccount", ofChart), unneeded("podAnnotations", ofChart), unneeded("podSecurityContext", ofChart), unneeded("securityContext", ofChart),
+		unneeded("service", ofChart), unneeded("ingress", ofChart), unneeded("resources", ofChart), unneeded("autoscaling", ofChart),
+		unneeded("nodeSelector", ofChart), unneeded("tolerations", ofChart), unneeded("affinity", ofChart),
+		unneeded("claimName", ofChart), unneeded("volumeName", ofChart),
+	}},
+	{"Annotations of an ingress", []Option{
+		taken("auth-url", "rules[]", "Each path of the ingress becomes a rule. With nginx still in front, the address and its parameters stay as they are."),
+		differs("auth-signin", "path_prefix", "https://$host<basePath>/start in place of …/login."),
+		taken("auth-response-headers", "forward.headers", "Those that are listed, and that Postern knows."),
+	}},
+	{"Parameters of auth-url", []Option{
+		taken("role", "rules[].require.roles", "`A|B` is either, several are all."),
+		taken("scope", "rules[].require.scopes", "Asked for where they were not granted yet."),
+		differs("graph", "providers[].enrich", "A question with a name; each field that it picks is a claim, with a header of its own in place of x-injected-graph. With nginx in front the parameter has to go: it is refused (400)."),
+	}},
+	{"Headers", []Option{
+		taken("x-injected-name", "forward.headers", "Each name with the prefix of responseHeaderPrefix."),
+		taken("x-injected-oid", "forward.headers", ""),
+		taken("x-injected-preferred-username", "forward.headers", ""),
+		taken("x-injected-sub", "forward.headers", ""),
+		taken("x-injected-tid", "forward.headers", ""),
+		taken("x-injected-email", "forward.headers", "One that Entra vouches for (docs/providers/entra.md)."),
+		differs("x-injected-groups", "forward.headers", "Commas between the values, in place of bars."),
+		differs("x-injected-roles", "forward.headers", "Commas between the values, in place of bars."),
+		toDo("x-injected-scp", "", "What a token was granted is told to nobody: let rules require it."),
+		differs("x-injected-userinfo", "forward.assertion", "A signed assertion with the claims that it names."),
+		differs("x-injected-graph", "providers[].enrich", "As graph."),
+	}},
+}
