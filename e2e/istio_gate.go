@@ -236,7 +236,7 @@ func (m *Mesh) setup(t testing.TB, plugins []*Manifested) EnvoySetup {
 		}
 		filters := []object{p.filter(module)}
 		if settings.Forward.Assertion != nil {
-			filters = append(filters, requestAuthentication(t))
+			filters = append(filters, requestAuthentication(p.verifiedBy(t)))
 			s.Clusters["jwks"], s.Sockets["jwks"] = m.Net.Addr(meshShop), verifiedTLS(meshShop, m.Net.Authority())
 		}
 		s.Beside[p.Name()] = func(s *EnvoySetup) {
@@ -247,26 +247,43 @@ func (m *Mesh) setup(t testing.TB, plugins []*Manifested) EnvoySetup {
 	return s
 }
 
-// requestAuthentication is the filter that Istio makes of istio/policy, behind
-// Postern: whoever comes to a page that is not open needs an assertion. Istio
-// fetches the keys itself; here Envoy does, from the same address.
-func requestAuthentication(t testing.TB) object {
+// jwtRule is that of a RequestAuthentication.
+type jwtRule struct {
+	Issuer      string   `json:"issuer"`
+	JWKSURI     string   `json:"jwksUri"`
+	Audiences   []string `json:"audiences"`
+	FromHeaders []object `json:"fromHeaders"`
+}
+
+// verifiedBy is the rule that comes with a plugin: that of its own file, or that
+// of istio/policy.
+func (m *Manifested) verifiedBy(t testing.TB) *jwtRule {
 	t.Helper()
-	text := must(os.ReadFile(filepath.Join(must(Root())(t), "istio/policy/request-authentication.yaml")))(t)
-	var policy struct {
-		Spec struct {
-			JWTRules []struct {
-				Issuer      string   `json:"issuer"`
-				JWKSURI     string   `json:"jwksUri"`
-				Audiences   []string `json:"audiences"`
-				FromHeaders []object `json:"fromHeaders"`
-			} `json:"jwtRules"`
-		} `json:"spec"`
+	for _, file := range []string{m.File, "istio/policy/request-authentication.yaml"} {
+		text := must(os.ReadFile(filepath.Join(must(Root())(t), file)))(t)
+		for doc := range strings.SplitSeq("\n"+string(text), "\n---\n") {
+			var policy struct {
+				Kind string `json:"kind"`
+				Spec struct {
+					JWTRules []*jwtRule `json:"jwtRules"`
+				} `json:"spec"`
+			}
+			if err := yaml.Unmarshal([]byte(doc), &policy); err != nil {
+				t.Fatalf("e2e: %s: %v", file, err)
+			}
+			if policy.Kind == "RequestAuthentication" && len(policy.Spec.JWTRules) == 1 {
+				return policy.Spec.JWTRules[0]
+			}
+		}
 	}
-	if err := yaml.Unmarshal(text, &policy); err != nil || len(policy.Spec.JWTRules) != 1 {
-		t.Fatalf("e2e: the policy: %v", err)
-	}
-	rule := policy.Spec.JWTRules[0]
+	t.Fatal("e2e: there is no RequestAuthentication")
+	return nil
+}
+
+// requestAuthentication is the filter that Istio makes of a rule, behind Postern:
+// whoever comes to a page that is not open needs an assertion. Istio fetches the
+// keys itself; here Envoy does, from the same address.
+func requestAuthentication(rule *jwtRule) object {
 	return typed("envoy.filters.http.jwt_authn", "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", object{
 		"providers": object{"postern": object{
 			"issuer": rule.Issuer, "audiences": rule.Audiences, "from_headers": rule.FromHeaders, "forward": true,
