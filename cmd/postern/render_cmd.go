@@ -50,7 +50,7 @@ const renderExits = `
 
 With -o json it prints one object with the files and the notes.
 
-It renderExits with 0 if all is well; with 1 if the settings are not valid, or cannot be
+It exits with 0 if all is well; with 1 if the settings are not valid, or cannot be
 rendered as asked; and with 2 if a file cannot be read or written, or it was
 called wrongly.`
 
