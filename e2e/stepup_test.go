@@ -32,6 +32,7 @@ func TestSteppingUp(t *testing.T) {
 	t.Run("chromium", w.chromium)
 	t.Run("evidence", w.evidence)
 	t.Run("metrics", w.metrics)
+	t.Run("Prometheus", w.prometheus)
 	checkLog(t, w.Gate)
 }
 
