@@ -26,6 +26,7 @@ func TestGateWithKeycloak(t *testing.T) {
 		t.Run("chromium's journey", func(t *testing.T) { testChromiumJourney(t, g, Bob) })
 		t.Run("keycloak ends sessions by the back channel", func(t *testing.T) { testBackChannel(t, g) })
 		if version == EnvoyVersions[0] {
+			t.Run("inspect opens what a browser was given", func(t *testing.T) { testInspect(t, g, Alice) })
 			t.Run("fifty tabs", func(t *testing.T) { testTabs(t, g, NewBrowser()) })
 		}
 		checkLog(t, g)

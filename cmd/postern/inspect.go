@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postern-auth/postern/cmd/postern/internal/sealed"
+	"github.com/postern-auth/postern/internal/sealed"
 	"github.com/postern-auth/postern/internal/session"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postern-auth/postern/cmd/postern/internal/sealed"
+	"github.com/postern-auth/postern/internal/sealed"
 )
 
 // writeInspected prints what was found.
