@@ -17,11 +17,11 @@ package render
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"text/template"
+	"unicode"
 
 	"github.com/postern-auth/postern/internal/metric"
 )
@@ -73,18 +73,27 @@ func execute(name string, data any) ([]byte, error) {
 }
 
 // quoted is a text as YAML takes it in any place: as it is, where nobody could
-// read it otherwise, and as JSON elsewhere.
-func quoted(text string) (string, error) {
+// read it otherwise, and in double quotes elsewhere.
+func quoted(text string) string {
 	if plain(text) {
-		return text, nil
+		return text
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(text); err != nil {
-		return "", err
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteString(`\` + string(r))
+		case r == ' ' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
 	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
+	b.WriteByte('"')
+	return b.String()
 }
 
 // indent moves lines to the right, but for empty ones.

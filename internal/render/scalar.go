@@ -29,6 +29,7 @@ func plain(text string) bool {
 // sees, which is in the JSON, and a form that nobody reads otherwise. It fails
 // where the two differ in shape: then there are anchors or merges between.
 func settle(n *yaml.Node, value any) error {
+	n.Anchor = "" // what named it is written out
 	switch value := value.(type) {
 	case map[string]any:
 		if n.Kind != yaml.MappingNode || len(n.Content) != 2*len(value) {
