@@ -68,7 +68,7 @@ It exits with 0 if nothing is wrong; with 1 if something is an error, or, with
 	flags.StringArrayVar(&k.admins, "admin", nil, "address of Envoy's admin interface; may be given again, for other replicas")
 	flags.StringVar(&k.front, "url", "", "address of the front, as people type it")
 	flags.StringVar(&k.authorities, "ca", "", "file of further certificate authorities to accept, as PEM")
-	flags.DurationVar(&k.timeout, "timeout", 5*time.Second, "of one request")
+	flags.DurationVar(&k.timeout, "timeout", 10*time.Second, "of one request; Postern itself waits five seconds for a provider")
 	flags.BoolVar(&k.strict, "strict", false, "fail where there is a warning")
 	outputFlag(cmd, &k.output)
 	_ = cmd.MarkFlagFilename("ca", "pem", "crt")

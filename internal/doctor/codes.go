@@ -119,7 +119,7 @@ var Codes = [...]Code{
 		"See what the certificate bears: openssl s_client -connect HOST:443 -servername HOST; then trusted_ca, sni and match_typed_subject_alt_names of the cluster."},
 	{"provider_down", Error, false, true, "Postern could not read the provider's metadata or keys through Envoy: nobody can sign in.",
 		"See cluster_unhealthy and tls_failing; then the events of this provider in Envoy's log."},
-	{"provider_calls_failing", Warning, false, true, "Calls to the provider got no answer.",
+	{"provider_calls_failing", Warning, false, true, "Calls to the provider failed, or got no answer.",
 		"See cluster_unhealthy and tls_failing, and the provider's timeout in the settings."},
 	{"discovery_unreachable", Warning, false, true, "The provider's metadata cannot be read from here.",
 		"If Envoy can (provider_down is well), this machine cannot reach the provider or does not trust its certificate: --ca names authorities of one's own."},

@@ -280,6 +280,8 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 		"a module of another version":      {func(w *world) { w.version = "2.0.0" }, []string{"note module_other_version"}},
 		"a provider that is not known":     {func(w *world) { w.stats = strings.Replace(w.stats, "up: 1", "up: 0", 1) }, []string{"error provider_down"}},
 		"calls without an answer":          {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=unavailable", 1) }, []string{"warning provider_calls_failing"}},
+		"calls that fail":                  {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=5xx", 1) }, []string{"warning provider_calls_failing"}},
+		"not calls that are refused":       {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=4xx", 1) }, nil},
 		"certificates of another name":     {func(w *world) { w.stats = strings.Replace(w.stats, "verify_san: 0", "verify_san: 7", 1) }, []string{"error tls_failing"}},
 		"a cluster without hosts":          {func(w *world) { w.clusters = `{"cluster_statuses": [{"name": "idp"}]}` }, []string{"error cluster_unhealthy"}},
 		"a cluster whose hosts are not well": {func(w *world) {

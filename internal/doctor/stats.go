@@ -129,14 +129,15 @@ func (v *visit) providersBy(stats statistics) {
 		}
 	}
 	for _, s := range stats.of(metric.ProviderCalls) {
-		if outcome := s.labels["outcome"]; s.value > 0 && (outcome == "unavailable" || outcome == "not_sent") {
-			v.add(found("provider_calls_failing", "provider "+told(s.labels["provider"]), "%s: %d calls, %s", told(s.labels["step"]), s.value, outcomes[outcome]))
+		if outcome, fails := outcomes[s.labels["outcome"]]; s.value > 0 && fails {
+			v.add(found("provider_calls_failing", "provider "+told(s.labels["provider"]), "%s: %d calls, %s", told(s.labels["step"]), s.value, outcome))
 		}
 	}
 }
 
-// outcomes says what became of a call.
+// outcomes says what became of a call that failed.
 var outcomes = map[string]string{
+	"5xx":         "which were answered with a status from 500 on: by the provider, or by Envoy, where no connection came about",
 	"unavailable": "which got no answer",
 	"not_sent":    "which Envoy did not take: the cluster is not there, or has no host that is well",
 }
