@@ -158,7 +158,7 @@ func TestOfManyRulesTheLastAreShown(t *testing.T) {
 }
 
 func TestExplainRefusesSettingsThatAreNotValid(t *testing.T) {
-	code, out, errOut := run(t, "hots: [a]", "explain", "GET", "https://app.example.com/")
+	code, out, errOut := run(t, "hots: [a]\nproviders: []", "explain", "GET", "https://app.example.com/")
 	if code != exitFailed || out != "" || !strings.Contains(errOut, "hots") {
 		t.Errorf("exit %d: %s%s", code, out, errOut)
 	}
