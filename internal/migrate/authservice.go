@@ -148,6 +148,8 @@ func (s *service) chain(i int, c tree) (rules []*Map) {
 	filters := listed(list(c["filters"]))
 	name := regexp.MustCompile(`[^a-z0-9-]+`).ReplaceAllString(strings.ToLower(text(c["name"])), "-")
 	hosts, match := s.match(c)
+	s.say(serviceFields, c["match"] != nil && match != nil, Taken, "chains.match", "")
+	s.say(serviceFields, true, NotNeeded, "chains.name", "")
 	s.caught = s.caught || c["match"] == nil
 	if match == nil && !s.single && c["match"] == nil {
 		match = everything()
@@ -165,8 +167,6 @@ func (s *service) chain(i int, c tree) (rules []*Map) {
 		}
 	}
 	s.hostNames = append(s.hostNames, missing(s.hostNames, hosts)...)
-	s.say(serviceFields, c["match"] != nil && match != nil, Taken, "chains.match", "")
-	s.say(serviceFields, true, NotNeeded, "chains.name", "")
 	return rules
 }
 
@@ -371,10 +371,8 @@ func (s *service) domain() {
 		return
 	}
 	domain := str(cookie.Get("domain"))
-	e := &envoy{maker: s.maker}
-	delete(cookie.values, "domain")
-	cookie.keys = slices.DeleteFunc(cookie.keys, func(k string) bool { return k == "domain" })
-	e.cookieDomain(domain, "cookie_attributes.domain")
+	cookie.Drop("domain")
+	s.sharedCookie(serviceFields, domain, "cookie_attributes.domain")
 }
 
 func (s *service) told(c tree) {
@@ -423,7 +421,11 @@ func (s *service) triggers(chains []*Map) bool {
 	}
 	for i, chunk := range chunks(included) {
 		s.addRules(within(chains, pathsOf(chunk), i+1))
-		s.addRule(rule(fmt.Sprintf("included-%d", i+1), pathsOf(chunk)))
+		r := rule(fmt.Sprintf("included-%d", i+1), pathsOf(chunk))
+		if !s.caught {
+			r.Set("require", lockedOut())
+		}
+		s.addRule(r)
 	}
 	s.addRule(rule("not-included", everything()).Set("allow", "anyone"))
 	s.report.add(Differs, "trigger_rules", "rules[].allow", "everything that is not included is open, as it was.")

@@ -78,7 +78,7 @@ func (e *easy) addHost(h string) {
 func (e *easy) provider() {
 	ad, _ := e.values["azureAd"].(tree)
 	tenant := strings.ToLower(text(ad["tenantId"]))
-	if badTenant(tenant) {
+	if tenant == "" {
 		tenant = "00000000-0000-0000-0000-000000000000"
 		e.report.add(ToDo, "azureAd.tenantId", "providers[].tenant", "is not said: put the tenant's id in. Nobody can sign in until then.")
 	} else {
@@ -111,10 +111,6 @@ func (e *easy) provider() {
 	e.cluster("azureAd.instance", e.s)
 }
 
-func badTenant(tenant string) bool {
-	return !regexp.MustCompile(`^[a-z0-9.-]+$`).MatchString(tenant)
-}
-
 // ingressPath is a path of an ingress, and what it demands.
 type ingressPath struct {
 	host, path string
@@ -131,6 +127,13 @@ func (e *easy) rules(prefix string) (rules []*Map) {
 	for _, d := range e.ingresses {
 		all = append(all, e.ingress(d, prefix)...)
 	}
+	all = slices.DeleteFunc(all, func(p ingressPath) bool {
+		other := p.open && !slices.Contains(e.hostNames, p.host)
+		if other {
+			e.report.add(NotNeeded, "Ingress of "+p.host, "", "no path of that host asks EasyAuth.")
+		}
+		return other
+	})
 	slices.SortStableFunc(all, func(a, b ingressPath) int {
 		if a.exact != b.exact {
 			return map[bool]int{true: -1, false: 1}[a.exact]
@@ -201,7 +204,9 @@ func (e *easy) ingress(d tree, prefix string) (all []ingressPath) {
 				}
 				continue
 			}
-			e.addHost(host)
+			if !base.open {
+				e.addHost(host)
+			}
 			all = append(all, base)
 		}
 	}
@@ -311,8 +316,12 @@ func (e *easy) forward() {
 	headers := NewMap()
 	f.Set("headers", headers)
 	prefix := strings.ToLower(cmp.Or(text(get(e.values, "easyAuthForK8s", "responseHeaderPrefix")), "x-injected-"))
+	combined := strings.EqualFold(text(get(e.values, "easyAuthForK8s", "headerFormatOption")), "Combined")
+	if !combined {
+		e.say(easyFields, get(e.values, "easyAuthForK8s", "headerFormatOption") != nil, NotNeeded, "easyAuthForK8s.headerFormatOption", "a field for each claim.")
+	}
 	for _, h := range e.told {
-		e.header(f, headers, h, strings.TrimPrefix(h, prefix))
+		e.header(f, headers, h, strings.TrimPrefix(h, prefix), combined)
 	}
 	for _, claim := range e.picked {
 		headers.Set(prefix+strings.ReplaceAll(claim, "_", "-"), claim)
@@ -324,16 +333,17 @@ func (e *easy) forward() {
 		e.report.add(ToDo, "easyAuthForK8s.claimEncodingMethod", "forward.encoding", "Base64 has no counterpart: percent-encoding in its place, or the assertion.")
 		f.Set("encoding", "percent")
 	}
-	if strings.EqualFold(text(get(e.values, "easyAuthForK8s", "headerFormatOption")), "Combined") && f.Get("assertion") == nil {
-		f.Set("assertion", NewMap())
-	}
 }
 
-func (e *easy) header(f, headers *Map, header, what string) {
+// header tells one field: all claims in one, or each in its own.
+func (e *easy) header(f, headers *Map, header, what string, combined bool) {
 	o, known := find(easyFields, "x-injected-"+what)
 	path, isClaim := claimsOfHeaders[what]
 	switch {
-	case what == "userinfo":
+	case combined != (what == "userinfo"):
+		e.report.add(NotNeeded, header, "", "was not sent: headerFormatOption.")
+		return
+	case combined:
 		f.Set("assertion", NewMap())
 	case badHeader(header):
 		e.report.add(ToDo, header, "forward.headers", "is a field with a meaning of its own: take another name.")

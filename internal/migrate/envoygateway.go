@@ -30,7 +30,7 @@ func (e *envoy) policy(spec tree) {
 	e.policyAddresses(o)
 	e.keys("oidc", "")
 	e.lifetime(text(o["defaultRefreshTokenTTL"]), "oidc.defaultRefreshTokenTTL")
-	e.cookieDomain(text(o["cookieDomain"]), "oidc.cookieDomain")
+	e.sharedCookie(envoyFields, text(o["cookieDomain"]), "oidc.cookieDomain")
 	e.sameSite(text(get(o, "cookieConfig", "sameSite")))
 	e.loginTimeout(text(o["csrfTokenTTL"]))
 	if get(o, "provider", "endSessionEndpoint") != nil {
@@ -105,7 +105,7 @@ func (e *envoy) policyRules(spec tree) {
 	if !ok {
 		return
 	}
-	require, whole := authorization(a)
+	require, whole := authorization(a, e.providerNames(spec))
 	if !whole {
 		e.say(envoyFields, true, ToDo, "authorization", "holds what cannot be written as a rule: what allows by addresses, methods or headers, or denies. It was left out, so that fewer pass than did; where nothing is left nobody does. See docs/rules.md.")
 	} else {
@@ -119,12 +119,12 @@ func (e *envoy) policyRules(spec tree) {
 }
 
 // authorization is what a policy requires, and whether that is all of it.
-func authorization(a tree) (require *Map, whole bool) {
+func authorization(a tree, named map[string]string) (require *Map, whole bool) {
 	whole = true
 	var ways []*Map
 	denies := strings.EqualFold(text(a["defaultAction"]), "Deny") || a["defaultAction"] == nil
 	for _, r := range listed(list(a["rules"])) {
-		way := principal(r)
+		way := principal(r, named)
 		switch {
 		case text(r["action"]) == "Deny":
 			return lockedOut(), false
@@ -143,8 +143,21 @@ func authorization(a tree) (require *Map, whole bool) {
 	return require, whole
 }
 
+// providerNames are the policy's names of providers, to ours.
+func (e *envoy) providerNames(spec tree) map[string]string {
+	named := map[string]string{}
+	for _, p := range listed(list(get(spec, "jwt", "providers"))) {
+		for _, known := range e.settings.Get("providers").([]any) {
+			if k := known.(*Map); sameIssuer(k, text(p["issuer"])) {
+				named[text(p["name"])] = str(k.Get("name"))
+			}
+		}
+	}
+	return named
+}
+
 // principal is what one rule asks of a token, or nil if it asks anything else.
-func principal(r tree) *Map {
+func principal(r tree, named map[string]string) *Map {
 	p, _ := r["principal"].(tree)
 	jwt, ok := p["jwt"].(tree)
 	if !ok || len(p) > 1 || r["operation"] != nil {
@@ -161,10 +174,15 @@ func principal(r tree) *Map {
 		}
 		all = append(all, NewMap().Set("claims", NewMap().Set(claimPath(text(c["name"])), values)))
 	}
-	if require := both(all); require != nil && !badRequirement(require) {
-		return require
+	provider := named[text(jwt["provider"])]
+	if provider == "" {
+		return nil
 	}
-	return nil
+	require := both(append(all, NewMap().Set("provider", provider)))
+	if badRequirement(NewMap().Set("all", anys(all))) && len(all) > 0 {
+		return nil
+	}
+	return require
 }
 
 // policyRest tells of what else a policy has.

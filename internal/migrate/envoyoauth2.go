@@ -320,7 +320,7 @@ func (e *envoy) redirectHosts(redirect string) []string {
 // sessions sets how long sessions last and what their cookie looks like.
 func (e *envoy) sessions(c tree) {
 	e.lifetime(text(c["default_refresh_token_expires_in"]), "default_refresh_token_expires_in")
-	e.cookieDomain(text(get(c, "credentials", "cookie_domain")), "credentials.cookie_domain")
+	e.sharedCookie(envoyFields, text(get(c, "credentials", "cookie_domain")), "credentials.cookie_domain")
 	e.sameSite(text(get(c, "cookie_configs", "bearer_token_cookie_config", "same_site")))
 	e.loginTimeout(text(c["csrf_token_expires_in"]))
 	if c["end_session_endpoint"] != nil {
@@ -351,23 +351,23 @@ func (e *envoy) sameSite(given string) {
 	}
 }
 
-// cookieDomain shares the session with the hosts below a domain, if all are.
-func (e *envoy) cookieDomain(domain, option string) {
+// sharedCookie shares the session with the hosts below a domain, if all are.
+func (m *maker) sharedCookie(tables []Heading, domain, option string) {
 	domain = strings.ToLower(strings.TrimPrefix(domain, "."))
 	if domain == "" {
 		return
 	}
-	hosts, _ := e.settings.Get("hosts").([]string)
+	hosts, _ := m.settings.Get("hosts").([]string)
 	outside := slices.ContainsFunc(hosts, func(h string) bool {
 		h, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(h, "*"), "."), ":")
 		return h != domain && !strings.HasSuffix(h, "."+domain)
 	})
 	if outside || !strings.Contains(domain, ".") {
-		e.say(envoyFields, true, ToDo, option, "left out: not all hosts are below it. Each host gets a session of its own.")
+		m.say(tables, true, ToDo, option, "left out: not all hosts are below it. Each host gets a session of its own.")
 		return
 	}
-	e.settings.At("session").At("cookie").Set("domain", domain)
-	e.say(envoyFields, true, Taken, option, "")
+	m.settings.At("session").At("cookie").Set("domain", domain)
+	m.say(tables, true, Taken, option, "")
 }
 
 // told sets what applications are told: the filter tells them tokens alone.

@@ -60,7 +60,7 @@ var envoyFields = []Heading{
 		unneeded("private_key_jwt_config.assertion_lifetime", "Half a minute."),
 		taken("private_key_jwt_config.assertion_audience", "providers[].client_assertion_audience", "`issuer`, or `endpoint` where it is the token endpoint's address."),
 		unneeded("token_cookie_chunking.max_cookie_size", "A session is spread over cookies of 3800 bytes."),
-		taken("token_cookie_chunking.max_chunks", "session.max_bytes", ""),
+		unneeded("token_cookie_chunking.max_chunks", "`session.max_bytes` bounds all cookies of a session together, 12288 unless it is said."),
 	}},
 	{"Beside the filter", []Option{
 		toDo("OAuth2PerRoute", "rules[]", "The first configuration is taken over; that of a route by itself becomes a further provider by hand: `rules[].require.provider`. Until then such routes need a session of the first."),

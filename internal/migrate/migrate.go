@@ -71,8 +71,8 @@ func From(system string, in Input) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Valid(m.settings); err != nil {
-		return nil, fmt.Errorf("migrate: what was made of it is not valid: %w", err)
+	if err := m.repair(); err != nil {
+		return nil, err
 	}
 	return &Result{m.settings, m.report}, nil
 }

@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files and the tables of docs/migrate anew")
 
 // secrets begin all that must be seen nowhere in the examples.
-const secrets = "SECRET"
+const secrets = "hunter2"
 
 // files reads files of testdata.
 func files(t *testing.T, names ...string) (all []File) {
@@ -54,7 +54,18 @@ func TestExamples(t *testing.T) {
 		args   []string
 		hosts  []string
 	}{
-		"oauth2-proxy/documented": {"oauth2-proxy", []string{"oauth2-proxy/documented.cfg", "oauth2-proxy/emails.txt"}, nil, nil},
+		"oauth2-proxy/documented":     {"oauth2-proxy", []string{"oauth2-proxy/documented.cfg", "oauth2-proxy/emails.txt"}, nil, nil},
+		"oauth2-proxy/alpha":          {"oauth2-proxy", []string{"oauth2-proxy/alpha.yaml", "oauth2-proxy/alpha.cfg"}, nil, nil},
+		"oauth2-proxy/deployment":     {"oauth2-proxy", []string{"oauth2-proxy/deployment.yaml"}, nil, nil},
+		"oauth2-proxy/values":         {"oauth2-proxy", []string{"oauth2-proxy/values.yaml"}, nil, nil},
+		"oauth2-proxy/environment":    {"oauth2-proxy", []string{"oauth2-proxy/environment.env"}, []string{"--force-json-errors"}, nil},
+		"oauth2-proxy/login-gov":      {"oauth2-proxy", []string{"oauth2-proxy/login-gov.txt"}, nil, nil},
+		"envoy-oauth2/bootstrap":      {"envoy-oauth2", []string{"envoy-oauth2/bootstrap.yaml"}, nil, nil},
+		"envoy-oauth2/envoyfilter":    {"envoy-oauth2", []string{"envoy-oauth2/envoyfilter.yaml"}, nil, []string{"other.example.com"}},
+		"envoy-oauth2/securitypolicy": {"envoy-oauth2", []string{"envoy-oauth2/securitypolicy.yaml"}, nil, nil},
+		"authservice/readme":          {"authservice", []string{"authservice/readme.yaml"}, nil, nil},
+		"authservice/chains":          {"authservice", []string{"authservice/chains.json"}, nil, nil},
+		"easyauth/values":             {"easyauth", []string{"easyauth/values.yaml", "easyauth/ingress.yaml"}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := From(c.system, Input{Files: files(t, c.files...), Args: c.args, Hosts: c.hosts})
@@ -65,6 +76,7 @@ func TestExamples(t *testing.T) {
 			if strings.Contains(got, secrets) {
 				t.Errorf("a secret is in it:\n%s", got)
 			}
+			checkWritten(t, r)
 			if !json.Valid(r.Settings.JSON()) {
 				t.Error("the settings are no JSON")
 			}

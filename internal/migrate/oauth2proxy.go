@@ -10,6 +10,11 @@ import (
 
 // convert makes settings of the options.
 func (p *proxy) convert() {
+	if p.on("pass-host-header", true) {
+		p.tell(NotNeeded, "pass-host-header", "", "Envoy passes it on.")
+	} else {
+		p.tell(ToDo, "pass-host-header", "", "Envoy's route has `auto_host_rewrite`.")
+	}
 	p.provider()
 	p.addresses()
 	p.session()
@@ -33,8 +38,8 @@ func (p *proxy) rest() {
 		case p.report.tells(name):
 		case !known:
 			p.unknown(name)
-		case o.flag && !p.on(name, true) && o.Kind == ToDo:
-			p.report.add(NotNeeded, name, "", "is off.")
+		case o.Kind != NotNeeded && (o.flag && !p.on(name, true) || len(p.many(name)) == 0 && p.options[name].secret == ""):
+			p.report.add(NotNeeded, name, "", "is off, or empty.")
 		default:
 			p.report.add(o.Kind, name, o.Becomes, o.Text)
 		}

@@ -83,7 +83,7 @@ func (p *proxy) loginParameters(provider tree) {
 	for _, param := range listed(list(provider["loginURLParameters"])) {
 		name, values := text(param["name"]), texts(param["default"])
 		switch {
-		case len(values) == 0:
+		case len(values) == 0 || name == "":
 		case name == "prompt":
 			p.append("prompt", strings.Join(values, " "))
 		case name == "acr_values":

@@ -161,7 +161,7 @@ var proxyOptions = []Heading{
 	}},
 	{"The application", []Option{
 		toDo("upstream", "", "Envoy routes: a cluster for the application, and a route to it for each path. `postern render envoy` makes a configuration."),
-		toDo("pass-host-header", "", "Envoy passes it on, unless the route says `host_rewrite`.").truth(),
+		unneeded("pass-host-header", "Envoy passes it on; `false` is `auto_host_rewrite` of the route.").truth(),
 		unneeded("proxy-websockets", "Envoy's `upgrade_configs: [{upgrade_type: websocket}]`. Sockets are cut when the session ends.").truth(),
 		unneeded("flush-interval", "Envoy does not hold answers back."),
 		toDo("upstream-timeout", "", "Envoy's route has `timeout`, 15s without it."),

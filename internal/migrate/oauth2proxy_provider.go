@@ -324,7 +324,7 @@ func (p *proxy) endpoints(given string, s *Map) {
 		name = "oauth2"
 	}
 	s.Set("name", name).Set("cluster", name)
-	all := NewMap()
+	all, clusters := NewMap(), NewMap()
 	missing := false
 	for _, e := range [][2]string{{"authorization", "login-url"}, {"token", "redeem-url"}, {"userinfo", "profile-url"}} {
 		address := p.one(e[1])
@@ -335,8 +335,19 @@ func (p *proxy) endpoints(given string, s *Map) {
 		}
 		all.Set(e[0], address)
 	}
-	if issuer := p.one("oidc-issuer-url"); badIssuer(issuer) || strings.HasPrefix(issuer, "http://") {
-		s.Set("issuer", strings.TrimSuffix(strings.Join(strings.Split(str(all.Get("token")), "/")[:3], "/"), "/"))
+	issuer := p.one("oidc-issuer-url")
+	if badIssuer(issuer) || strings.HasPrefix(issuer, "http://") {
+		issuer = strings.Join(strings.Split(str(all.Get("token")), "/")[:3], "/")
+		s.Set("issuer", issuer)
+	}
+	for i, what := range []string{"token", "userinfo"} { // each host that is not the issuer's
+		host := strings.ToLower(strings.Split(str(all.Get(what)), "/")[2])
+		if host != strings.ToLower(strings.Split(issuer, "/")[2]) && clusters.Get(host) == nil {
+			clusters.Set(host, name+[]string{"-tokens", "-api"}[i])
+		}
+	}
+	if len(clusters.keys) > 0 {
+		s.Set("clusters", clusters)
 	}
 	s.Set("endpoints", all).Set("own_callback", true)
 	if missing {

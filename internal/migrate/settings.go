@@ -30,6 +30,14 @@ func (m *Map) Set(key string, value any) *Map {
 	return m
 }
 
+// Drop takes a value out, and reports whether there was one.
+func (m *Map) Drop(key string) bool {
+	_, there := m.values[key]
+	delete(m.values, key)
+	m.keys = slices.DeleteFunc(m.keys, func(k string) bool { return k == key })
+	return there
+}
+
 // Get returns a value, or nil.
 func (m *Map) Get(key string) any { return m.values[key] }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"sync"
 )
 
 // standIns are what is thrown in for the secrets that settings name, so that all
@@ -36,15 +37,19 @@ func standIns(settings *Map) func(string) (string, bool) {
 	}
 }
 
-// privateKey makes a key that signs with an algorithm.
+// ecKey and rsaKey are made once: nothing is signed with them.
+var (
+	ecKey  = sync.OnceValues(func() (any, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })
+	rsaKey = sync.OnceValues(func() (any, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+)
+
+// privateKey is a key that signs with an algorithm.
 func privateKey(algorithm any) (string, bool) {
-	var key any
-	var err error
+	newKey := rsaKey
 	if algorithm == "ES256" {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
+		newKey = ecKey
 	}
+	key, err := newKey()
 	if err != nil {
 		return "", false
 	}
