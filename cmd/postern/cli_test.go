@@ -40,7 +40,7 @@ func reference(root *cobra.Command) string {
 ## Completion
 
 ` + "`postern completion bash`" + ` prints a script for bash, and likewise for zsh, fish and powershell;
-` + "`postern completion bash --help`" + ` says where it goes. It completes commands, flags, words
+` + "`postern help completion bash`" + ` says where it goes. It completes commands, flags, words
 and the names of files.
 
 How the image is used is in [image.md](image.md), and every setting in

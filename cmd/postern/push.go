@@ -261,13 +261,13 @@ func writePushed(p *paper, done *pushed) {
 	}
 	p.heading("The image's digest")
 	p.line("  %s", done.Digest)
-	p.line("  %s", p.in(faint, "what sha256 of a WasmPlugin (oci://), and of an image in an EnvoyExtensionPolicy, want after \"sha256:\""))
+	p.line("  %s", p.in(faint, "for oci:// in a WasmPlugin, and an image in an EnvoyExtensionPolicy; their sha256 wants it without \"sha256:\""))
 	if done.Pinned != "" {
 		p.line("  %s", p.in(faint, "pinned: oci://"+done.Pinned))
 	}
 	p.heading("The module's SHA-256")
 	p.line("  %s", done.Module)
-	p.line("  %s", p.in(faint, "what sha256 wants where the file itself is fetched (https://)"))
+	p.line("  %s", p.in(faint, "for sha256 where the file itself is fetched, by https://"))
 	if done.SBOM != "" {
 		p.heading("What it is made of")
 		p.line("  %s", done.SBOM)

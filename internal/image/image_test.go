@@ -222,3 +222,32 @@ func TestTheConfigurationNamesTheTimeItWasGiven(t *testing.T) {
 		}
 	}
 }
+
+// TestTheModuleThatIsBuiltIsTaken holds what `make build` makes to all of it.
+func TestTheModuleThatIsBuiltIsTaken(t *testing.T) {
+	m, err := ReadModule(filepath.Join("..", "..", "build", "postern.wasm"))
+	if err != nil {
+		t.Fatalf("%v; make build makes it", err)
+	}
+	i, err := New(m, Options{Platform: WebAssembly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := moduleIn(i.image)
+	if err != nil || !bytes.Equal(b, m.Bytes) {
+		t.Errorf("%d bytes of %d, %v", len(b), len(m.Bytes), err)
+	}
+}
+
+func TestAFileThatIsTooLongIsNotRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "long.wasm")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, maxModule+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadModule(file); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("got %v", err)
+	}
+}
