@@ -21,10 +21,11 @@ type EnvoyOptions struct {
 	CA        string   // file; /etc/ssl/certs/ca-certificates.crt
 
 	Certificate, Key             string // files, of the listener; it speaks TLS with them
+	PeerCA                       string // file; those who call with a certificate are verified by it
 	ClientCertificate, ClientKey string // files, shown to providers whose settings want that
 
 	Sidecar      bool   // beside one application, behind a proxy
-	Hops         int    // how many proxies are in front; 1 with Sidecar
+	Hops         int    // how many proxies are in front; as trusted_peers.hops, else 1 with Sidecar
 	HTTP3        bool   // and HTTP/2 and 1.1
 	HTTPRedirect string // host:port of a listener that sends on to https
 
@@ -38,7 +39,7 @@ const (
 	DefaultAdmin  = "127.0.0.1:9901"
 )
 
-func (o EnvoyOptions) withDefaults() EnvoyOptions {
+func (o EnvoyOptions) withDefaults(s *Settings) EnvoyOptions {
 	o.Module, o.CA, o.Admin = cmp.Or(o.Module, DefaultModule), cmp.Or(o.CA, DefaultCA), cmp.Or(o.Admin, DefaultAdmin)
 	o.Outbound = cmp.Or(o.Outbound, "127.0.0.1:15001")
 	o.Webdis = cmp.Or(o.Webdis, "127.0.0.1:7379")
@@ -49,7 +50,10 @@ func (o EnvoyOptions) withDefaults() EnvoyOptions {
 			o.Listen = "127.0.0.1:8080"
 		}
 	}
-	if o.Sidecar && o.Hops == 0 {
+	if o.Hops == 0 {
+		o.Hops = s.TrustedPeers.Hops
+	}
+	if o.Hops == 0 && o.Sidecar {
 		o.Hops = 1
 	}
 	return o
@@ -61,6 +65,8 @@ func (o EnvoyOptions) contradiction() error {
 		return wrong("a certificate and its key go together")
 	case o.HTTP3 && o.Certificate == "":
 		return wrong("HTTP/3 wants a certificate and its key")
+	case o.PeerCA != "" && o.Certificate == "":
+		return wrong("callers show no certificate where the listener has none")
 	case o.HTTPRedirect != "" && o.Certificate == "":
 		return wrong("there is no https to send on to without a certificate and its key")
 	case o.Hops < 0 || o.Hops > 16:
@@ -84,6 +90,7 @@ type (
 		Name, Comment, Direction string
 		Address                  address
 		QUIC, Redirect, Outgoing bool
+		LogsDecisions            bool
 		Hops                     int
 		HeadersKB, SessionBytes  int
 		IgnorePort               bool
@@ -109,7 +116,7 @@ type (
 		Provider           bool
 		TLS                *upstreamTLS
 	}
-	tlsFiles    struct{ Certificate, Key string }
+	tlsFiles    struct{ Certificate, Key, PeerCA string }
 	upstreamTLS struct {
 		SNI, Name, CA    string
 		Certificate, Key string
@@ -118,7 +125,7 @@ type (
 
 // Envoy renders a complete bootstrap.
 func Envoy(s *Settings, o EnvoyOptions) (*Output, error) {
-	o = o.withDefaults()
+	o = o.withDefaults(s)
 	if err := o.contradiction(); err != nil {
 		return nil, err
 	}

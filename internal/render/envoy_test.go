@@ -26,6 +26,7 @@ var envoyCases = []struct {
 	{"both", "both.yaml", EnvoyOptions{Sidecar: true, Upstreams: []string{"127.0.0.1:3000", "stock.stock.svc.cluster.local=10.1.2.3:8080"}}},
 	{"client", "client.yaml", EnvoyOptions{Outbound: "0.0.0.0:15001"}},
 	{"secrets", "secrets.json", EnvoyOptions{Upstreams: []string{"127.0.0.1:3000"}, Hops: 1}},
+	{"peers", "peers.yaml", EnvoyOptions{Upstreams: []string{"127.0.0.1:3000"}, Certificate: "/etc/postern/tls.crt", Key: "/etc/postern/tls.key", PeerCA: "/etc/postern/peers.pem"}},
 	{"laptop", "laptop.yaml", EnvoyOptions{Listen: "127.0.0.1:10000", Upstreams: []string{"127.0.0.1:10002"}, Module: "build/postern.wasm"}},
 }
 

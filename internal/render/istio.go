@@ -31,6 +31,9 @@ type IstioOptions struct {
 // placeholder is the image of nobody.
 const placeholder = "oci://registry.example.com/postern@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+// noLog is the access log provider that stands for none.
+const noLog = "-"
+
 // istio is what the templates take.
 type istio struct {
 	IstioOptions
@@ -102,8 +105,8 @@ func istioData(s *Settings, o IstioOptions) (*istio, error) {
 	if !strings.Contains(o.Image, "@sha256:") {
 		d.PullPolicy = "Always" // what a tag names may change
 	}
-	for _, name := range []string{o.Name, cmp.Or(o.Namespace, "x"), o.Secret, strings.TrimPrefix(o.Log, "-") + "x"} {
-		if !objectName.MatchString(name) {
+	for _, name := range []string{o.Name, cmp.Or(o.Namespace, "x"), o.Secret, o.Log} {
+		if !objectName.MatchString(name) && name != noLog {
 			return nil, wrong("%q is not a name of Kubernetes", name)
 		}
 	}
@@ -250,7 +253,7 @@ func (d *istio) files(s *Settings, hosts []externalHost, out *Output) (files []F
 	for _, h := range hosts {
 		add(h.Name+".yaml", "host", h, true)
 	}
-	if d.Log != "-" && (d.TargetKind == "" || d.TargetKind == "Gateway" || d.TargetKind == "Service") {
+	if d.Log != noLog && (d.TargetKind == "" || d.TargetKind == "Gateway" || d.TargetKind == "Service") {
 		add("telemetry.yaml", "telemetry", d, true)
 	}
 	switch {

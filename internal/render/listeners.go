@@ -23,7 +23,7 @@ func (b *builder) listeners(upstreams []upstream) error {
 }
 
 func (b *builder) listener(name string, at address) *listener {
-	l := &listener{Name: name, Address: at, HeadersKB: 60, SessionBytes: b.s.Session.MaxBytes}
+	l := &listener{Name: name, Address: at, HeadersKB: 60, SessionBytes: b.s.Session.MaxBytes, LogsDecisions: b.s.Log.Properties}
 	if l.SessionBytes > 40<<10 {
 		l.HeadersKB = 96 // the most that every Envoy takes
 	}
@@ -48,6 +48,9 @@ func (b *builder) inbound(upstreams []upstream) error {
 		l.Name, l.Direction = "inbound", "INBOUND" // Postern tells the two sides apart by it
 	}
 	b.route(l, upstreams)
+	if b.byCertificate() && b.o.PeerCA == "" {
+		b.note("The settings look at callers' certificates, which Envoy has to verify: name the authorities (peer-ca).")
+	}
 	if b.o.Certificate == "" {
 		if l.Hops == 0 && !b.s.InsecureHTTPCookies {
 			b.note("The listener speaks http, and cookies are Secure: something in front has to speak https, or give a certificate and its key. With a proxy in front, say how many there are (hops).")
@@ -57,7 +60,7 @@ func (b *builder) inbound(upstreams []upstream) error {
 	if l.Direction == "" {
 		l.Name = "https"
 	}
-	l.TLS = &tlsFiles{b.o.Certificate, b.o.Key}
+	l.TLS = &tlsFiles{b.o.Certificate, b.o.Key, b.o.PeerCA}
 	if b.o.HTTP3 {
 		l.AltSvc = at.Port
 		quic := *l
@@ -65,6 +68,12 @@ func (b *builder) inbound(upstreams []upstream) error {
 		b.out.Listeners = append(b.out.Listeners, &quic)
 	}
 	return b.redirect(at.Port)
+}
+
+// byCertificate reports whether settings look at the certificates of callers.
+func (b *builder) byCertificate() bool {
+	return len(b.s.TrustedPeers.SANs) > 0 ||
+		slices.ContainsFunc(b.s.Bearer, func(t config.Bearer) bool { return t.Bound == "certificate" || t.Bound == "always" })
 }
 
 // redirect adds a listener that sends browsers on to https.
