@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -28,6 +29,7 @@ type Shipped struct {
 	IDP      *idp.Provider
 	Provider *Provider
 	HangUp   func() // ends the provider's connections
+	Folder   string // below envoy/
 
 	browserURL string // what browsers call it
 	ports      map[int]int
@@ -59,7 +61,7 @@ const (
 func StartShipped(t testing.TB, s ShippedSetup) *Shipped {
 	t.Helper()
 	bootstrap := readShipped(t, s.File)
-	g := &Shipped{App: NewApp(t), ports: map[int]int{shippedAdmin: 0}}
+	g := &Shipped{App: NewApp(t), Folder: path.Dir(s.File), ports: map[int]int{shippedAdmin: 0}}
 	g.ports[shippedApp] = portOf(t, g.App.Addr())
 	for port := range listenerPorts(bootstrap) {
 		if g.ports[port] == 0 && port != shippedAdmin {
@@ -261,6 +263,7 @@ func (g *Shipped) waitServing() error {
 			return errors.New("no admin address yet")
 		}
 		g.Admin = strings.TrimSpace(string(admin))
+		g.ports[shippedAdmin] = number(g.Admin[strings.LastIndexByte(g.Admin, ':')+1:])
 		_, err = g.AdminGet(ctx, "/ready")
 		return err
 	})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postern-auth/postern/internal/doctest"
 	"github.com/postern-auth/postern/internal/idp"
 )
 
@@ -130,6 +131,38 @@ func (g *Shipped) logIsClean(t *testing.T) {
 	}
 }
 
+// documented runs the commands of the configuration's page that show whether it
+// works, and wants them to say what the page says.
+func (g *Shipped) documented(t *testing.T, certificates string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(must(Root())(t), "envoy", g.Folder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := doctest.Parse(g.Folder, string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, b := range page.Blocks {
+		if b.Kind != "console" {
+			continue
+		}
+		for _, part := range strings.Split("\n"+b.Text, "\n$ ")[1:] {
+			line, want, _ := strings.Cut(part, "\n")
+			line = strings.ReplaceAll(g.at(line), "build/certificates", certificates)
+			tried++
+			out, err := exec.Command("sh", "-c", line).CombinedOutput()
+			if got := strings.TrimSpace(string(out)); got != strings.TrimSpace(g.at(want)) {
+				t.Errorf("%s: %s: %q, %v", b.Where(), line, got, err)
+			}
+		}
+	}
+	if tried < 2 {
+		t.Errorf("%s: %d commands were tried", g.Folder, tried)
+	}
+}
+
 func testShippedGateway(t *testing.T) {
 	g := StartShipped(t, ShippedSetup{File: "gateway/envoy.yaml", URL: "http://auth.localhost:10000"})
 	app1, app2 := g.at("http://app1.localhost:10000"), g.at("http://app2.localhost:10000")
@@ -180,6 +213,7 @@ func testShippedGateway(t *testing.T) {
 	})
 	g.addressOf(t, b, app1+"/", "192.0.2.7", "127.0.0.1")
 	g.edge(t, app1)
+	g.documented(t, "")
 	g.logIsClean(t)
 }
 
@@ -251,6 +285,7 @@ func testShippedSidecar(t *testing.T) {
 			t.Errorf("anything else: %d", page.Status)
 		}
 	})
+	g.documented(t, "")
 	g.logIsClean(t)
 }
 
@@ -290,6 +325,7 @@ func testShippedStandalone(t *testing.T) {
 			t.Errorf("/oauth2/auth without a session: %d", page.Status)
 		}
 	})
+	g.documented(t, "")
 	g.logIsClean(t)
 }
 
@@ -327,6 +363,7 @@ func testShippedOutbound(t *testing.T) {
 			t.Errorf("%d", page.Status)
 		}
 	})
+	g.documented(t, "")
 	g.logIsClean(t)
 }
 
@@ -376,6 +413,7 @@ func testShippedFilters(t *testing.T) {
 			t.Errorf("another person: %d", page.Status)
 		}
 	})
+	g.documented(t, "")
 	g.logIsClean(t)
 }
 
@@ -389,36 +427,61 @@ func testShippedAccessLog(t *testing.T) {
 	b := NewBrowser()
 	g.signIn(t, b, g.Base()+"/?secret=query", Bob)
 	must(ReadSeen(must(b.Get(g.Base() + "/public/hello"))(t)))(t)
-	if page := must(b.Get(g.Base()+"/admin/users", http.Header{"X-Auth-Request-User": {"alice"}}))(t); page.Status != http.StatusForbidden {
+	if page := must(b.Get(g.Base()+"/admin/", http.Header{"X-Auth-Request-User": {"alice"}}))(t); page.Status != http.StatusForbidden {
 		t.Errorf("%d", page.Status)
 	}
-	type line struct {
-		Path     string
-		Status   int
-		Decision string
-		Rule     string
-		Reason   string
-		User     string
+	g.documented(t, "")
+	for _, want := range documentedLines(t, "access-log/README.md") {
+		g.hasLine(t, want)
 	}
-	for _, want := range []line{
-		{"/", 200, "forwarded", "unmatched", "", "bob"},
-		{"/public/hello", 200, "forwarded", "public", "", "bob"},
-		{"/admin/users", 403, "answered", "admin", "group_missing", "bob"},
-	} {
-		Eventually(t, 10*time.Second, func() error {
-			for _, text := range g.Log.Lines(`"path":"` + want.Path + `"`) {
-				var got line
-				if err := json.Unmarshal([]byte(text), &got); err == nil && got == want {
-					return nil
-				}
-			}
-			return fmt.Errorf("no line says %+v:\n%s", want, strings.Join(g.Log.Lines(`"path":"`+want.Path+`"`), "\n"))
-		})
-	}
+	g.hasLine(t, map[string]any{"path": "/", "status": 200.0, "decision": "forwarded", "rule": "unmatched", "reason": nil, "user": "bob"})
+	g.hasLine(t, map[string]any{"path": "/public/hello", "decision": "forwarded", "rule": "public", "user": "bob", "client": "127.0.0.1"})
 	if lines := g.Log.Lines("secret=query"); len(lines) > 0 {
 		t.Errorf("the query is in the log: %q", lines)
 	}
 	g.logIsClean(t)
+}
+
+// documentedLines are the objects that a page shows as JSON.
+func documentedLines(t *testing.T, file string) (all []map[string]any) {
+	t.Helper()
+	text := must(os.ReadFile(filepath.Join(must(Root())(t), "envoy", filepath.FromSlash(file))))(t)
+	page := must(doctest.Parse(file, string(text)))(t)
+	for _, b := range page.Blocks {
+		for line := range strings.Lines(b.Text) {
+			var object map[string]any
+			if b.Kind == "json" && json.Unmarshal([]byte(line), &object) == nil {
+				all = append(all, object)
+			}
+		}
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s shows no line", file)
+	}
+	return all
+}
+
+// hasLine waits until the access log has a line with all these fields.
+func (g *Shipped) hasLine(t *testing.T, want map[string]any) {
+	t.Helper()
+	path := fmt.Sprintf("%q:%q", "path", want["path"])
+	Eventually(t, 10*time.Second, func() error {
+		for _, text := range g.Log.Lines(path) {
+			var got map[string]any
+			if json.Unmarshal([]byte(text), &got) != nil {
+				continue
+			}
+			same := true
+			for field, value := range want {
+				in, there := got[field]
+				same = same && there && in == value
+			}
+			if same {
+				return nil
+			}
+		}
+		return fmt.Errorf("no line says %v:\n%s", want, strings.Join(g.Log.Lines(path), "\n"))
+	})
 }
 
 // testShippedCapabilities runs the smallest configuration with the list of what

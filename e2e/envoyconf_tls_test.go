@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -50,6 +51,7 @@ func testShippedTLS(t *testing.T) {
 			t.Errorf("%d to %v", page.Status, to)
 		}
 	})
+	g.documented(t, dir)
 	for name, impostor := range map[string]*tls.Certificate{
 		"for another name":     issueBy(t, certificate(t, dir, "authority"), "evil.example.com"),
 		"by another authority": certificate(t, makeCertificates(t), "provider"),
@@ -98,6 +100,9 @@ func (g *Shipped) meetsImpostor(t *testing.T, b *Browser, callback string, appea
 	}
 	if failures() == before {
 		t.Error("Envoy refused no certificate")
+	}
+	if err := g.Log.WaitFor("/oauth2/callback 503 postern_status_503", 10*time.Second); err != nil {
+		t.Error(strings.Join(g.Log.Lines("/oauth2/callback"), "\n"))
 	}
 }
 
@@ -153,6 +158,7 @@ func testShippedHTTP3(t *testing.T) {
 			}
 		})
 	}
+	g.documented(t, dir)
 	g.logIsClean(t)
 }
 
