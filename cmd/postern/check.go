@@ -40,6 +40,7 @@ documents. All that are found are checked, and what stands around them is looked
 as well: what happens when the module fails, variables that are not handed over,
 clusters that are not there or do not verify whom they are connected to, access
 logs that write codes, and so on. docs/doctor.md lists all of it, with its cure.
+Of several files, some may have no settings in them.
 
 With -t it holds the settings to a table: a YAML list of requests, who makes them,
 and what is to become of them. Each is put to the real gate, as postern explain
@@ -136,26 +137,50 @@ func (k *checking) run(cmd *cobra.Command, files []string) error {
 	if k.settings != "" || len(files) == 0 {
 		files = append([]string{k.settings}, files...)
 	}
+	places, err := findAll(cmd, files)
+	if err != nil {
+		return refused(cmd, k.output, err)
+	}
 	var all []*checked
-	for _, file := range files {
-		places, err := findSettings(cmd, file)
-		if err != nil {
-			return refused(cmd, k.output, err)
-		}
-		for i, s := range places {
-			all = append(all, k.place(s, len(files) > 1))
-			for j := range i {
-				if first := all[len(all)-1-i+j]; bytes.Equal(first.settings.Settings, s.Settings) {
-					all[len(all)-1].again = first
-					break
-				}
+	for i, s := range places {
+		found := k.place(s, len(files) > 1)
+		for _, first := range all[:i] {
+			if first.again == nil && first.settings.file == s.file && bytes.Equal(first.settings.Settings, s.Settings) {
+				found.again = first
 			}
 		}
+		all = append(all, found)
 	}
 	if err := k.tried(all, now); err != nil {
 		return refused(cmd, k.output, err)
 	}
 	return k.report(cmd, all)
+}
+
+// findAll finds the settings of several files. Some of these may have none, unless
+// all are so; what lets bodies through may stand in another one than the settings.
+func findAll(cmd *cobra.Command, files []string) (all []*settings, err error) {
+	var texts [][]byte
+	for _, file := range files {
+		places, text, err := findSettings(cmd, file)
+		if err != nil {
+			return nil, err
+		}
+		all, texts = append(all, places...), append(texts, text)
+	}
+	if len(all) == 0 {
+		return nil, noSettings(files[0])
+	}
+	found := make([]*manifest.Found, len(all))
+	for i, s := range all {
+		found[i] = &s.Found
+	}
+	for _, text := range texts {
+		if err := manifest.Beside(text, found); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // place checks the settings of one place. One that holds nothing else is named only

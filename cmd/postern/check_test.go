@@ -283,6 +283,39 @@ func TestSettingsAreCheckedWhereverTheyStand(t *testing.T) {
 	}
 }
 
+func TestSeveralFilesAreCheckedTogether(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	wasm, none := file("plugin.yaml", plugin()), file("service.yaml", "kind: Service\n")
+	bodies := file("bodies.yaml", "kind: EnvoyFilter\nmetadata: {namespace: shop}\nspec: {value: {allow_on_headers_stop_iteration: true}}\n")
+	for name, c := range map[string]struct {
+		files  []string
+		code   int
+		with   string
+		not    string
+		output string
+	}{
+		"one without settings is passed over":  {[]string{none, wasm}, 0, "plugin.yaml, line 12", "service.yaml", "text"},
+		"all of them without settings are not": {[]string{none, bodies}, 1, "service.yaml: there are no settings", "bodies.yaml", "text"},
+		"what one says is heeded in another":   {[]string{wasm, bodies}, 0, "valid", "bodies_not_let_through", "text"},
+		"one may be all there is in JSON":      {[]string{wasm, none}, 0, `"kind": "WasmPlugin"`, `"settings"`, "json"},
+		"one that is not there is no file":     {[]string{wasm, filepath.Join(dir, "none")}, 2, "no such file", "valid", "text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := run(t, "", append([]string{"check", "-o", c.output}, c.files...)...)
+			if code != c.code || !strings.Contains(out+errOut, c.with) || strings.Contains(out+errOut, c.not) {
+				t.Errorf("exit %d: %s%s", code, out, errOut)
+			}
+		})
+	}
+}
+
 func TestSettingsOfSeveralPlacesAreAListInJSON(t *testing.T) {
 	good := plugin()
 	code, out, errOut := run(t, good+"---\n"+strings.Replace(good, "AUTHN", "AUTHZ", 1), "check", "-o", "json", "--strict")

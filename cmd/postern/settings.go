@@ -43,9 +43,12 @@ func settingsFlag(cmd *cobra.Command, file *string) {
 // is thrown in for variables of theirs that are not set, unless they must be. The
 // error is a usageError where there is nothing to check, or more than one thing.
 func readSettings(cmd *cobra.Command, file string, needVariables bool) (*settings, error) {
-	all, err := findSettings(cmd, file)
+	all, _, err := findSettings(cmd, file)
 	if err != nil {
 		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, noSettings(file)
 	}
 	for _, other := range all[1:] {
 		if !bytes.Equal(other.Settings, all[0].Settings) {
@@ -55,24 +58,24 @@ func readSettings(cmd *cobra.Command, file string, needVariables bool) (*setting
 	return all[0], all[0].parse(needVariables)
 }
 
-// findSettings finds all settings of a file.
-func findSettings(cmd *cobra.Command, file string) ([]*settings, error) {
-	text, err := readBounded(cmd, file)
-	if err != nil {
-		return nil, usageError{err}
+// noSettings says what a file does not have in it.
+func noSettings(file string) error {
+	return config.Problems{{Path: called(file), Message: "there are no settings of Postern in it: neither alone nor in a bootstrap of Envoy, a WasmPlugin, an EnvoyFilter, an EnvoyExtensionPolicy or a ConfigMap"}}
+}
+
+// findSettings finds all settings of a file, and returns its text, too.
+func findSettings(cmd *cobra.Command, file string) (all []*settings, text []byte, err error) {
+	if text, err = readBounded(cmd, file); err != nil {
+		return nil, nil, usageError{err}
 	}
 	found, err := manifest.Find(text)
 	if err != nil {
-		return nil, config.Problems{{Path: called(file), Message: oneLine(err)}}
+		return nil, nil, config.Problems{{Path: called(file), Message: oneLine(err)}}
 	}
-	if len(found) == 0 {
-		return nil, config.Problems{{Path: called(file), Message: "there are no settings of Postern in it: neither alone nor in a bootstrap of Envoy, a WasmPlugin, an EnvoyFilter, an EnvoyExtensionPolicy or a ConfigMap"}}
+	for _, f := range found {
+		all = append(all, &settings{Found: f, file: file})
 	}
-	all := make([]*settings, len(found))
-	for i, f := range found {
-		all[i] = &settings{Found: f, file: file}
-	}
-	return all, nil
+	return all, text, nil
 }
 
 // tooMany says where settings stand in a file that has several.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -97,14 +98,20 @@ func (v *visit) gatesIn(address string, dump *manifest.Node) (gates []*Subject) 
 }
 
 // taken takes a filter's settings for those by which the front is looked at,
-// unless others are given, or there are some already.
+// unless others are given, or there are some already that fit as well.
 func (v *visit) taken(s *Subject, path string) {
 	if v.Settings != nil && !same(v.Settings, s.Settings) {
 		v.add(found("settings_differ", path, "they are not those of --config"))
 	}
-	if v.host == nil && s.Config != nil && len(s.Config.Hosts) > 0 {
+	if s.Config != nil && len(s.Config.Hosts) > 0 && (v.host == nil || v.Settings == nil && !v.serves(v.host) && v.serves(s)) {
 		v.host = s
 	}
+}
+
+// serves says whether settings are those for the front.
+func (v *visit) serves(s *Subject) bool {
+	u, err := url.Parse(v.URL)
+	return err == nil && s.Config.AllowsHost(strings.ToLower(u.Hostname()), u.Port())
 }
 
 // rejected looks for configurations that Envoy did not take.
@@ -149,14 +156,15 @@ func (v *visit) clusters(address string, gates []*Subject, stats statistics) {
 		for _, w := range waysOf(g.Config) {
 			if !seen[w.cluster] {
 				seen[w.cluster] = true
-				v.cluster(answer, w, stats)
+				v.cluster(answer, w, g.statisticsOf(w.cluster), stats)
 			}
 		}
 	}
 }
 
-// cluster looks at one. One that is not there was found missing before.
-func (v *visit) cluster(answer *manifest.Node, w way, stats statistics) {
+// cluster looks at one, whose statistics go by another name of it. One that is not
+// there was found missing before.
+func (v *visit) cluster(answer *manifest.Node, w way, name string, stats statistics) {
 	path := clusterPath(w.cluster)
 	for _, c := range answer.Get("cluster_statuses").List() {
 		if c.Get("name").Str() != w.cluster {
@@ -175,7 +183,7 @@ func (v *visit) cluster(answer *manifest.Node, w way, stats statistics) {
 			v.add(well("cluster_unhealthy", path, "%d of its %d hosts are well", healthy, len(hosts)))
 		}
 	}
-	prefix := "cluster." + statName(w.cluster) + ".ssl."
+	prefix := "cluster." + statName(name) + ".ssl."
 	for _, s := range []struct{ name, meaning string }{
 		{"fail_verify_san", "the certificate bears none of the names that are asked for"},
 		{"fail_verify_cert_hash", "the certificate is not the one that is asked for"},
@@ -203,6 +211,16 @@ func isHealthy(h *manifest.Node) bool {
 		}
 	}
 	return true
+}
+
+// statisticsOf is the name under which Envoy keeps a cluster's statistics.
+func (s *Subject) statisticsOf(cluster string) string {
+	for _, c := range s.Clusters {
+		if other := c.Node.Get("alt_stat_name").Str(); c.Name == cluster && other != "" {
+			return other
+		}
+	}
+	return cluster
 }
 
 // statName is a cluster's name in the names of statistics.

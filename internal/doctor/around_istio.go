@@ -93,8 +93,15 @@ func imageOf(s *Subject) (all []Finding) {
 		if policy == "" {
 			policy = code.Get("pull_policy").Str()
 		}
-	default:
-		return nil
+	default: // of Envoy's own, those that Istio's agent fetches for it
+		if !strings.HasPrefix(s.Module, "oci://") {
+			return nil
+		}
+		remote := s.Plugin.Get("vm_config", "code", "remote")
+		sum, policy = remote.Get("sha256").Str(), pullPolicy(s.Env)
+	}
+	if sum == "nil" { // by which the agent is told that there is none
+		sum = ""
 	}
 	name, _, pinned := strings.Cut(strings.TrimPrefix(s.Module, "oci://"), "@sha256:")
 	if s.Module == "" || strings.HasPrefix(s.Module, "file://") {
@@ -109,4 +116,14 @@ func imageOf(s *Subject) (all []Finding) {
 		all = append(all, found("image_latest", s.PluginPath, "%s, with the pull policy IfNotPresent", told(s.Module)))
 	}
 	return all
+}
+
+// pullPolicy is what Istio's agent is told of when to fetch an image anew.
+func pullPolicy(env []manifest.EnvVar) string {
+	for _, v := range env {
+		if v.Name == "ISTIO_META_WASM_IMAGE_PULL_POLICY" && v.Value != nil {
+			return *v.Value
+		}
+	}
+	return ""
 }

@@ -74,7 +74,7 @@ func leaves(n *manifest.Node) (all []string) {
 }
 
 // operators are those of Envoy's formats that write a part of a request.
-var operators = regexp.MustCompile(`%(REQ|REQUEST_HEADER|RESP|RESPONSE_HEADER|PATH)\(([^)%]*)\)(?::\d+)?%`)
+var operators = regexp.MustCompile(`%(REQ|REQUEST_HEADER|RESP|RESPONSE_HEADER|PATH)(?:\(([^)%]*)\))?(?::\d+)?%`)
 
 // secretFields are header fields that hold what nobody else is to have.
 var secretFields = []string{"cookie", "authorization", "proxy-authorization", "set-cookie"}

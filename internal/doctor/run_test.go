@@ -283,7 +283,11 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 		"calls that fail":                  {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=5xx", 1) }, []string{"warning provider_calls_failing"}},
 		"not calls that are refused":       {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=4xx", 1) }, nil},
 		"certificates of another name":     {func(w *world) { w.stats = strings.Replace(w.stats, "verify_san: 0", "verify_san: 7", 1) }, []string{"error tls_failing"}},
-		"a cluster without hosts":          {func(w *world) { w.clusters = `{"cluster_statuses": [{"name": "idp"}]}` }, []string{"error cluster_unhealthy"}},
+		"certificates, under another name": {func(w *world) {
+			w.bootstrap = append(w.bootstrap, "- name: idp", "- name: idp\n    alt_stat_name: other;")
+			w.stats = strings.Replace(w.stats, "cluster.idp.ssl.fail_verify_san: 0", "cluster.other;.ssl.fail_verify_error: 7", 1)
+		}, []string{"error tls_failing"}},
+		"a cluster without hosts": {func(w *world) { w.clusters = `{"cluster_statuses": [{"name": "idp"}]}` }, []string{"error cluster_unhealthy"}},
 		"a cluster whose hosts are not well": {func(w *world) {
 			w.clusters = strings.Replace(w.clusters, `"eds_health_status": "HEALTHY"`, `"failed_active_health_check": true, "eds_health_status": "HEALTHY"`, 1)
 		}, []string{"error cluster_unhealthy"}},
@@ -392,6 +396,17 @@ func shows(status int, text string) func(http.ResponseWriter, *http.Request) {
 func dates(ahead time.Duration) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+	}
+}
+
+func TestTheFrontIsLookedAtByTheSettingsThatServeIt(t *testing.T) {
+	w := newWorld()
+	const other = `{"name": "first", "typed_config": {"@type": "x/envoy.extensions.filters.http.wasm.v3.Wasm", "config": {"configuration": {"@type": "x/google.protobuf.Struct", "value": {"providers": [{"name": "other", "issuer": "http://nobody.example.com", "insecure_issuer": true, "cluster": "idp", "client_id": "shop"}], "hosts": ["other.example.com"], "session": {"keys": [{"id": "a", "env": "K"}]}}}}}}`
+	w.bootstrap = append(w.bootstrap, "- {name: cors,", "- "+other+"\n          - {name: cors,")
+	for _, f := range w.run(t) {
+		if f.Path == "provider other" {
+			t.Errorf("the other settings were taken: %+v", f)
+		}
 	}
 }
 

@@ -1,8 +1,8 @@
 // Package manifest finds Postern's settings in the files that people keep them
 // in: settings alone; a configuration of Envoy (a bootstrap, resources read from
 // a file, the dump of a running one); Istio's WasmPlugin and EnvoyFilter; Envoy
-// Gateway's EnvoyExtensionPolicy; and a ConfigMap or a List that holds any of
-// these. It tells what stands around them as well: the variables that the proxy
+// Gateway's EnvoyExtensionPolicy; and a ConfigMap, a Secret or a List that holds
+// any of these. It tells what stands around them as well: the variables that the proxy
 // hands over, what happens when the module fails, the clusters, the filters
 // beside it.
 //
@@ -157,7 +157,11 @@ func find(text []byte, file bool) ([]Found, error) {
 			all = append(all, f)
 		}
 	}
-	allowStops(docs, all)
+	pointers := make([]*Found, len(all))
+	for i := range all {
+		pointers[i] = &all[i]
+	}
+	allowStops(docs, pointers)
 	return all, nil
 }
 

@@ -24,7 +24,9 @@ func (s *search) object(n *Node, at string) {
 	case EnvoyExtensionPolicy:
 		s.extensionPolicy(n, at)
 	case "ConfigMap":
-		s.configMap(n.Get("data"), join(at, "data"))
+		s.texts(n.Get("data"), join(at, "data"))
+	case "Secret":
+		s.texts(n.Get("string_data"), join(at, "stringData"))
 	}
 	for i := before; i < len(s.found); i++ {
 		f := &s.found[i]
@@ -89,9 +91,9 @@ func (s *search) extensionPolicy(n *Node, at string) {
 	}
 }
 
-// configMap looks through the texts of a ConfigMap. What cannot be read there is
-// something else.
-func (s *search) configMap(data *Node, at string) {
+// texts looks through the texts of a ConfigMap or a Secret. What cannot be read
+// there is something else.
+func (s *search) texts(data *Node, at string) {
 	if data == nil || data.Kind != Object {
 		return
 	}
@@ -124,20 +126,38 @@ func lineOf(n, other *Node) int {
 	return n.Line
 }
 
-// allowStops notes of WasmPlugins, which cannot say so themselves, where an
-// EnvoyFilter of the same text sets allow_on_headers_stop_iteration.
-func allowStops(docs []*document, all []Found) {
-	namespaces := map[string]bool{}
+// Beside notes what another text says of settings that were found: an EnvoyFilter
+// or an EnvoyPatchPolicy that has bodies let through, which a WasmPlugin and an
+// EnvoyExtensionPolicy cannot say themselves.
+func Beside(text []byte, found []*Found) error {
+	docs, err := documents(text)
+	if err == nil {
+		allowStops(docs, found)
+	}
+	return err
+}
+
+func allowStops(docs []*document, found []*Found) {
+	const mesh = "istio-system" // what is there is for all
+	namespaces := map[string]map[string]bool{WasmPlugin: {}, EnvoyExtensionPolicy: {}}
 	for _, doc := range docs {
 		for _, n := range flat(doc.root) {
-			if n.Get("kind").Str() == EnvoyFilter && setsStop(n.Get("spec")) {
-				namespaces[n.Get("metadata", "namespace").Str()] = true
+			namespace := n.Get("metadata", "namespace").Str()
+			switch n.Get("kind").Str() {
+			case EnvoyFilter:
+				if setsStop(n.Get("spec")) {
+					namespaces[WasmPlugin][namespace] = true
+				}
+			case "EnvoyPatchPolicy":
+				if setsStop(n.Get("spec")) {
+					namespaces[EnvoyExtensionPolicy][namespace] = true
+				}
 			}
 		}
 	}
-	for i := range all {
-		if all[i].Kind == WasmPlugin && (namespaces[all[i].Namespace] || namespaces["istio-system"]) {
-			all[i].AllowStop = true
+	for _, f := range found {
+		if of := namespaces[f.Kind]; of[f.Namespace] || f.Kind == WasmPlugin && of[mesh] {
+			f.AllowStop = true
 		}
 	}
 }
@@ -155,7 +175,7 @@ func setsStop(n *Node) bool {
 	if n == nil {
 		return false
 	}
-	if n.Get("allow_on_headers_stop_iteration").True() {
+	if n.Get("allow_on_headers_stop_iteration").True() || strings.HasSuffix(n.Get("path").Str(), "/allow_on_headers_stop_iteration") && n.Get("value").True() {
 		return true
 	}
 	for _, item := range n.Items {

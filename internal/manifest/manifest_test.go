@@ -129,6 +129,8 @@ spec:
 		}}},
 		"a ConfigMap with settings": {"kind: ConfigMap\nmetadata: {name: m}\ndata:\n  a: providers of fish\n  postern.yaml: |\n    # Settings.\n    providers: [{name: main}]\n    hosts: [app.example.com]\n",
 			[]Found{{Kind: Settings, Name: "m", Path: `data["postern.yaml"]`, Line: 7, Settings: []byte(settingsJSON)}}},
+		"a Secret with settings": {"kind: Secret\nmetadata: {name: m}\nstringData: {postern.yaml: '" + settingsJSON + "'}\n",
+			[]Found{{Kind: Settings, Name: "m", Path: `stringData["postern.yaml"]`, Line: 3, Settings: []byte(settingsJSON)}}},
 		"a ConfigMap with a bootstrap": {"kind: ConfigMap\nmetadata: {name: m, namespace: n}\ndata:\n  envoy.yaml: |\n    " + strings.ReplaceAll(bootstrap(filter(asStruct)), "\n", "\n    "), []Found{func() Found {
 			f := inEnvoy(Bootstrap, `data["envoy.yaml"].`+listenerPath, 14)
 			f.Namespace = "n"
@@ -247,6 +249,37 @@ list: [{<<: [*base, {z: 4}]}]
 	const want = `{"a":{"plain":"text","on":true,"off":"no","nothing":null,"int":16,"million":1000,"float":1.5,"time":"2026-11-22","quoted":"1"},"base":{"x":1,"y":2},"merged":{"y":3,"x":1},"list":[{"x":1,"y":2,"z":4}]}`
 	if diff := cmp.Diff(want, string(n.JSON())); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestWhatLetsBodiesThroughMayStandInAnotherFile(t *testing.T) {
+	const (
+		policy  = "kind: EnvoyExtensionPolicy\nmetadata: {namespace: a}\nspec: {wasm: [{config: {providers: []}}]}\n"
+		patch   = "kind: EnvoyPatchPolicy\nmetadata: {namespace: a}\nspec: {jsonPatches: [{operation: {op: add, path: /allow_on_headers_stop_iteration, value: true}}]}\n"
+		wasm    = "kind: WasmPlugin\nmetadata: {namespace: a}\nspec: {pluginConfig: {providers: []}}\n"
+		filters = "kind: EnvoyFilter\nmetadata: {namespace: a}\nspec: {value: {allow_on_headers_stop_iteration: true}}\n"
+	)
+	for name, c := range map[string]struct {
+		text, beside string
+		want         bool
+	}{
+		"of Envoy Gateway":     {policy, patch, true},
+		"of Istio":             {wasm, filters, true},
+		"of a whole mesh":      {wasm, strings.Replace(filters, "namespace: a", "namespace: istio-system", 1), true},
+		"not of the other one": {wasm, patch, false},
+		"not elsewhere":        {wasm, strings.Replace(filters, "namespace: a", "namespace: b", 1), false},
+		"not where it says no": {policy, strings.Replace(patch, "true", "false", 1), false},
+	} {
+		found, err := Find([]byte(c.text))
+		if err != nil || len(found) != 1 || found[0].AllowStop {
+			t.Fatal(found, err)
+		}
+		if err := Beside([]byte(c.beside), []*Found{&found[0]}); err != nil || found[0].AllowStop != c.want {
+			t.Errorf("%s: %v, %v", name, found[0].AllowStop, err)
+		}
+	}
+	if err := Beside([]byte("a: ["), nil); err == nil {
+		t.Error("what cannot be read is read")
 	}
 }
 
