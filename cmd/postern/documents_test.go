@@ -1,43 +1,81 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
+
 	"github.com/postern-auth/postern/internal/doctest"
 )
 
-// demonstrated says of commands that are not this one how it is shown that they do what
-// a document has them for: by a test of that name; "shell", for what prepares
-// others; or "not run", for what wants a cluster or a network, as the page must
-// say by these words. The first that the command begins with counts, for the page
-// that is named, or for all.
-var demonstrated = []struct{ page, command, how string }{
-	{"", "make", "target"},
-	{"", "func-e run -c envoy/envoy.yaml", "TestTheConfigurationInTheDocumentsRuns"},
-	{"", "func-e run -c envoy/nginx/envoy.yaml", "TestNginxAsksPostern"},
-	{"", "nginx -e stderr -p build/nginx", "TestNginxAsksPostern"},
-	{"envoy/webdis/README.md", "redis-server build/redis/redis.conf", "TestWebdisDoesWhatTheGateNeeds"},
-	{"", "openssl rand", "shell"},
-	{"", "export", "shell"},
-	{"", "mkdir", "shell"},
-	{"", "kill", "shell"},
-	{"", "cat", "shell"},
-	{"envoy/webdis/README.md", "apt-get install", "shell"},
-	{"envoy/webdis/README.md", "systemctl disable --now", "shell"},
-	{"envoy/webdis/README.md", "envsubst", "shell"},
-	{"envoy/webdis/README.md", "sed", "shell"},
-	{"envoy/webdis/README.md", "webdis build/redis/webdis.json", "TestWebdisDoesWhatTheGateNeeds"},
-	{"envoy/webdis/README.md", "curl -u", "TestWebdisDoesWhatTheGateNeeds"},
+// demonstration says of commands that are not this one how it is shown that they
+// do what a document has them for: by the test of that name; as "a target" of
+// make; as "shell", which prepares others; or as "no cluster", for what nobody here
+// can run, as the page or one that it leads to must say.
+type demonstration struct {
+	page    string // or the folder that it is in, with a slash
+	kind    string // of the block; "" for any
+	command string // what it begins with
+	how     string
+}
+
+var demonstrated = []demonstration{
+	{"", "", "make", "a target"},
+
+	// Each line of a console block below envoy/ is run there, beside its Envoy.
+	{"envoy/", "console", "", "TestConfigurationsRunAsTheyStand"},
+	{"envoy/", "", "envoy/tls/certificates.sh", "TestConfigurationsRunAsTheyStand"},
+	{"envoy/secretless/", "", "func-e run -c", "TestEnvoyKeepsTheClientsSecret"},
+	{"envoy/nginx/", "", "func-e run -c", "TestNginxAsksPostern"},
+	{"envoy/nginx/", "", "nginx -e stderr -p build/nginx", "TestNginxAsksPostern"},
+	{"", "", "func-e run -c envoy/envoy.yaml", "TestTheConfigurationInTheDocumentsRuns"},
+	{"envoy/", "", "func-e run -c", "TestConfigurationsRunAsTheyStand"},
+
+	{"envoy/webdis/", "", "redis-server", "TestWebdisDoesWhatTheGateNeeds"},
+	{"envoy/webdis/", "", "webdis", "TestWebdisDoesWhatTheGateNeeds"},
+	{"envoy/webdis/", "", "curl", "TestWebdisDoesWhatTheGateNeeds"},
+	{"envoy/webdis/", "", "", "shell"},
+
+	{"envoy/prometheus/", "", "promtool check config", "TestPrometheusTakesTheConfiguration"},
+	{"envoy/prometheus/", "", "promtool test rules", "TestAlertsFireOnWhatTheyAreForAndOnNothingElse"},
+	{"envoy/prometheus/", "", "prometheus", "TestSteppingUp"},
+	{"docs/operations.md", "", "sed -n", "TestEventsAreTakenOutOfALogByTheLineInTheDocuments"},
+
+	{"", "", "kubectl", "no cluster"},
+	{"", "", "istioctl", "no cluster"},
+	{"", "", "egctl", "no cluster"},
+	{"", "", "helm", "no cluster"},
+	{"istio/", "", "curl", "no cluster"},
+	{"envoy-gateway/", "", "curl", "no cluster"},
+	{"docs/install-istio.md", "", "curl", "no cluster"},
+	{"docs/install-envoy-gateway.md", "", "curl", "no cluster"},
+
+	{"", "", "cat", "shell"},
+	{"", "", "openssl rand", "shell"},
+	{"", "", "mkdir", "shell"},
+	{"", "", "grep", "shell"},
+	{"", "", "printf", "shell"},
+	{"", "", "base64", "shell"},
+}
+
+// of reports whether the demonstration is one of a command.
+func (d demonstration) of(c doctest.Command) bool {
+	inPage := d.page == "" || d.page == c.Page || strings.HasSuffix(d.page, "/") && strings.HasPrefix(c.Page, d.page)
+	return inPage && (d.kind == "" || d.kind == c.Kind) && (d.command == "" || strings.HasPrefix(c.Text+" ", d.command+" "))
 }
 
 // longRunning are the commands that are only held against their flags here: they
-// serve, or they need a proxy or a registry. Each has tests of its own.
+// serve, or they need a proxy or a registry. Each has tests of its own. So has
+// what reads standard input ("-"), which another command writes.
 var longRunning = []string{"demo", "push", "doctor", "envoy", "help", "completion"}
 
 func documentsCommands(t *testing.T) map[*doctest.Page][]doctest.Command {
@@ -69,6 +107,9 @@ func understood(args []string, mentioned bool) error {
 		return err
 	}
 	if err := cmd.ParseFlags(rest); err != nil {
+		if mentioned && (errors.Is(err, pflag.ErrHelp) || strings.HasPrefix(err.Error(), "flag needs an argument")) {
+			return nil
+		}
 		return err
 	}
 	if given := cmd.Flags().Args(); len(given) > 0 || !mentioned {
@@ -109,7 +150,7 @@ var fixtures = map[string]string{
 func folderOf(t *testing.T, page *doctest.Page) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"envoy", "istio", "docs"} {
+	for _, name := range []string{"envoy", "envoy-gateway", "istio", "docs"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join("..", "..", name))); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
@@ -146,7 +187,7 @@ func TestCommandsInTheDocumentsRun(t *testing.T) {
 	}
 	for page, commands := range documentsCommands(t) {
 		commands = slices.DeleteFunc(commands, func(c doctest.Command) bool {
-			return !isOurs(c) || c.Line == 0 || len(c.Args) < 2 || slices.Contains(longRunning, c.Args[1])
+			return !isOurs(c) || c.Line == 0 || len(c.Args) < 2 || slices.Contains(longRunning, c.Args[1]) || slices.Contains(c.Args, "-")
 		})
 		if len(commands) == 0 {
 			continue
@@ -190,37 +231,73 @@ func tests(t *testing.T) map[string]bool {
 }
 
 func TestOtherCommandsInTheDocumentsAreShownToWork(t *testing.T) {
-	targets, all, used := makeTargets(t), tests(t), map[int]bool{}
-	for page, commands := range documentsCommands(t) {
+	commands := documentsCommands(t)
+	targets, all, without, used := makeTargets(t), tests(t), withoutCluster(slices.Collect(maps.Keys(commands))), map[int]bool{}
+	for page, commands := range commands {
 		for _, c := range commands {
 			if isOurs(c) {
 				continue
 			}
-			i := slices.IndexFunc(demonstrated, func(s struct{ page, command, how string }) bool {
-				return (s.page == "" || s.page == page.Path) && (c.Text == s.command || strings.HasPrefix(c.Text, s.command+" "))
-			})
+			i := slices.IndexFunc(demonstrated, func(d demonstration) bool { return d.of(c) })
 			if i < 0 {
 				t.Errorf("%s:%d: nothing shows that this works: %s", page.Path, c.Line, c.Text)
 				continue
 			}
 			used[i] = true
+			filesAreThere(t, c)
 			switch how := demonstrated[i].how; {
-			case how == "target":
+			case how == "a target":
 				for _, target := range c.Args[1:] {
 					if variable := strings.Contains(target, "="); !variable && !targets[target] {
 						t.Errorf("%s:%d: %s: make has no target %s", page.Path, c.Line, c.Text, target)
 					}
 				}
-			case how == "not run" && !strings.Contains(page.Text, "not run"):
-				t.Errorf("%s:%d: %s is not run by any test, and the page does not say so", page.Path, c.Line, c.Text)
+			case how == "no cluster" && !without[page.Path]:
+				t.Errorf("%s:%d: %s is run by no test, and the page does not say so, nor one that it leads to", page.Path, c.Line, c.Text)
 			case strings.HasPrefix(how, "Test") && !all[how]:
 				t.Errorf("%s: there is no test %s", c.Text, how)
 			}
 		}
 	}
-	for i, s := range demonstrated {
-		if !used[i] && s.how != "shell" {
-			t.Errorf("no document has %s %s", s.page, s.command)
+	for i, d := range demonstrated {
+		if !used[i] {
+			t.Errorf("no document has %s %s", d.page, d.command)
+		}
+	}
+}
+
+// saysSo is what a page says whose commands nobody could run.
+var saysSo = regexp.MustCompile(`(?i)\bno cluster was at hand\b`)
+
+// withoutCluster are the pages that say that there was no cluster to run their
+// commands in, and those that lead to them.
+func withoutCluster(pages []*doctest.Page) map[string]bool {
+	say, lead := map[string]bool{}, map[string]bool{}
+	for _, p := range pages {
+		say[p.Path] = saysSo.MatchString(p.Text)
+	}
+	for _, p := range pages {
+		lead[p.Path] = say[p.Path]
+		for _, link := range p.Links() {
+			file, _, _ := strings.Cut(link, "#")
+			target := path.Join(path.Dir(p.Path), file)
+			lead[p.Path] = lead[p.Path] || say[target] || say[path.Join(target, "README.md")]
+		}
+	}
+	return lead
+}
+
+// filesAreThere looks for the project's files that a command names.
+func filesAreThere(t *testing.T, c doctest.Command) {
+	t.Helper()
+	for _, arg := range c.Args {
+		for _, folder := range []string{"envoy/", "envoy-gateway/", "istio/"} {
+			if !strings.HasPrefix(arg, folder) {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(arg))); err != nil {
+				t.Errorf("%s:%d: %s: %v", c.Page, c.Line, c.Text, err)
+			}
 		}
 	}
 }
@@ -230,7 +307,7 @@ func makeTargets(t *testing.T) map[string]bool {
 	t.Helper()
 	targets := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^([a-z][a-z0-9 -]*):(?:$|[^=])`)
-	for _, file := range []string{"Makefile", "build.mk", "run.mk"} {
+	for _, file := range []string{"Makefile", "build.mk", "run.mk", "image.mk"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", file))
 		if err != nil {
 			t.Fatal(err)

@@ -8,7 +8,8 @@ import (
 // Command is one command of a shell.
 type Command struct {
 	Page string
-	Line int // where it begins
+	Kind string // of the block that it is in; "" in the text
+	Line int    // where it begins; 0 in the text
 	Text string
 	Args []string // the words, without quotes; the command's own name is the first
 }
@@ -54,17 +55,17 @@ func (b *Block) Commands() []Command {
 		if m := heredoc.FindStringSubmatch(line); m != nil {
 			until, line = m[1], line[:strings.Index(line, m[0])]
 		}
-		all = append(all, commandsOf(b.Page, begun, pending+line)...)
+		all = append(all, commandsOf(b.Page, b.Kind, begun, pending+line)...)
 		pending = ""
 	}
 	return all
 }
 
 // commandsOf takes a line apart.
-func commandsOf(page string, number int, line string) []Command {
+func commandsOf(page, kind string, number int, line string) []Command {
 	var all []Command
 	for _, m := range substitution.FindAllStringSubmatch(line, -1) {
-		all = append(all, commandsOf(page, number, m[1])...)
+		all = append(all, commandsOf(page, kind, number, m[1])...)
 	}
 	line = substitution.ReplaceAllString(line, "SUBSTITUTED")
 	for _, words := range split(line) {
@@ -72,7 +73,7 @@ func commandsOf(page string, number int, line string) []Command {
 			words = words[1:]
 		}
 		if len(words) > 0 {
-			all = append(all, Command{page, number, strings.Join(words, " "), words})
+			all = append(all, Command{page, kind, number, strings.Join(words, " "), words})
 		}
 	}
 	return all
@@ -147,7 +148,7 @@ func (p *Page) Inline(names ...string) []Command {
 		name, _, more := strings.Cut(code, " ")
 		for _, n := range names {
 			if more && name == n && !strings.ContainsAny(code, "…|<>$[]{}") && !strings.Contains(code, "...") {
-				all = append(all, commandsOf(p.Path, 0, code)...)
+				all = append(all, commandsOf(p.Path, "", 0, code)...)
 			}
 		}
 	}
