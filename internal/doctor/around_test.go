@@ -140,6 +140,7 @@ func TestWhatIsNotWellAroundSettingsInEnvoyIsFound(t *testing.T) {
 		"not one by a pattern":                           {[]string{"{exact: id.example.com}", `{safe_regex: {regex: "id\\.example\\.(com|org)"}}`}, nil},
 		"one by a pattern":                               {[]string{"{exact: id.example.com}", `{safe_regex: {regex: "example"}}`}, []string{"warning tls_name_other"}},
 		"TLS without SNI":                                {[]string{"sni: id.example.com", "allow_renegotiation: false"}, []string{"warning tls_sni_missing"}},
+		"not without SNI to an address":                  {[]string{"sni: id.example.com", "allow_renegotiation: false", "https://id.example.com", "https://192.0.2.1", "{exact: id.example.com}", "{exact: 192.0.2.1}"}, nil},
 		"authorities that are delivered":                 {[]string{"          validation_context:\n" + authorities + names, "          validation_context_sds_secret_config: {name: ca}\n"}, nil},
 		"names beside authorities that are delivered":    {[]string{"          validation_context:\n" + authorities + names, "          combined_validation_context: {default_validation_context: {match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: id.example.com}}]}, validation_context_sds_secret_config: {name: ca}}\n"}, nil},
 		"no names beside authorities that are delivered": {[]string{"          validation_context:\n" + authorities + names, "          combined_validation_context: {default_validation_context: {}, validation_context_sds_secret_config: {name: ca}}\n"}, []string{"error tls_name_unverified"}},

@@ -1,9 +1,9 @@
 package doctor
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -26,7 +26,7 @@ func waysOf(c *config.Config) (all []way) {
 	for i := range c.Providers {
 		p := &c.Providers[i]
 		at := fmt.Sprintf("providers[%d].cluster", i)
-		u, err := url.Parse(cmp.Or(p.Endpoints.Token, p.Issuer))
+		u, err := url.Parse(p.Issuer)
 		if err != nil {
 			u = &url.URL{}
 		}
@@ -87,6 +87,9 @@ func tlsOf(cluster *manifest.Node, w way) (all []Finding) {
 		all = append(all, found("tls_name_unverified", path, "no name is asked for in the certificate of %s", w.host))
 	case len(names) > 0 && !slices.ContainsFunc(names, func(n *manifest.Node) bool { return fits(n, w.host) }):
 		all = append(all, found("tls_name_other", path, "none of the names is that of %s", w.host))
+	}
+	if _, err := netip.ParseAddr(w.host); err == nil {
+		return all // addresses have no place in SNI (RFC 6066, section 3)
 	}
 	if context.Get("sni").Str() == "" && !auto.Get("auto_sni").True() && !context.Get("auto_host_sni").True() {
 		all = append(all, found("tls_sni_missing", path, "sni is not set, for %s", w.host))

@@ -143,6 +143,8 @@ var Codes = [...]Code{
 		"See provider_down; Envoy's log has the reason by the request's id."},
 	{"redirect_refused", Error, false, true, "The provider does not accept the address to which it is to send people back.",
 		"Register this very address at the provider, for this client."},
+	{"redirect_unseen", Note, false, true, "Whether the provider takes the redirect address cannot be seen before somebody signs in: GitHub and Entra look at it afterwards.",
+		"Compare the address with what is registered at the provider, letter by letter."},
 	{"authorization_refused", Error, false, true, "The provider does not accept the authorisation request.",
 		"See that client_id, scopes and what else is asked for (authorization_params, profile) are as the provider's registration of this client says."},
 	{"clock_skew", Error, false, true, "The clocks of provider and Envoy differ by more than the settings' leeway: ID tokens are refused.",

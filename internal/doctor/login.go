@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/internal/config"
@@ -156,10 +157,11 @@ func (l *login) authorize(to *url.URL) {
 }
 
 // back says whether an address is one at which Postern takes a provider's
-// answer, and which error stands there.
+// answer, and which error stands there. A provider that does not take this one may
+// send its answer to another one that is registered.
 func (l *login) back(to *url.URL) (code string, back bool) {
-	address := to.Scheme + "://" + to.Host + to.Path
-	return to.Query().Get("error"), l.callback != "" && address == l.callback
+	address, q := to.Scheme+"://"+to.Host+to.Path, to.Query()
+	return q.Get("error"), l.callback != "" && address == l.callback || q.Has("error") && q.Has("state")
 }
 
 // judgeCode looks at an answer that came back at once (RFC 6749, section 4.1.2.1;
@@ -168,12 +170,22 @@ func (l *login) judgeCode(code string) {
 	switch code {
 	case "", "login_required", "interaction_required", "account_selection_required", "consent_required":
 		l.accepted()
+	case "redirect_uri_mismatch":
+		l.add(found("redirect_refused", l.path, "it refuses %s (%s)", l.callback, code))
 	default:
 		l.add(found("authorization_refused", l.path, "it answers with the error %q", told(code)))
 	}
 }
 
+// late are the types of providers that look at the address only when they know
+// who signs in.
+var late = []string{"github", "entra"}
+
 func (l *login) accepted() {
+	if l.provider != nil && slices.Contains(late, l.provider.Type) {
+		l.add(found("redirect_unseen", l.path, "it shows its login page; the address is %s", l.callback))
+		return
+	}
 	l.add(well("redirect_refused", l.path, "it takes %s for an address to send people back to", l.callback))
 }
 

@@ -349,9 +349,17 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 		"a login to where nobody is":      {func(w *world) { w.start = leads("http://nobody.example.com/") }, []string{"error login_not_begun"}},
 		"a redirect address, by a page":   {func(w *world) { w.page = shows(400, "Invalid parameter: redirect_uri") }, []string{"error redirect_refused"}},
 		"a redirect address, as at Entra": {func(w *world) { w.page = shows(200, "AADSTS50011: The redirect URI …") }, []string{"error redirect_refused"}},
-		"a client that is not known":      {func(w *world) { w.page = shows(400, "Client not found.") }, []string{"error authorization_refused"}},
-		"a client, as at Entra":           {func(w *world) { w.page = shows(200, "AADSTS700016: no such application") }, []string{"error authorization_refused"}},
-		"a provider that fails":           {func(w *world) { w.page = shows(502, "redirect_uri") }, []string{"error authorization_refused"}},
+		"a redirect address, as at GitHub": {func(w *world) {
+			w.page = func(out http.ResponseWriter, _ *http.Request) {
+				leads("http://registered.example.com/callback?error=redirect_uri_mismatch&state=hush")(out)
+			}
+		}, []string{"error redirect_refused"}},
+		"not at a provider that looks later": {func(w *world) {
+			w.bootstrap = append(w.bootstrap, `issuer: "http://id.example.com", insecure_issuer: true`, `type: github, issuer: "http://id.example.com", insecure_issuer: true, clusters: {api.id.example.com: idp}`)
+		}, []string{"note redirect_unseen"}},
+		"a client that is not known": {func(w *world) { w.page = shows(400, "Client not found.") }, []string{"error authorization_refused"}},
+		"a client, as at Entra":      {func(w *world) { w.page = shows(200, "AADSTS700016: no such application") }, []string{"error authorization_refused"}},
+		"a provider that fails":      {func(w *world) { w.page = shows(502, "redirect_uri") }, []string{"error authorization_refused"}},
 		"a provider in circles": {func(w *world) {
 			w.page = func(out http.ResponseWriter, _ *http.Request) { leads("/login")(out) }
 		}, []string{"error authorization_refused"}},
