@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,14 @@ func TestManifestsGateWhatTheySay(t *testing.T) {
 		}
 	}
 	e := StartEnvoy(t, m.setup(t, plugins))
+	vms := map[string]bool{}
+	for _, p := range plugins {
+		vms[p.VMID] = true
+	}
+	// Each VM is there three times: compiled, on the main thread, and on the worker.
+	if n := e.Stat(t, "wasm.envoy.wasm.runtime.v8.active"); n != 3*len(vms) || len(vms) != 3 {
+		t.Errorf("%d instances of %d VMs", n, len(vms))
+	}
 	for _, p := range plugins {
 		t.Run(p.Name(), func(t *testing.T) {
 			m.LeadTo(e.At(p.Name()))
@@ -171,10 +180,10 @@ func (m *Mesh) testOutbound(t *testing.T, e *Envoy) {
 	}
 }
 
-// TestNoManifestNamesWhatItsProxyLacks is about what a proxy has once all
-// plugins of a folder are in it: plugins of one image share a VM, and with it the
-// variables of whichever came first.
-func TestNoManifestNamesWhatItsProxyLacks(t *testing.T) {
+// TestManifestsOfOneProxyGoTogether is about a sidecar with both plugins: of one
+// image and with the same variables they share a VM, and with others each would
+// have its own. And each finds its provider where istio/base puts it.
+func TestManifestsOfOneProxyGoTogether(t *testing.T) {
 	names := func(p *Manifested) (all []string) {
 		for _, v := range p.Env {
 			all = append(all, v.Name)
@@ -194,5 +203,27 @@ func TestNoManifestNamesWhatItsProxyLacks(t *testing.T) {
 	}
 	if in, out := byFile["istio/sidecar/wasmplugin.yaml"], byFile["istio/outbound/wasmplugin.yaml"]; !slices.Equal(in, out) || len(in) == 0 {
 		t.Errorf("a sidecar with both has %q and %q", in, out)
+	}
+}
+
+// TestPosternCheckReadsEachManifest runs the command on the files as they stand,
+// without the secrets, as somebody does before applying them.
+func TestPosternCheckReadsEachManifest(t *testing.T) {
+	args, files := []string{"run", "./cmd/postern", "check", "--strict"}, map[string]bool{}
+	for _, p := range append(Manifests(t, "istio"), Manifests(t, "envoy-gateway")...) {
+		// A tag in place of a digest is warned of, as it should be.
+		if !files[p.File] && p.File != "istio/testdata/rendered/gateway-labels.yaml" {
+			files[p.File] = true
+			args = append(args, p.File)
+		}
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Dir = must(Root())(t)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if n := strings.Count(string(out), "The settings are valid."); n != len(files) || n < 14 {
+		t.Errorf("%d of %d are valid:\n%s", n, len(files), out)
 	}
 }
