@@ -88,7 +88,7 @@ func (v *visit) gatesIn(address string, dump *manifest.Node) (gates []*Subject) 
 		v.taken(s, path)
 		around = append(around, Around(s)...)
 		for j := range s.Uses {
-			around = append(around, found("trust", s.Uses[j].Path, "%s", believed(s.Uses[j].Manager)))
+			around = append(around, found("trust", s.Uses[j].Path, "%s; %s", believed(s.Uses[j].Manager), peers(s.Config)))
 		}
 		gates = append(gates, s)
 	}

@@ -256,8 +256,29 @@ func trustOf(s *Subject, u *manifest.Use) []Finding {
 	return nil
 }
 
+// peers says whose word Postern takes about who sent a request.
+func peers(c *config.Config) string {
+	switch {
+	case c == nil:
+		return "whom Postern believes is not known"
+	case c.TrustedPeers.Listener:
+		return "Postern believes whoever reaches the listener (trusted_peers.listener)"
+	case len(c.TrustedPeers.SANs) > 0:
+		return "Postern believes peers with a certificate of " + told(strings.Join(c.TrustedPeers.SANs, ", "))
+	}
+	return "Postern itself believes nobody (trusted_peers)"
+}
+
 // believed says whose word a connection manager takes.
 func believed(m *manifest.Node) string {
+	text := addressOf(m)
+	if m.Get("skip_xff_append").True() {
+		text += ", to which the peer's own is not added"
+	}
+	return text
+}
+
+func addressOf(m *manifest.Node) string {
 	hops, _ := m.Get("xff_num_trusted_hops").Int()
 	switch {
 	case !m.Get("use_remote_address").True() && hops == 0:

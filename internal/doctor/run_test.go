@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/manifest"
 )
 
@@ -301,6 +302,12 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 		"keys that are none":           {func(w *world) { w.provider = answers("/keys", 200, `{"keys": []}`) }, []string{"error keys_unreadable"}},
 		"clocks":                       {func(w *world) { w.provider = dates(3 * time.Minute) }, []string{"error clock_skew"}},
 		"not clocks within the leeway": {func(w *world) { w.provider = dates(40 * time.Second) }, nil},
+		"not a clock that was kept on its way": {func(w *world) {
+			w.provider = func(out http.ResponseWriter, r *http.Request) {
+				out.Header().Set("Age", "180")
+				dates(-3*time.Minute)(out, r)
+			}
+		}, nil},
 		"the clock of this machine": {func(w *world) {
 			w.provider = dates(5 * time.Minute)
 			w.front = dates(5 * time.Minute)
@@ -451,6 +458,7 @@ func TestWhoseWordIsTakenIsTold(t *testing.T) {
 		"{}":                         "as they come",
 		"{use_remote_address: true}": "the peer's own",
 		"{use_remote_address: true, xff_num_trusted_hops: 2}": "2 hops before the peer",
+		"{xff_num_trusted_hops: 1, skip_xff_append: true}":    "is not added",
 		"{xff_num_trusted_hops: 1}":                           "entry 1 of X-Forwarded-For",
 	} {
 		n, err := manifest.Parse([]byte(settings))
@@ -459,6 +467,15 @@ func TestWhoseWordIsTakenIsTold(t *testing.T) {
 		}
 		if got := believed(n); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", settings, got)
+		}
+	}
+	for peer, want := range map[string]config.TrustedPeers{
+		"nobody":                 {},
+		"whoever reaches":        {Listener: true},
+		"spiffe://a, spiffe://b": {SANs: []string{"spiffe://a", "spiffe://b"}},
+	} {
+		if got := peers(&config.Config{TrustedPeers: want}); !strings.Contains(got, peer) {
+			t.Errorf("%s: %s", peer, got)
 		}
 	}
 }
