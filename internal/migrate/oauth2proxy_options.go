@@ -64,7 +64,7 @@ var proxyOptions = []Heading{
 		differs("github-user", "rules[].require.claims.user", "One of these, or a member of the organisation or team.").list(),
 		toDo("github-repo", "", "Has no counterpart, and closes: require an organisation or a team."),
 		unneeded("github-token", "Serves github-repo alone.").hidden(),
-		differs("gitlab-group", "rules[].require.groups", "").list(),
+		differs("gitlab-group", "rules[].require.groups", "As allowed-group.").list(),
 		toDo("gitlab-project", "", "Has no counterpart, and closes: require a group.").list(),
 		differs("keycloak-group", "rules[].require.groups", "An old name of allowed-group.").list(),
 		toDo("google-group", "", byGroups+" It closes: require addresses, `hosted_domains`, or put a Keycloak between.").list(),
