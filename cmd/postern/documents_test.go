@@ -34,6 +34,9 @@ var demonstrated = []demonstration{
 	// Each line of a console block below envoy/ is run there, beside its Envoy.
 	{"envoy/", "console", "", "TestConfigurationsRunAsTheyStand"},
 	{"envoy/", "", "envoy/tls/certificates.sh", "TestConfigurationsRunAsTheyStand"},
+	{"docs/install-envoy.md", "console", "", "TestConfigurationsRunAsTheyStand"},
+	{"docs/install-envoy.md", "", "envoy -c", "TestRenderedSettingsRunAsTheyStand"},
+	{"docs/install-envoy.md", "", "install", "shell"},
 	{"envoy/secretless/", "", "func-e run -c", "TestEnvoyKeepsTheClientsSecret"},
 	{"envoy/nginx/", "", "func-e run -c", "TestNginxAsksPostern"},
 	{"envoy/nginx/", "", "nginx -e stderr -p build/nginx", "TestNginxAsksPostern"},
@@ -74,9 +77,9 @@ func (d demonstration) of(c doctest.Command) bool {
 }
 
 // longRunning are the commands that are only held against their flags here: they
-// serve, or they need a proxy or a registry. Each has tests of its own. So has
+// serve, or they need a proxy, a registry or a cookie. Each has tests of its own. So has
 // what reads standard input ("-"), which another command writes.
-var longRunning = []string{"demo", "push", "doctor", "envoy", "help", "completion"}
+var longRunning = []string{"demo", "push", "doctor", "envoy", "help", "completion", "inspect"}
 
 func documentsCommands(t *testing.T) map[*doctest.Page][]doctest.Command {
 	t.Helper()
