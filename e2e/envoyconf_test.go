@@ -135,32 +135,32 @@ func (g *Shipped) logIsClean(t *testing.T) {
 // works, and wants them to say what the page says.
 func (g *Shipped) documented(t *testing.T, certificates string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(must(Root())(t), "envoy", g.Folder, "README.md"))
-	if err != nil {
-		t.Fatal(err)
+	if g.runs(t, "envoy/"+g.Folder+"/README.md", "build/certificates", certificates) < 2 {
+		t.Errorf("%s has too few commands", g.Folder)
 	}
-	page, err := doctest.Parse(g.Folder, string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tried := 0
+}
+
+// runs runs the commands of a page's console blocks, and compares what they say.
+// Texts are replaced by others, in pairs, and ports by those in use.
+func (g *Shipped) runs(t *testing.T, file string, others ...string) (tried int) {
+	t.Helper()
+	text := must(os.ReadFile(filepath.Join(must(Root())(t), filepath.FromSlash(file))))(t)
+	page := must(doctest.Parse(file, string(text)))(t)
+	here := func(text string) string { return strings.NewReplacer(others...).Replace(g.at(text)) }
 	for _, b := range page.Blocks {
 		if b.Kind != "console" {
 			continue
 		}
 		for _, part := range strings.Split("\n"+b.Text, "\n$ ")[1:] {
 			line, want, _ := strings.Cut(part, "\n")
-			line = strings.ReplaceAll(g.at(line), "build/certificates", certificates)
 			tried++
-			out, err := exec.Command("sh", "-c", line).CombinedOutput()
-			if got := strings.TrimSpace(string(out)); got != strings.TrimSpace(g.at(want)) {
-				t.Errorf("%s: %s: %q, %v", b.Where(), line, got, err)
+			out, err := exec.Command("sh", "-c", here(line)).CombinedOutput()
+			if got := strings.TrimSpace(string(out)); got != strings.TrimSpace(here(want)) {
+				t.Errorf("%s: %s: %q, %v", b.Where(), here(line), got, err)
 			}
 		}
 	}
-	if tried < 2 {
-		t.Errorf("%s: %d commands were tried", g.Folder, tried)
-	}
+	return tried
 }
 
 func testShippedGateway(t *testing.T) {

@@ -52,6 +52,12 @@ func testShippedTLS(t *testing.T) {
 		}
 	})
 	g.documented(t, dir)
+	t.Run("it is as after installing", func(t *testing.T) {
+		n := g.runs(t, "docs/install-envoy.md", "https://shop.example.com", g.Base(), "keycloak", "demo", "curl -s ", "curl -s --cacert "+dir+"/authority.pem ")
+		if n < 5 {
+			t.Errorf("%d commands", n)
+		}
+	})
 	for name, impostor := range map[string]*tls.Certificate{
 		"for another name":     issueBy(t, certificate(t, dir, "authority"), "evil.example.com"),
 		"by another authority": certificate(t, makeCertificates(t), "provider"),
