@@ -45,7 +45,7 @@ outbound:
 func TestRenderedSettingsRunAsTheyStand(t *testing.T) {
 	dir := makeCertificates(t)
 	ports := freePorts(t, 3)
-	g := &Shipped{App: NewApp(t), browserURL: fmt.Sprintf("https://localhost:%d", ports[0])}
+	g := &Shipped{App: NewApp(t), ports: map[int]int{}, browserURL: fmt.Sprintf("https://localhost:%d", ports[0])}
 	provider := certificate(t, dir, "provider")
 	g.startProvider(t, ShippedSetup{
 		ProviderCertificate: func() *tls.Certificate { return provider },
