@@ -153,7 +153,7 @@ var fixtures = map[string]string{
 func folderOf(t *testing.T, page *doctest.Page) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"envoy", "envoy-gateway", "istio", "docs"} {
+	for _, name := range []string{"envoy", "envoy-gateway", "istio"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join("..", "..", name))); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
