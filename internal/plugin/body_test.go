@@ -161,7 +161,7 @@ func TestAFlowCannotAskForTheBodyAnyMore(t *testing.T) {
 
 func TestOfSoManyThatWaitForTheirBodiesTheLongestGivesWay(t *testing.T) {
 	h, run := started(t, settings)
-	p := (&vm{}).NewPluginContext(1).(*plugin)
+	p := NewVM().NewPluginContext(1).(*plugin)
 	p.OnPluginStart(0)
 	p.OnTick()
 	p.bodies = true

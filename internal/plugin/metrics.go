@@ -25,7 +25,7 @@ type meters struct {
 
 var _ metric.Sink = (*meters)(nil)
 
-func newMeters() meters { return meters{known: map[string]*abi.Metric{}} }
+func newMeters() *meters { return &meters{known: map[string]*abi.Metric{}} }
 
 // Add implements metric.Sink.
 func (s *meters) Add(m *metric.Metric, n int64, values ...string) {

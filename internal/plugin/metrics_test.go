@@ -261,3 +261,36 @@ func TestTheAccessLogIsToldOfDecisionsWhereItWantsToKnow(t *testing.T) {
 		})
 	}
 }
+
+// defining counts how often metrics are made known.
+type defining struct {
+	*abitest.Host
+	names map[string]int
+}
+
+func (d defining) DefineMetric(kind uint32, name string) (uint32, abi.Status) {
+	d.names[name]++
+	return d.Host.DefineMetric(kind, name)
+}
+
+// A host keeps each that it is told of, so that settings which are edited all day
+// must not tell it of them anew.
+func TestNewSettingsMakeNoMetricKnownAgain(t *testing.T) {
+	h, _ := abitest.New(t)
+	d := defining{h, map[string]int{}}
+	run, restore := abi.UseHost(d)
+	defer restore()
+	start(t, h, run, settings)
+	ask(h, run, get("/a//b"))
+	run.ContextCreate(5, 0)
+	if !run.Configure(5, len(settings)) {
+		t.Fatal(h.Lines)
+	}
+	h.Maps[abi.RequestHeaders] = get("/a//b")
+	run.ContextCreate(6, 5)
+	run.RequestHeaders(6, 6, true)
+	name := metric.Answers.Full("target_double_slash")
+	if h.Metrics[name] != 2 || d.names[name] != 1 {
+		t.Errorf("%d answers, made known %d times", h.Metrics[name], d.names[name])
+	}
+}

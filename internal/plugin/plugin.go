@@ -36,14 +36,19 @@ const (
 
 // NewVM returns the context of the VM, which makes a plugin context for each
 // configuration.
-func NewVM() types.VMContext { return &vm{} }
+func NewVM() types.VMContext { return &vm{meters: newMeters()} }
 
-type vm struct{ types.DefaultVMContext }
+// vm is what the configurations of one VM have in common: what its host knows
+// their metrics by. All else belongs to each of them.
+type vm struct {
+	types.DefaultVMContext
+	meters *meters
+}
 
 // NewPluginContext implements types.VMContext.
-func (*vm) NewPluginContext(id uint32) types.PluginContext {
+func (v *vm) NewPluginContext(id uint32) types.PluginContext {
 	return &plugin{
-		id: id, meters: newMeters(),
+		id: id, meters: v.meters,
 		reading: map[uint32]*stream{},
 	}
 }
@@ -54,7 +59,7 @@ type plugin struct {
 	id     uint32
 	gate   *gate.Gate
 	flows  *flow.Scheduler
-	meters meters
+	meters *meters
 	tally  tally
 	now    time.Time
 	period time.Duration // of the ticks
@@ -82,7 +87,7 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 	}
 	p.exact()
 	p.gate, err = gate.New(settings, gate.Deps{
-		Now: p.clock, Clock: p.exact, Random: rand.Reader, Log: tell, Meter: &p.meters,
+		Now: p.clock, Clock: p.exact, Random: rand.Reader, Log: tell, Meter: p.meters,
 		Shared: &memory{}, Signal: newSignal(), Connection: connection{},
 	})
 	if err != nil {

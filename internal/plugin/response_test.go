@@ -14,7 +14,7 @@ import (
 func plain(t *testing.T) (*abitest.Host, *plugin) {
 	t.Helper()
 	h, _ := started(t, settings)
-	p := (&vm{}).NewPluginContext(1).(*plugin)
+	p := NewVM().NewPluginContext(1).(*plugin)
 	h.Buffers[abi.PluginConfigurationBuffer] = []byte(settings)
 	if !p.OnPluginStart(0) {
 		t.Fatalf("the plugin did not start: %v", h.Lines)

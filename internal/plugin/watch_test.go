@@ -14,7 +14,7 @@ import (
 func watching(t *testing.T, ids ...uint32) (*abitest.Host, abi.Callbacks, *plugin, map[uint32]*stream) {
 	t.Helper()
 	h, run := started(t, settings)
-	p := (&vm{}).NewPluginContext(1).(*plugin)
+	p := NewVM().NewPluginContext(1).(*plugin)
 	p.OnPluginStart(0)
 	h.Maps[abi.RequestHeaders] = get("/page")
 	streams := map[uint32]*stream{}
