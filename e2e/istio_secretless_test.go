@@ -235,3 +235,20 @@ func TestSecretsAreKeptTheSameWayInEnvoyAndIstio(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestEnvoyKeepsTheSecretWithoutIstio runs envoy/secretless as it stands.
+func TestEnvoyKeepsTheSecretWithoutIstio(t *testing.T) {
+	dir := t.TempDir()
+	moveCredentials(t, dir, "demo", ClientSecret)
+	g := StartShipped(t, ShippedSetup{File: "secretless/envoy.yaml", URL: "http://localhost:10000", Edit: func(bootstrap map[string]any) {
+		text := strings.ReplaceAll(string(must(json.Marshal(bootstrap))(t)), "build/secretless", dir)
+		if err := json.Unmarshal([]byte(text), &bootstrap); err != nil {
+			t.Fatal(err)
+		}
+	}})
+	g.journey(t, NewBrowser(), Alice)
+	g.documented(t, "")
+	if n := g.IDP.Count("client:client_secret_basic"); n == 0 {
+		t.Error("the provider saw no credentials")
+	}
+}
