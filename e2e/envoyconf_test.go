@@ -154,10 +154,13 @@ func (g *Shipped) runs(t *testing.T, file string, others ...string) (tried int) 
 		for _, part := range strings.Split("\n"+b.Text, "\n$ ")[1:] {
 			line, want, _ := strings.Cut(part, "\n")
 			tried++
-			out, err := exec.Command("sh", "-c", here(line)).CombinedOutput()
-			if got := strings.TrimSpace(string(out)); got != strings.TrimSpace(here(want)) {
-				t.Errorf("%s: %s: %q, %v", b.Where(), here(line), got, err)
-			}
+			Eventually(t, 10*time.Second, func() error { // some numbers are told once a second
+				out, err := exec.Command("sh", "-c", here(line)).CombinedOutput()
+				if got := strings.TrimSpace(string(out)); got != strings.TrimSpace(here(want)) {
+					return fmt.Errorf("%s: %s: %q, %v", b.Where(), here(line), got, err)
+				}
+				return nil
+			})
 		}
 	}
 	return tried
