@@ -54,7 +54,7 @@ func (i *Image) WriteLayout(dir, tag string) error {
 	if err != nil {
 		return err
 	}
-	if err := clear(dir); err != nil {
+	if err := clearLayout(dir); err != nil {
 		return err
 	}
 	for name, content := range files {
@@ -69,8 +69,8 @@ func (i *Image) WriteLayout(dir, tag string) error {
 	return nil
 }
 
-// clear removes a layout, and nothing else.
-func clear(dir string) error {
+// clearLayout removes a layout, and nothing else.
+func clearLayout(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) || err == nil && len(entries) == 0 {
 		return nil
