@@ -73,7 +73,10 @@ func (p *proxy) found(given, kind string) provider {
 	if strings.HasPrefix(q.issuer, "http://") {
 		p.tell(Differs, "oidc-issuer-url", "providers[].insecure_issuer", "plain http, as it was, under an insecure name: whoever can change what Envoy and the provider say to each other signs in as anybody.")
 	}
-	p.tell(Taken, "oidc-issuer-url", "providers[].issuer", "")
+	if q.guessed {
+		p.report.add(ToDo, "oidc-issuer-url", "providers[].issuer", "is a guess by the address of login-url. Nobody can sign in until it is what the provider's discovery document says.")
+	}
+	p.tell(Taken, "oidc-issuer-url", "providers[].issuer", "letter by letter.")
 	return q
 }
 
