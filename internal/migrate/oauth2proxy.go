@@ -21,6 +21,7 @@ func (p *proxy) convert() {
 	p.signIn()
 	p.forward()
 	p.bearer()
+	p.upstreams()
 	p.rules()
 }
 

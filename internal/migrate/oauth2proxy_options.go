@@ -160,7 +160,7 @@ var proxyOptions = []Heading{
 		unneeded("show-debug-on-error", "Pages name the request; the log has the reason under it.").truth(),
 	}},
 	{"The application", []Option{
-		toDo("upstream", "", "Envoy routes: a cluster for the application, and a route to it for each path. `postern render envoy` makes a configuration."),
+		toDo("upstream", "", "Envoy routes: a cluster for the application, and a route to it for each path. `postern render envoy` makes a configuration.").list(),
 		unneeded("pass-host-header", "Envoy passes it on; `false` is `auto_host_rewrite` of the route.").truth(),
 		unneeded("proxy-websockets", "Envoy's `upgrade_configs: [{upgrade_type: websocket}]`. Sockets are cut when the session ends.").truth(),
 		unneeded("flush-interval", "Envoy does not hold answers back."),
