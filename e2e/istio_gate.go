@@ -218,7 +218,7 @@ func (s *meshSettings) rule(name string) bool {
 func (m *Mesh) setup(t testing.TB, plugins []*Manifested) EnvoySetup {
 	t.Helper()
 	for name, value := range NewSecrets() {
-		t.(*testing.T).Setenv(name, value)
+		t.Setenv(name, value)
 	}
 	module := must(modulePath(EnvoySetup{}))(t)
 	s := EnvoySetup{
