@@ -130,6 +130,33 @@ func TestChangesUnderLoad(t *testing.T) {
 	checkLog(t, c.Gate)
 }
 
+// TestNothingPassesBeforeADeliveryIsTaken starts an Envoy whose first delivery is
+// refused: it has no old one to go on with.
+func TestNothingPassesBeforeADeliveryIsTaken(t *testing.T) {
+	p := &Provider{Name: "nowhere", Issuer: "http://127.0.0.1:1"}
+	d := launchDelivered(t, p, EnvoySetup{Host: loopbackClient}, Delivery{Settings: changingSettings(p, 0), Env: NewSecrets(), Module: noModule(t)})
+	d.mustBeReady(t)
+	for _, path := range []string{"/shop", "/step/0"} {
+		page := must(NewBrowser().Get(d.URL(path)))(t)
+		if page.Status != http.StatusInternalServerError {
+			t.Errorf("%s answers %d", path, page.Status)
+		}
+	}
+	if n := d.App.Requests(); n != 0 {
+		t.Errorf("%d requests reached the application", n)
+	}
+}
+
+// noModule is a file that no VM can be made of.
+func noModule(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "none.wasm")
+	if err := os.WriteFile(file, []byte("\x00asm\x01\x00\x00\x00\x07"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func (c *changing) testHundredChanges(t *testing.T) {
 	end := c.work(t)
 	var slowest time.Duration
@@ -237,12 +264,7 @@ func (c *changing) testRefused(t *testing.T) {
 			provider(s)["client_secret"] = Settings{"env": "NO_SUCH_SECRET"}
 			d.Settings = s
 		},
-		"a module that is none": func(d *Delivery) {
-			d.Module = filepath.Join(t.TempDir(), "none.wasm")
-			if err := os.WriteFile(d.Module, []byte("\x00asm\x01\x00\x00\x00\x07"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		},
+		"a module that is none": func(d *Delivery) { d.Module = noModule(t) },
 	} {
 		rejected := len(c.Log.Lines("update rejected"))
 		c.Misdeliver(t, wrong)
