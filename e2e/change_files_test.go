@@ -110,7 +110,7 @@ func TestFilesChangeUnderLoad(t *testing.T) {
 		d.wantOpen(t, "/step/1")
 	})
 	t.Run("clusters.yaml", func(t *testing.T) {
-		d.change(t, "clusters.yaml", "  name: app\n", "  name: app\n  connect_timeout: 3s\n", "cluster_manager.cds.update_success")
+		d.change(t, "clusters.yaml", "connect_timeout: 2s", "connect_timeout: 3s", "cluster_manager.cds.update_success")
 		d.wantOpen(t, "/step/1")
 	})
 	t.Run("postern.yaml, with the listener that came after", func(t *testing.T) {

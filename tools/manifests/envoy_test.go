@@ -30,6 +30,7 @@ import (
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"sigs.k8s.io/yaml"
 )
@@ -72,12 +73,14 @@ func bootstrapOf(text string) (*bootstrapv3.Bootstrap, error) {
 	if err := strictly(value, b); err != nil {
 		return nil, err
 	}
-	return b, visit(b, func(m proto.Message) error {
-		if v, ok := m.(interface{ ValidateAll() error }); ok {
-			return v.ValidateAll()
-		}
-		return nil
-	})
+	return b, visit(b, valid)
+}
+
+func valid(m proto.Message) error {
+	if v, ok := m.(interface{ ValidateAll() error }); ok {
+		return v.ValidateAll()
+	}
+	return nil
 }
 
 // visit shows all messages within one, those in extensions too.
@@ -120,6 +123,65 @@ func TestEachConfigurationFollowsOurAdvice(t *testing.T) {
 			t.Errorf("%s: %s", name, against)
 		}
 	}
+}
+
+// TestWhatEnvoyReadsWhileItRunsFollowsOurAdvice is about the files that take the
+// place of parts of a bootstrap.
+func TestWhatEnvoyReadsWhileItRunsFollowsOurAdvice(t *testing.T) {
+	labels, tried := documentedLabels(t), 0
+	files, err := filepath.Glob(filepath.Join(repository, "envoy", "dynamic", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var base *bootstrapv3.Bootstrap
+	static := &bootstrapv3.Bootstrap_StaticResources{}
+	for _, file := range files {
+		text := string(read(t, file))
+		if !strings.Contains(text, "\nresources:\n") {
+			if base, err = bootstrapOf(text); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			continue
+		}
+		for _, resource := range resourcesOf(t, file, text) {
+			tried++
+			static.Listeners = append(static.Listeners, within[*listenerv3.Listener](resource)...)
+			static.Clusters = append(static.Clusters, within[*clusterv3.Cluster](resource)...)
+			for _, plugin := range within[*wasmv3.PluginConfig](resource) {
+				advisePlugin(plugin, nil, func(where, what string) { t.Errorf("%s: %s: %s", file, where, what) })
+			}
+		}
+	}
+	base.StaticResources = static
+	for _, against := range advise(base, labels) {
+		t.Error(against)
+	}
+	if tried < 4 {
+		t.Errorf("%d resources were found", tried)
+	}
+}
+
+// resourcesOf are what a file has that Envoy reads as the answer of an xDS server.
+func resourcesOf(t *testing.T, file, text string) (all []proto.Message) {
+	t.Helper()
+	var response struct {
+		VersionInfo string `json:"version_info"`
+		Resources   []any  `json:"resources"`
+	}
+	if err := yaml.UnmarshalStrict([]byte(text), &response); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	for _, value := range response.Resources {
+		resource := &anypb.Any{}
+		if err := strictly(value, resource); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if err := visit(resource, valid); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		all = append(all, resource)
+	}
+	return all
 }
 
 // documentedLabels are those of docs/metrics.md.
