@@ -74,7 +74,7 @@ var Codes = [...]Code{
 
 	// Requests with bodies, header fields, cookies.
 	{"bodies_not_let_through", Warning, true, true, "Envoy gives the filter no bodies: what needs them (back-channel logout, response_mode: form_post, sign_in.keep_forms) is answered 501.",
-		"Set allow_on_headers_stop_iteration: true beside failure_policy (Envoy 1.35 and later); in Istio, by an EnvoyFilter."},
+		"Set allow_on_headers_stop_iteration: true beside failure_policy (Envoy 1.35 and later); in Istio, by an EnvoyFilter in the WasmPlugin's place (istio/bodies)."},
 	{"backchannel_unreachable", Note, false, true, "The address for back-channel logout does not answer as Postern does.",
 		"See that what stands in front lets POST through to it, if the provider is to call it."},
 	{"header_limit_low", Warning, true, true, "Envoy takes fewer bytes of header fields than the session's cookies may have.",

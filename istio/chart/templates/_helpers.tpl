@@ -83,5 +83,5 @@ postern/secret: {{ .Values.secret.revision | quote }}
 proxy.istio.io/config: |
   extraStatTags: [provider, reason, rule, role, from, outcome, step, decision, event, version, revision]
   proxyStatsMatcher:
-    inclusionRegexps: [".*postern_.*"]
+    inclusionRegexps: [".*postern_.*", ".*vm_reload.*", ".*update_rejected"]
 {{- end }}
