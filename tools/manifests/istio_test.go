@@ -332,7 +332,7 @@ func checkProxy(t *testing.T, file, config string, containers []corev1.Container
 	if text, err := yaml.YAMLToJSONStrict([]byte(config)); err != nil || protojson.Unmarshal(text, &proxy) != nil {
 		t.Errorf("%s: the proxy's configuration: %v", file, err)
 	}
-	for _, label := range []string{"provider", "reason", "rule", "role", "from", "outcome", "step", "decision", "event", "version", "revision"} {
+	for _, label := range []string{"provider", "reason", "rule", "role", "from", "outcome", "step", "decision", "event", "version"} {
 		if !slices.Contains(proxy.ExtraStatTags, label) {
 			t.Errorf("%s: %s is no label", file, label)
 		}

@@ -81,7 +81,7 @@ that each variable that they name is in the Secret.
 {{- define "postern.annotations" -}}
 postern/secret: {{ .Values.secret.revision | quote }}
 proxy.istio.io/config: |
-  extraStatTags: [provider, reason, rule, role, from, outcome, step, decision, event, version, revision]
+  extraStatTags: [provider, reason, rule, role, from, outcome, step, decision, event, version]
   proxyStatsMatcher:
     inclusionRegexps: [".*postern_.*", ".*vm_reload.*", ".*update_rejected"]
 {{- end }}
