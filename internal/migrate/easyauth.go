@@ -79,7 +79,7 @@ func (e *easy) provider() {
 	ad, _ := e.values["azureAd"].(tree)
 	tenant := strings.ToLower(text(ad["tenantId"]))
 	if tenant == "" {
-		tenant = "00000000-0000-0000-0000-000000000000"
+		tenant = noTenant
 		e.report.add(ToDo, "azureAd.tenantId", "providers[].tenant", "is not said: put the tenant's id in. Nobody can sign in until then.")
 	} else {
 		e.say(easyFields, true, Taken, "azureAd.tenantId", "")

@@ -62,7 +62,7 @@ func (p *proxy) alphaField(l leaf) {
 		p.unknown(l.path)
 	case o.same == "":
 		p.report.add(o.Kind, o.Name, o.Becomes, o.Text)
-	case value == "":
+	case value == "" && l.value == nil:
 		p.options[o.same] = &given{}
 	default:
 		p.append(o.same, value)

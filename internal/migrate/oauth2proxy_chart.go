@@ -18,7 +18,7 @@ func isChart(d tree) bool {
 }
 
 // chartRead are the parts of the chart's values that are looked at.
-var chartRead = []string{"config", "alphaConfig", "extraArgs", "extraEnv", "ingress", "authenticatedEmailsFile", "sessionStorage", "htpasswdFile", "gatewayApi", "global"}
+var chartRead = []string{"config", "alphaConfig", "extraArgs", "extraEnv", "envFrom", "ingress", "authenticatedEmailsFile", "sessionStorage", "htpasswdFile", "gatewayApi", "global"}
 
 // chart reads the values of the Helm chart.
 func (p *proxy) chart(f File, d tree) (containers []tree, err error) {
@@ -33,6 +33,7 @@ func (p *proxy) chart(f File, d tree) (containers []tree, err error) {
 	}
 	if name := text(c["existingConfig"]); name != "" {
 		p.report.add(ToDo, "config.existingConfig", "", "give the file of the ConfigMap "+name+" along: it holds the settings.")
+		p.set("config", &given{values: []string{name}})
 	}
 	p.chartSecrets(c)
 	p.chartFiles(d)
@@ -44,7 +45,7 @@ func (p *proxy) chart(f File, d tree) (containers []tree, err error) {
 			p.report.add(NotNeeded, key, "", "of the chart: oauth2-proxy's own pods go.")
 		}
 	}
-	return []tree{{"env": d["extraEnv"], "args": chartArguments(d["extraArgs"])}}, nil
+	return []tree{{"env": d["extraEnv"], "envFrom": d["envFrom"], "args": chartArguments(d["extraArgs"])}}, nil
 }
 
 // chartSecrets notes what the chart puts into the environment.

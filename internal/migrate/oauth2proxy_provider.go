@@ -87,7 +87,7 @@ func (p *proxy) enterprise(kind string) {
 	}
 }
 
-var tenantPath = regexp.MustCompile(`^https://login\.microsoftonline\.com/([^/]+)/v2\.0/?$`)
+var tenantPath = regexp.MustCompile(`^https://(?:login\.microsoftonline\.com|sts\.windows\.net)/([^/]+)(?:/v2\.0)?/?$`)
 
 // entra is Entra's tenant, whichever option names it.
 func (p *proxy) entra(issuer string) provider {
@@ -99,7 +99,12 @@ func (p *proxy) entra(issuer string) provider {
 		p.tell(Differs, "oidc-issuer-url", "providers[].tenant", "tokens of version 2.0 have the tenant's own issuer, which `tenant` says.")
 	}
 	p.tell(Taken, "azure-tenant", "providers[].tenant", "")
-	if tenant == "" {
+	switch {
+	case tenant != "":
+	case issuer != "" || p.isUnsaid("azure-tenant") || p.isUnsaid("oidc-issuer-url"):
+		tenant = noTenant
+		p.report.add(ToDo, "azure-tenant", "providers[].tenant", "which tenant's people there are is kept where it was not read, or said by an issuer without its id. Nobody can sign in until it is here.")
+	default:
 		tenant = "common" // as there
 	}
 	return entra(tenant)
@@ -142,6 +147,10 @@ func (p *proxy) tenants(s *Map) {
 	var ids []string
 	for _, id := range p.many("entra-id-allowed-tenant") {
 		ids = append(ids, strings.ToLower(id))
+	}
+	if p.isUnsaid("entra-id-allowed-tenant") {
+		ids = []string{noTenant}
+		p.tell(ToDo, "entra-id-allowed-tenant", "providers[].tenants", "its value is empty, or kept where it was not read. Nobody can sign in until `tenants` has the ids.")
 	}
 	if len(ids) > 0 {
 		s.Set("tenants", ids)

@@ -28,6 +28,10 @@ type proxy struct {
 	params  map[string]string // of the provider's loginURLParameters
 	extra   []string          // hosts that a chart's ingress names
 	seen    bool              // anything of oauth2-proxy was there
+	files   int               // configuration files that were read
+	unread  []string          // sources that were named, and were not given along
+
+	configMaps []string // names of those that were read
 }
 
 func (m *maker) oauth2Proxy() error {
@@ -75,6 +79,9 @@ func (p *proxy) read() error {
 			containers = append(containers, found...)
 		}
 	}
+	if several(slices.DeleteFunc(slices.Clone(containers), func(c tree) bool { return !isProxy(c) })) || p.files > 1 {
+		return errSeveral
+	}
 	for _, f := range environments {
 		p.environment(f)
 	}
@@ -93,6 +100,7 @@ func (p *proxy) read() error {
 		}
 	}
 	p.arguments(p.in.Args)
+	p.sources(containers, len(environments))
 	return nil
 }
 
@@ -161,6 +169,7 @@ func (p *proxy) toml(f File) error {
 	if _, err := toml.Decode(string(f.Text), &values); err != nil {
 		return fmt.Errorf("migrate: %s is no configuration file of oauth2-proxy: it is not TOML%s", f.Name, lineOf(err))
 	}
+	p.files++
 	for _, name := range sorted(values) {
 		p.fileValue(name, values[name])
 	}
@@ -173,6 +182,9 @@ func (p *proxy) fileValue(name string, v any) {
 		if _, isList := v.([]any); !isList {
 			g.values = cut(g.values[0])
 		}
+	}
+	if len(list(v)) > 0 && len(g.values) == 0 {
+		g.values = []string{""} // a list of nothing but empty entries is none that is empty
 	}
 	p.set(name, g)
 }
@@ -215,8 +227,12 @@ func (p *proxy) environment(f File) {
 	}
 }
 
-// variable notes an option that is said by a variable.
+// variable notes an option that is said by a variable. An empty one says nothing
+// there, and leaves what was said before.
 func (p *proxy) variable(name, value, secret string) {
+	if p.seen = true; value == "" && secret == "" {
+		return
+	}
 	name = strings.TrimPrefix(name, variable)
 	g := &given{values: []string{value}, secret: secret}
 	if o, _ := find(proxyOptions, flagName(name)); o.plural {
@@ -246,15 +262,16 @@ func environmentOf(c tree) map[string]*given {
 		}
 	}
 	for _, line := range texts(c["environment"]) {
-		name, value, _ := strings.Cut(line, "=")
-		all[name] = &given{values: []string{value}}
+		name, value, said := strings.Cut(line, "=")
+		g := &given{values: []string{value}}
+		if !said {
+			g.secret = "the environment of Compose"
+		}
+		all[name] = g
 	}
 	list, _ := c["env"].([]any)
 	for _, v := range listed(list) {
-		g := &given{values: []string{text(v["value"])}}
-		if ref, ok := get(v, "valueFrom", "secretKeyRef").(tree); ok {
-			g.secret = "the key " + text(ref["key"]) + " of the Secret " + text(ref["name"])
-		}
+		g := &given{values: []string{text(v["value"])}, secret: keptIn(v)}
 		if name := text(v["name"]); name != "" {
 			all[name] = g
 		}
@@ -285,6 +302,7 @@ func (p *proxy) document(f File, d tree) (containers []tree, err error) {
 	if d["kind"] != nil || containers != nil || d["services"] != nil {
 		return containers, nil
 	}
+	p.files++
 	for _, name := range sorted(d) { // a flat file of options, in YAML
 		p.fileValue(name, d[name])
 	}
@@ -313,6 +331,7 @@ func isProxy(t tree) bool {
 // configMap reads the files that a ConfigMap holds.
 func (p *proxy) configMap(d tree) error {
 	data, _ := d["data"].(tree)
+	p.configMaps = append(p.configMaps, text(get(d, "metadata", "name")))
 	for _, name := range sorted(data) {
 		f := File{Name: name, Text: []byte(text(data[name]))}
 		switch {

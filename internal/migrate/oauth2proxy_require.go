@@ -12,7 +12,7 @@ const mostEntries = 256
 // requirement is what must be true of whoever passes: of the address, of the
 // groups, and of the level that was asked for.
 func (p *proxy) requirement() *Map {
-	all := []*Map{p.emailCondition(), p.groupCondition(), p.restriction()}
+	all := []*Map{p.emailCondition(), p.groupCondition(), p.restriction(), p.unsaid()}
 	if levels := strings.Fields(p.one("acr-values")); len(levels) > 0 && len(levels) <= 8 && len(p.one("acr-values")) <= 256 {
 		all = append(all, NewMap().Set("acr", levels))
 		p.tell(Differs, "acr-values", "", "")

@@ -102,7 +102,7 @@ func mendProvider(p *Map, key string) bool {
 	case "client_id":
 		p.Set(key, "client-id-to-be-named")
 	case "tenant":
-		p.Set(key, "00000000-0000-0000-0000-000000000000")
+		p.Set(key, noTenant)
 	case "endpoints":
 		p.Set(key, unknownEndpoints())
 		p.Set("issuer", placeholder).Set("clusters", NewMap())
