@@ -47,7 +47,7 @@ test: ## Everything that must pass before a change lands, set-up included
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory check
-	@failed=0; for part in unit e2e; do $(MAKE) --no-print-directory $$part || failed=1; done; exit $$failed
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 e2e unit # much of e2e is waiting
 
 check: fmt-check vet ## Formatting and go vet
 
@@ -68,7 +68,7 @@ conversations: build setup ## The txtar conversations alone, through every drive
 	$(GO) test -count=1 -timeout 10m -run Conversation ./...
 
 e2e: build setup ## Tests on real Envoy, Keycloak, oidc-provider and Chromium
-	$(GO) test -count=1 -timeout 20m ./e2e/...
+	$(GO) test -count=1 -timeout 24m ./e2e/...
 
 FUZZTIME ?= 10m
 RULES_FUZZTIME ?= 1h
