@@ -61,7 +61,7 @@ vet:
 	cd tools/manifests && $(GO) vet ./...
 
 unit: build setup ## Unit tests, and the conversations through every driver
-	$(GO) test -count=1 -timeout 10m $$($(GO) list ./... | grep -v '/e2e$$')
+	$(GO) test -count=1 -timeout 15m $$($(GO) list ./... | grep -v '/e2e$$')
 	cd tools/manifests && $(GO) test -count=1 -timeout 10m ./...
 
 conversations: build setup ## The txtar conversations alone, through every driver
