@@ -3,7 +3,8 @@ package abi
 import "unsafe"
 
 // The exports. Each one that is there costs a call from the host per request,
-// so those that a gate can do without (proxy_on_log, response body and trailers) are left out: a host takes a missing one as "go on".
+// so those that a gate can do without (proxy_on_log, response body and trailers)
+// are left out: a host takes a missing one as "go on".
 // testdata/module/exports.golden holds the list.
 
 // The version is read from this name. 0.2.1 brings proxy_get_log_level.
