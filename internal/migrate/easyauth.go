@@ -115,7 +115,9 @@ func (e *easy) provider() {
 type ingressPath struct {
 	host, path string
 	exact      bool
+	bare       bool // fits what begins with it letter by letter, without a slash in between
 	require    *Map
+	foreign    bool // asks no EasyAuth
 	open       bool
 	enrich     []string
 }
@@ -128,18 +130,13 @@ func (e *easy) rules(prefix string) (rules []*Map) {
 		all = append(all, e.ingress(d, prefix)...)
 	}
 	all = slices.DeleteFunc(all, func(p ingressPath) bool {
-		other := p.open && !slices.Contains(e.hostNames, p.host)
+		other := p.foreign && !slices.Contains(e.hostNames, p.host)
 		if other {
 			e.report.add(NotNeeded, "Ingress of "+p.host, "", "no path of that host asks EasyAuth.")
 		}
 		return other
 	})
-	slices.SortStableFunc(all, func(a, b ingressPath) int {
-		if a.exact != b.exact {
-			return map[bool]int{true: -1, false: 1}[a.exact]
-		}
-		return len(b.path) - len(a.path)
-	})
+	slices.SortStableFunc(all, byNginx)
 	for i, p := range all {
 		rules = append(rules, p.rule(i))
 	}
@@ -163,7 +160,12 @@ func (p ingressPath) rule(i int) *Map {
 		path = strings.TrimSuffix(path, "/") + "/*"
 	}
 	name := strings.Trim(regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(p.path, "-"), "-")
-	r := rule(strconv.Itoa(i+1)+"-"+cmp.Or(name[:min(len(name), 50)], "all"), match.Set("paths", []string{path}))
+	if whole, err := expressionOf("", p.path, anything); err == nil && p.bare {
+		match.Set("path_regexes", []string{whole})
+	} else {
+		match.Set("paths", []string{path})
+	}
+	r := rule(strconv.Itoa(i+1)+"-"+cmp.Or(name[:min(len(name), 50)], "all"), match)
 	switch {
 	case p.open:
 		r.Set("allow", "anyone")
@@ -179,8 +181,14 @@ func (p ingressPath) rule(i int) *Map {
 // ingress reads the paths of one ingress. One without auth-url is open.
 func (e *easy) ingress(d tree, prefix string) (all []ingressPath) {
 	asked := authURL(d)
-	base := ingressPath{open: asked == ""}
-	if asked != "" {
+	base := ingressPath{foreign: asked == ""}
+	switch guards := e.guards(d, prefix); {
+	case len(guards) > 0:
+		e.report.add(ToDo, "Ingress "+quote(text(get(d, "metadata", "name"))), "rules[].require", "is guarded by more than EasyAuth: "+strings.Join(guards, ", ")+". Nobody passes there until a rule says who may.")
+		base.require = lockedOut()
+	case base.foreign:
+		base.open = true
+	default:
 		e.say(easyFields, true, Taken, "auth-url", "")
 		base.require, base.enrich = e.conditions(asked)
 		e.headers(annotation(d, "auth-response-headers"))
@@ -192,11 +200,13 @@ func (e *easy) ingress(d tree, prefix string) (all []ingressPath) {
 			host = ""
 		}
 		for _, p := range listed(list(get(r, "http", "paths"))) {
-			base.host, base.path, base.exact = host, cmp.Or(text(p["path"]), "/"), text(p["pathType"]) == "Exact"
+			kind := text(p["pathType"])
+			base.host, base.path, base.exact = host, cmp.Or(text(p["path"]), "/"), kind == "Exact"
+			base.bare = kind != "Exact" && kind != "Prefix" && !base.open && !strings.HasSuffix(base.path, "/")
 			if own := base.path == prefix || strings.HasPrefix(base.path, prefix+"/"); own {
 				continue // EasyAuth's own
 			}
-			if badPath(strings.TrimSuffix(base.path, "/")+"/*") || strings.Contains(base.path, "*") || truth(annotation(d, "use-regex")) || host == "" && base.open {
+			if badPath(strings.TrimSuffix(base.path, "/")+"/*") || strings.Contains(base.path, "*") || e.expressions(text(r["host"])) || host == "" && base.open {
 				e.report.add(ToDo, "path "+base.path, "rules[]", "is an expression, or for any host, and was left out: it needs a session, and nothing more. Write a rule for it.")
 				if !base.open && base.require != nil {
 					e.missed = append(e.missed, host)
@@ -204,7 +214,7 @@ func (e *easy) ingress(d tree, prefix string) (all []ingressPath) {
 				}
 				continue
 			}
-			if !base.open {
+			if !base.foreign {
 				e.addHost(host)
 			}
 			all = append(all, base)
