@@ -154,6 +154,12 @@ func (s *service) chain(i int, c tree) (rules []*Map) {
 	if match == nil && !s.single && c["match"] == nil {
 		match = everything()
 	}
+	missed := c["match"] != nil && match == nil
+	if missed || s.partial(c, hosts) { // what a later chain has for all is not for its requests
+		defer func() {
+			rules = append(rules, rule("closed-"+strconv.Itoa(i+1), everything()).Set("require", lockedOut()))
+		}()
+	}
 	for n, f := range filters {
 		oidc, mock := s.oidc(f), f["mock"]
 		switch {
@@ -168,6 +174,21 @@ func (s *service) chain(i int, c tree) (rules []*Map) {
 	}
 	s.hostNames = append(s.hostNames, missing(s.hostNames, hosts)...)
 	return rules
+}
+
+// partial reports whether a chain is for all hosts that begin in a way, which is not
+// the whole name of its own. One that opens may open less.
+func (s *service) partial(c tree, hosts []string) bool {
+	if len(hosts) == 0 || text(get(c, "match", "prefix")) == "" {
+		return false
+	}
+	for _, f := range listed(list(c["filters"])) {
+		u, err := url.Parse(text(s.oidc(f)["callback_uri"]))
+		if err == nil && strings.EqualFold(u.Hostname(), hosts[0]) || truth(get(f, "mock", "allow")) {
+			return false
+		}
+	}
+	return true
 }
 
 func missing(there, more []string) (all []string) {

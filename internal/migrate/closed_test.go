@@ -84,3 +84,37 @@ func TestARuleThatIsNotAcceptedLetsLessPass(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatOneConfigurationOfEnvoysLeavesOpenDoesNotOpenAnother(t *testing.T) {
+	for name, c := range map[string]string{
+		"by route": filterBegin + `pass_through_matcher: [{name: ":path", string_match: {prefix: /}}]}}` + "\n---\n" +
+			strings.Replace(filterBegin, ".OAuth2,", ".OAuth2PerRoute,", 1) + `resources: [b]}}`,
+		"by policy": policyBegin + "{defaultAction: Allow}}}\n---\n" + policyBegin + `{defaultAction: Deny, rules: []}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := made(t, "envoy-oauth2", c); !strings.Contains(got, `"rules":[{"name":"several","match":{"paths":["/*"]},`+closedRule) {
+				t.Errorf("somebody passes:\n%s", got)
+			}
+		})
+	}
+	if got := made(t, "envoy-oauth2", filterBegin+"}}\n---\n"+filterBegin+"}}"); strings.Contains(got, "several") {
+		t.Errorf("the same twice closes:\n%s", got)
+	}
+}
+
+func TestAChainThatCannotBeToldApartIsNotTheNextOnes(t *testing.T) {
+	for name, match := range map[string]string{
+		"the beginning of a host":  `"header": ":authority", "prefix": "admin"`,
+		"no host at all":           `"header": ":authority", "prefix": "admin."`,
+		"the beginning of a field": `"header": "x-tenant", "prefix": "admin"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			chain := strings.Replace(chainBegin[len(`{"chains": [`):], `"name": "all"`, `"name": "strict", "match": {`+match+`}`, 1)
+			got := made(t, "authservice", strings.Replace(chainBegin, `{"name": "all"`, chain+`, {"name": "all"`, 1)+`]}`)
+			closed, all := strings.Index(got, `{"name":"closed-1","match":{"paths":["/*"]},`+closedRule), strings.Index(got, `{"name":"all",`+`"match":{"paths"`)
+			if closed < 0 || closed > all {
+				t.Errorf("its requests are the next chain's:\n%s", got)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -32,22 +33,29 @@ func (m *maker) envoyOAuth2() error {
 	switch {
 	case len(e.filters) > 0:
 		e.filter(e.filters[0])
-		e.further(len(e.filters) - 1)
+		e.further(e.filters)
 	case len(e.policies) > 0:
 		e.policy(e.policies[0])
-		e.further(len(e.policies) - 1)
+		e.further(e.policies)
 	default:
 		return ErrNothing
 	}
 	return nil
 }
 
-// further tells of configurations beside the first.
-func (e *envoy) further(n int) {
-	if n > 0 {
-		o, _ := find(envoyFields, "OAuth2PerRoute")
-		e.report.add(ToDo, o.Name, o.Becomes, o.Text)
+// further closes everything where there are configurations beside the first that
+// differ from it: what the first leaves open, and whoever signs in by it, would pass
+// where another decides.
+func (e *envoy) further(all []tree) {
+	if !slices.ContainsFunc(all, func(c tree) bool { return !reflect.DeepEqual(c, all[0]) }) {
+		return
 	}
+	o, _ := find(envoyFields, "OAuth2PerRoute")
+	e.report.add(ToDo, o.Name, o.Becomes, o.Text)
+	rules, _ := e.settings.Get("rules").([]any)
+	closed := rule("several", everything()).Set("require", lockedOut())
+	closed.Note("require", "TO DO: nobody passes, because there are several configurations. The report says what to do")
+	e.settings.Set("rules", append([]any{closed}, rules...))
 }
 
 // collect finds what there is in one object.

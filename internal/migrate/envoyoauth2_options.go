@@ -63,7 +63,7 @@ var envoyFields = []Heading{
 		unneeded("token_cookie_chunking.max_chunks", "`session.max_bytes` bounds all cookies of a session together, 12288 unless it is said."),
 	}},
 	{"Beside the filter", []Option{
-		toDo("OAuth2PerRoute", "rules[]", "The first configuration is taken over; that of a route by itself becomes a further provider by hand: `rules[].require.provider`. Until then such routes need a session of the first."),
+		toDo("OAuth2PerRoute", "rules[]", "The first of several configurations is taken over, and the rule `several` lets nobody pass. Put in its place a rule for each of the others, with their hosts or paths and `require: {provider: …}`, or migrate them one at a time."),
 		differs("jwt_authn.providers.issuer", "bearer[].provider", ofJWT),
 		differs("jwt_authn.providers.audiences", "bearer[].audiences", "Without any, jwt_authn takes tokens for whomever they are: here they must be for the client until you say otherwise."),
 		unneeded("jwt_authn.providers.remote_jwks", "Read from the discovery document; an unknown key is fetched at once."),
