@@ -31,14 +31,16 @@ var tracing = []string{
 // for the longest).
 const maxTracing = 512
 
-// traceOf is what goes along with the calls for a request.
+// traceOf is what goes along with the calls for a request: one field of each name.
+// A client could send so many that the provider refuses the call, of which others
+// wait for the answer, too.
 func traceOf(r *httpmsg.Request) (trace httpmsg.Fields) {
 	for _, f := range r.Header {
-		if slices.Contains(tracing, f.Name) && len(f.Value) <= maxTracing {
+		if _, there := trace.Get(f.Name); !there && slices.Contains(tracing, f.Name) && len(f.Value) <= maxTracing {
 			trace = append(trace, httpmsg.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)})
 		}
 	}
-	if !slices.ContainsFunc(trace, func(f httpmsg.Field) bool { return f.Name == tracing[0] }) {
+	if _, there := trace.Get(tracing[0]); !there {
 		trace = append(trace, requestID())
 	}
 	return trace

@@ -64,14 +64,14 @@ func (s *meters) find(m *metric.Metric, values []string) *abi.Metric {
 }
 
 func define(kind metric.Kind, name string) *abi.Metric {
-	make := abi.DefineCounter
+	known := abi.DefineCounter
 	switch kind {
 	case metric.Gauge:
-		make = abi.DefineGauge
+		known = abi.DefineGauge
 	case metric.Histogram:
-		make = abi.DefineHistogram
+		known = abi.DefineHistogram
 	}
-	m, err := make(name)
+	m, err := known(name)
 	if complain(err); err != nil {
 		return nil
 	}
