@@ -82,6 +82,9 @@ func (g *Gate) fetchFor(env flow.Env, q *request) (*opened, error) {
 		return nil, err
 	}
 	o, err := g.fetch(env, &chunks)
+	if err == nil {
+		g.tallies.fetched++
+	}
 	return g.brought(o), err
 }
 

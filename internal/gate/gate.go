@@ -243,8 +243,7 @@ func (g *Gate) Handle(r *httpmsg.Request) (Verdict, Flow) {
 // understood decides a request that can be read in one way.
 func (g *Gate) understood(q *request) (Verdict, Flow) {
 	reason := ""
-	describes := g.describes(q.target.Path)
-	own := describes || g.paths.own(q.target.Path)
+	own := g.owns(q.target.Path)
 	if !own {
 		reason = g.findNeed(q)
 	}
@@ -256,7 +255,7 @@ func (g *Gate) understood(q *request) (Verdict, Flow) {
 		return g.fail(q, failure{status: 421, reason: "host_not_allowed"}), nil
 	}
 	switch {
-	case describes:
+	case g.describes(q.target.Path):
 		return g.serveResource(q), nil
 	case own:
 		return g.serve(q)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postern-auth/postern/internal/metric"
 	"github.com/postern-auth/postern/internal/oidc"
+	"github.com/postern-auth/postern/internal/session"
 )
 
 // kept are metrics by their full names.
@@ -91,6 +92,24 @@ func TestSessionsAreCountedByHowTheyWereOpened(t *testing.T) {
 	w.measures(metric.SessionsOpened, map[string]int64{"cookie": 1, "cache": 2})
 	w.get(w.workers[0], "/page", "__Host-postern=1.rubbish")
 	w.measures(metric.SessionsRefused, map[string]int64{"does_not_open": 1})
+}
+
+func TestASessionFromTheStoreIsCountedForWhoeverBringsItsTicket(t *testing.T) {
+	w := twoGates(t, `,"sessions":true`, parts{})
+	ticket := w.ticket(w.alice())
+	w.get(w.workers[1], "/page", ticket).want("forwarded alice")
+	w.measures(metric.SessionsOpened, map[string]int64{"store": 1})
+	w.advance(4 * time.Minute)
+	w.renew(w.workers[0], ticket, 2) // which fetches what it wrote
+	w.measures(metric.SessionsOpened, map[string]int64{"store": 2})
+}
+
+func TestANameWithALineBreakIsNoLineOfALog(t *testing.T) {
+	claims := map[string]session.Claim{"user": {Values: []string{"alice\nGET /admin 200" + strings.Repeat("x", maxLogged)}}}
+	of := who{opened: &opened{session: &session.Session{Claims: claims}}}
+	if got := of.user(); !strings.HasPrefix(got, "alice%0AGET /admin 200x") || len(got) != maxLogged+2 {
+		t.Errorf("user %q", got)
+	}
 }
 
 func TestWhatIsWrittenIntoTheLogIsCounted(t *testing.T) {

@@ -19,6 +19,9 @@ func (g *Gate) describes(path string) bool {
 	return ok && g.tokens != nil && (rest == "" || rest[0] == '/')
 }
 
+// owns reports whether a path is one of Postern's, and not the application's.
+func (g *Gate) owns(path string) bool { return g.describes(path) || g.paths.own(path) }
+
 // resourceLimit bounds the paths that we name metadata for.
 const resourceLimit = 512
 

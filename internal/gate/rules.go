@@ -75,15 +75,19 @@ func (w who) subject() (subject, provider string) {
 	return "", ""
 }
 
-// user is what the application is told that they are called.
+// user is what they are called, in the form in which applications are told of
+// it: a name with a line break in it must not become a line of a log.
 func (w who) user() string {
+	name := ""
 	switch {
 	case w.opened != nil:
-		return w.opened.session.Claims["user"].First()
+		name = w.opened.session.Claims["user"].First()
 	case w.caller != nil:
-		return w.caller.Subject.Claims["user"].First()
+		name = w.caller.Subject.Claims["user"].First()
 	}
-	return ""
+	var b strings.Builder
+	new(header).write(&b, shortened(name), false)
+	return b.String()
 }
 
 // pass lets a request go on, and notes that it may, where the settings want
@@ -155,7 +159,7 @@ func (g *Gate) noting(q *request) func(Verdict, Flow) (Verdict, Flow) {
 
 func (g *Gate) noted(q *request, v Verdict) Verdict {
 	v.Note = &Note{User: q.who.user()}
-	if !g.paths.own(q.target.Path) {
+	if !g.owns(q.target.Path) {
 		v.Note.Rule = q.rule()
 	}
 	return v

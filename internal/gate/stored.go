@@ -105,11 +105,7 @@ func (g *Gate) fetch(env flow.Env, c *session.Chunks) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := g.admit(c, s)
-	if err == nil {
-		g.tallies.fetched++
-	}
-	return o, err
+	return g.admit(c, s)
 }
 
 // openParts returns the session that cookies stand for which were just made.

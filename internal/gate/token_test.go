@@ -331,9 +331,12 @@ func TestPagesOfOtherSitesMayReadAnswersWhereTheSettingsNameThem(t *testing.T) {
 }
 
 func TestTheResourceDescribesItself(t *testing.T) {
-	w := newTokenWorld(t, 1, "", `,"resource":{"name":"Shop","scopes":["orders.read"]}`)
+	w := newTokenWorld(t, 1, "", `,"log":{"properties":true},"resource":{"name":"Shop","scopes":["orders.read"]}`)
 	v := w.send(w.workers[0], "/.well-known/oauth-protected-resource/mcp")
 	v.answered(200, "")
+	if v.verdict.Note == nil || v.verdict.Note.Rule != "" {
+		t.Errorf("a rule is noted for an address of ours: %+v", v.verdict.Note)
+	}
 	for _, part := range []string{`"resource":"https://app.example.com/mcp"`, `"authorization_servers":["` + testIssuer + `"]`, `"scopes_supported":["orders.read"]`} {
 		if !strings.Contains(string(v.verdict.Respond.Body), part) {
 			t.Errorf("%s lacks %s", v.verdict.Respond.Body, part)

@@ -35,7 +35,7 @@ func (g *Gate) Explain(r *httpmsg.Request) (e Explanation) {
 		e.Refused = reason
 		return e
 	}
-	e.Own = g.describes(q.target.Path) || g.paths.own(q.target.Path)
+	e.Own = g.owns(q.target.Path)
 	switch {
 	case !e.Own:
 		e.Explanation = g.rules.Look(q.asks())
