@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/metric"
 )
 
 // EnvoyOptions say what an Envoy is to be like around the settings. What is left
@@ -153,7 +155,7 @@ func (b *builder) note(format string, args ...any) {
 }
 
 func (b *builder) build() (err error) {
-	b.out = bootstrap{Command: b.o.Command, Env: b.s.variableNames(), Labels: labels()}
+	b.out = bootstrap{Command: b.o.Command, Env: b.s.variableNames(), Labels: metric.Labels()}
 	if b.out.Admin, err = parseAddress("admin", b.o.Admin); err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package render
 
 import (
 	"cmp"
-	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -17,8 +15,13 @@ import (
 // Hosts that providers are known to have beside the issuer's.
 var googleHosts = []string{"oauth2.googleapis.com", "www.googleapis.com", "openidconnect.googleapis.com"}
 
-// graph answers for Entra's userinfo endpoint.
-const graph = "graph.microsoft.com"
+// graphs answer for Entra's userinfo endpoint, by the host at which people sign in:
+// each of Microsoft's clouds has one.
+var graphs = map[string]string{
+	"login.microsoftonline.com":        "graph.microsoft.com",
+	"login.microsoftonline.us":         "graph.microsoft.us",
+	"login.partner.microsoftonline.cn": "microsoftgraph.chinacloudapi.cn",
+}
 
 // destination is a host that settings have the proxy call.
 type destination struct {
@@ -100,8 +103,8 @@ func (s *Settings) calls(p *config.Provider, node *yaml.Node) []call {
 				list.add("https://"+googleHosts[i], use)
 			}
 		}
-	case p.Type == "entra" && p.Userinfo != "never" && strings.HasSuffix(hostOf(issuer), "login.microsoftonline.com"):
-		list.add("https://"+graph, "userinfo")
+	case p.Type == "entra" && p.Userinfo != "never" && graphs[hostOf(issuer)] != "":
+		list.add("https://"+graphs[hostOf(issuer)], "userinfo")
 	}
 	for i := range p.Enrich {
 		list.add(base(p.Enrich[i].URL), "the question "+p.Enrich[i].Name)
@@ -165,13 +168,7 @@ func (d *destination) istioName() string {
 }
 
 // address is host:port.
-func (d *destination) address() string { return net.JoinHostPort(d.Host, strconv.Itoa(d.Port)) }
-
-// isAddress reports whether the host is an address and not a name.
-func (d *destination) isAddress() bool {
-	_, err := netip.ParseAddr(d.Host)
-	return err == nil
-}
+func (d *destination) address() string { return address{d.Host, d.Port}.String() }
 
 // envoyName is the cluster's name: the settings', unless it already leads
 // elsewhere, or else one of ours.

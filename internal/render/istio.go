@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/metric"
 )
 
 // IstioOptions say where in Istio the settings are to be in force.
@@ -100,7 +102,7 @@ func istioData(s *Settings, o IstioOptions) (*istio, error) {
 	o.Image = cmp.Or(o.Image, placeholder)
 	o.ClientCertificate = cmp.Or(o.ClientCertificate, "/etc/postern/client.crt")
 	o.ClientKey = cmp.Or(o.ClientKey, "/etc/postern/client.key")
-	d := &istio{IstioOptions: o, StatTags: labels(), Env: s.variableNames(), Settings: s.YAML(), PullPolicy: "IfNotPresent"}
+	d := &istio{IstioOptions: o, StatTags: metric.Labels(), Env: s.variableNames(), Settings: s.YAML(), PullPolicy: "IfNotPresent"}
 	d.Placeholder = o.Image == placeholder
 	if !strings.Contains(o.Image, "@sha256:") {
 		d.PullPolicy = "Always" // what a tag names may change

@@ -18,7 +18,6 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"slices"
 	"strings"
 	"text/template"
 	"unicode"
@@ -54,7 +53,7 @@ var templates *template.Template
 
 func init() {
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
-		"q": quoted, "indent": indent, "join": strings.Join, "include": include,
+		"q": quoted, "indent": indent, "join": strings.Join, "include": include, "tag": metric.TagRegex,
 	}).ParseFS(templateFiles, "templates/*.tmpl"))
 }
 
@@ -106,17 +105,4 @@ func indent(spaces int, text string) string {
 		b.WriteString(line)
 	}
 	return strings.TrimRight(b.String(), "\n")
-}
-
-// labels are those of all metrics: hosts have to be told of each.
-func labels() []string {
-	var all []string
-	for _, m := range metric.All() {
-		for _, label := range m.Labels {
-			if !slices.Contains(all, label) {
-				all = append(all, label)
-			}
-		}
-	}
-	return all
 }

@@ -197,8 +197,8 @@ func lendClusters(p map[string]any) {
 // possible are the addresses that a provider's settings could have called.
 func possible(p map[string]any) []string {
 	text := func(value any) string { s, _ := value.(string); return s }
-	addresses := []string{"https://" + graph}
-	for _, host := range googleHosts {
+	var addresses []string
+	for _, host := range slices.Concat(googleHosts, slices.Collect(maps.Values(graphs))) {
 		addresses = append(addresses, "https://"+host)
 	}
 	issuer := text(p["issuer"])

@@ -145,3 +145,26 @@ func TestClustersThatAreNamedKeepTheirNames(t *testing.T) {
 		t.Errorf("notes %q", s.Notes)
 	}
 }
+
+func TestEachOfMicrosoftsCloudsHasItsGraph(t *testing.T) {
+	for login, graph := range map[string]string{
+		"login.microsoftonline.com": "graph.microsoft.com", "login.microsoftonline.us": "graph.microsoft.us",
+		"login.partner.microsoftonline.cn": "microsoftgraph.chinacloudapi.cn",
+	} {
+		text := strings.Replace(string(settingsFile(t, "entra.yaml")), "  tenant: ", "  issuer: https://"+login+"/", 1)
+		text = strings.Replace(text, "\n  client_id", "/v2.0\n  client_id", 1)
+		before, _, _ := strings.Cut(text, "  enrich:")
+		_, after, _ := strings.Cut(text, "hosts:")
+		s, err := ReadForEnvoy([]byte(before+"hosts:"+after), Reading{Lookup: lookup})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var hosts []string
+		for _, d := range s.reached {
+			hosts = append(hosts, d.Host)
+		}
+		if diff := cmp.Diff([]string{login, graph}, hosts); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", login, diff)
+		}
+	}
+}
