@@ -114,19 +114,11 @@ func vmOf(s *Subject) []Finding {
 		all = append(all, f)
 	}
 	for _, p := range manifest.Plugins(s.Root) {
-		vm := p.Get("vm_config")
-		if p != s.Plugin && vm.Get("vm_id").Str() == s.VMID && module(vm.Get("code")) != s.Module {
+		if p != s.Plugin && p.Get("vm_config", "vm_id").Str() == s.VMID && manifest.ModuleOf(p) != s.Module {
 			return append(all, found("vm_id_shared", s.PluginPath, "the plugin %q has the VM id %q, too", told(p.Get("name").Str()), told(s.VMID)))
 		}
 	}
 	return all
-}
-
-func module(code *manifest.Node) string {
-	if file := code.Get("local", "filename").Str(); file != "" {
-		return file
-	}
-	return code.Get("remote", "http_uri", "uri").Str()
 }
 
 // ofIstio says whether a running Envoy is one of Istio's.
@@ -336,11 +328,9 @@ func tagsMissing(bootstrap *manifest.Node) (missing []string) {
 	for _, tag := range bootstrap.Get("stats_config", "stats_tags").List() {
 		named[tag.Get("tag_name").Str()] = true
 	}
-	for _, m := range metric.All() {
-		for _, label := range m.Labels {
-			if !named[label] && !slices.Contains(missing, label) {
-				missing = append(missing, label)
-			}
+	for _, label := range metric.Labels() {
+		if !named[label] {
+			missing = append(missing, label)
 		}
 	}
 	slices.Sort(missing)

@@ -6,9 +6,6 @@ import (
 	"github.com/postern-auth/postern/internal/manifest"
 )
 
-// rootNamespace is Istio's, unless a mesh says otherwise.
-const rootNamespace = "istio-system"
-
 // istioOf looks at what is a WasmPlugin's own.
 func istioOf(s *Subject) (all []Finding) {
 	if s.Kind != manifest.WasmPlugin {
@@ -22,8 +19,8 @@ func istioOf(s *Subject) (all []Finding) {
 	switch {
 	case targets:
 	case labels == nil || len(labels.Keys) == 0:
-		if s.Namespace == rootNamespace {
-			all = append(all, found("root_namespace", s.PluginPath, "it is in %s, without selector and targetRefs", rootNamespace))
+		if s.Namespace == manifest.RootNamespace {
+			all = append(all, found("root_namespace", s.PluginPath, "it is in %s, without selector and targetRefs", manifest.RootNamespace))
 		}
 	case ofWaypoint(labels):
 		all = append(all, found("selector_on_waypoint", s.PluginPath, "the selector is one for waypoints"))

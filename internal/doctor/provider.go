@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func (v *visit) metadata(p *config.Provider) (m metadata, flaw string) {
 	case err != nil:
 		return m, told(err.Error())
 	case answer.status != http.StatusOK:
-		return m, "it answers with status " + http.StatusText(answer.status)
+		return m, "it answers with status " + strconv.Itoa(answer.status)
 	case json.Unmarshal(answer.body, &m) != nil:
 		return m, "its answer is not JSON"
 	}

@@ -104,7 +104,7 @@ func (s *search) filter(w way, at, step string, plugin *Node, kind string) {
 	f.Filter = above(w, 1).Get("name").Str()
 	f.Name = cmp.Or(f.Name, f.Filter)
 	vm := plugin.Get("vm_config")
-	f.VMID, f.Module = vm.Get("vm_id").Str(), moduleOf(vm.Get("code"))
+	f.VMID, f.Module = vm.Get("vm_id").Str(), ModuleOf(plugin)
 	f.FailurePolicy, f.Env = envoyPolicy(plugin), envoyEnv(vm.Get("environment_variables"))
 	configuration := plugin.Get("configuration")
 	var inner string
@@ -132,8 +132,9 @@ func above(w way, n int) *Node {
 	return nil
 }
 
-// moduleOf says where code comes from.
-func moduleOf(code *Node) string {
+// ModuleOf says where the module of a PluginConfig comes from: a file, or an address.
+func ModuleOf(plugin *Node) string {
+	code := plugin.Get("vm_config", "code")
 	if file := code.Get("local", "filename").Str(); file != "" {
 		return file
 	}

@@ -137,8 +137,10 @@ func Beside(text []byte, found []*Found) error {
 	return err
 }
 
+// RootNamespace is Istio's, unless a mesh says otherwise: what is there is for all.
+const RootNamespace = "istio-system"
+
 func allowStops(docs []*document, found []*Found) {
-	const mesh = "istio-system" // what is there is for all
 	namespaces := map[string]map[string]bool{WasmPlugin: {}, EnvoyExtensionPolicy: {}}
 	for _, doc := range docs {
 		for _, n := range flat(doc.root) {
@@ -156,7 +158,7 @@ func allowStops(docs []*document, found []*Found) {
 		}
 	}
 	for _, f := range found {
-		if of := namespaces[f.Kind]; of[f.Namespace] || f.Kind == WasmPlugin && of[mesh] {
+		if of := namespaces[f.Kind]; of[f.Namespace] || f.Kind == WasmPlugin && of[RootNamespace] {
 			f.AllowStop = true
 		}
 	}
