@@ -15,8 +15,9 @@ import (
 // Hosts that providers are known to have beside the issuer's.
 var googleHosts = []string{"oauth2.googleapis.com", "www.googleapis.com", "openidconnect.googleapis.com"}
 
-// graphs answer for Entra's userinfo endpoint, by the host at which people sign in:
-// each of Microsoft's clouds has one.
+// graphs are Microsoft Graph, by the host at which people sign in: each of the clouds
+// has one. It answers for Entra's userinfo endpoint, and for groups that a token has
+// no room for.
 var graphs = map[string]string{
 	"login.microsoftonline.com":        "graph.microsoft.com",
 	"login.microsoftonline.us":         "graph.microsoft.us",
@@ -103,8 +104,8 @@ func (s *Settings) calls(p *config.Provider, node *yaml.Node) []call {
 				list.add("https://"+googleHosts[i], use)
 			}
 		}
-	case p.Type == "entra" && p.Userinfo != "never" && graphs[hostOf(issuer)] != "":
-		list.add("https://"+graphs[hostOf(issuer)], "userinfo")
+	case p.Type == "entra" && graphs[hostOf(issuer)] != "":
+		list.add("https://"+graphs[hostOf(issuer)], "groups that are too many for a token")
 	}
 	for i := range p.Enrich {
 		list.add(base(p.Enrich[i].URL), "the question "+p.Enrich[i].Name)

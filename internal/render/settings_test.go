@@ -155,7 +155,7 @@ func TestEachOfMicrosoftsCloudsHasItsGraph(t *testing.T) {
 		text = strings.Replace(text, "\n  client_id", "/v2.0\n  client_id", 1)
 		before, _, _ := strings.Cut(text, "  enrich:")
 		_, after, _ := strings.Cut(text, "hosts:")
-		s, err := ReadForEnvoy([]byte(before+"  userinfo: always\nhosts:"+after), Reading{Lookup: lookup})
+		s, err := ReadForEnvoy([]byte(before+"hosts:"+after), Reading{Lookup: lookup})
 		if err != nil {
 			t.Fatal(err)
 		}
