@@ -60,7 +60,7 @@ It exits with 0 if nothing is wrong; with 1 if something is an error, or, with
 		Example: `  postern doctor --admin http://127.0.0.1:9901 --url https://app.example.com/
   postern doctor --admin http://127.0.0.1:15000 -c settings.yaml --output json
   postern doctor --url https://localhost:10443/ --ca ca.pem`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: usageArgs(noArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return k.run(cmd) },
 	}
 	settingsFlag(cmd, &k.settings)

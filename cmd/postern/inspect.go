@@ -123,16 +123,10 @@ func (k *inspecting) run(cmd *cobra.Command) error {
 
 // read reads what was pasted.
 func (k *inspecting) read(cmd *cobra.Command) ([]sealed.Value, error) {
-	var text []byte
-	var err error
-	if k.cookie == "-" {
-		if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "Paste the cookie, and end with Ctrl-D on a line of its own:")
-		}
-		text, err = readAll(cmd.InOrStdin(), "the cookies")
-	} else {
-		text, err = readFile(k.cookie, "the cookies")
+	if in, ok := cmd.InOrStdin().(*os.File); ok && k.cookie == "-" && isTerminal(in) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Paste the cookie, and end with Ctrl-D on a line of its own:")
 	}
+	text, err := readInput(cmd, k.cookie, "the cookies", maxSettings)
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +78,7 @@ func (k *migrating) run(cmd *cobra.Command, args []string) error {
 	}
 	result, err := migrate.From(system, in)
 	if err != nil {
-		return refused(cmd, map[bool]string{true: "json", false: "text"}[k.output == "json"], migrationProblems(system, err))
+		return refused(cmd, k.output, migrationProblems(system, err))
 	}
 	if err := k.write(cmd, system, result); err != nil {
 		return err
@@ -134,19 +133,7 @@ func (k *migrating) read(cmd *cobra.Command, args []string) (in migrate.Input, s
 const maxMigrated = 4 << 20
 
 func fileToMigrate(cmd *cobra.Command, name string) (migrate.File, error) {
-	var in io.Reader = cmd.InOrStdin()
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return migrate.File{}, err
-		}
-		defer f.Close()
-		in = f
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxMigrated+1))
-	if err == nil && len(text) > maxMigrated {
-		err = fmt.Errorf("%s is longer than %d bytes", called(name), maxMigrated)
-	}
+	text, err := readInput(cmd, name, "the contents of "+called(name), maxMigrated)
 	return migrate.File{Name: filepath.ToSlash(name), Text: text}, err
 }
 

@@ -131,7 +131,7 @@ func (k *pushing) run(cmd *cobra.Command, ref string) error {
 func (k *pushing) image() (*image.Image, error) {
 	m, err := image.ReadModule(k.module)
 	if err != nil {
-		return nil, unreadable(err, "; `make build` makes build/postern.wasm")
+		return nil, unreadable(err)
 	}
 	o := image.Options{Docker: k.docker, Version: k.version, Revision: k.revision}
 	if o.Platform, err = platform(k.platform); err != nil {
@@ -146,12 +146,12 @@ func (k *pushing) image() (*image.Image, error) {
 	return image.New(m, o)
 }
 
-// unreadable is an error of reading a file, which is one of usage where there is
+// unreadable is an error of reading a module, which is one of usage where there is
 // no such file to read.
-func unreadable(err error, hint string) error {
+func unreadable(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {
-		return usageError{fmt.Errorf("%w%s", err, hint)}
+		return usageError{fmt.Errorf("%w; `make build` makes build/postern.wasm", err)}
 	}
 	return err
 }

@@ -157,24 +157,27 @@ func readBounded(cmd *cobra.Command, file string) ([]byte, error) {
 	if file == "" {
 		return nil, fmt.Errorf("no settings given; see %s --help", cmd.CommandPath())
 	}
-	if file == "-" {
-		return readMost(cmd.InOrStdin(), "the settings", maxFile)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readMost(f, "the settings", maxFile)
+	return readInput(cmd, file, "the settings", maxFile)
 }
 
-func readFile(file, what string) ([]byte, error) {
+// readInput reads a file, or standard input where its name is -.
+func readInput(cmd *cobra.Command, file, what string, most int64) ([]byte, error) {
+	if file == "-" {
+		return readMost(cmd.InOrStdin(), what, most)
+	}
+	return readNamed(file, what, most)
+}
+
+// readFile reads a small file.
+func readFile(file, what string) ([]byte, error) { return readNamed(file, what, maxSettings) }
+
+func readNamed(file, what string, most int64) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f, what)
+	return readMost(f, what, most)
 }
 
 func readAll(in io.Reader, what string) ([]byte, error) { return readMost(in, what, maxSettings) }

@@ -57,7 +57,7 @@ func runVersion(cmd *cobra.Command, module, output string) error {
 	if module != "" {
 		m, err := image.ReadModule(module)
 		if err != nil {
-			return unreadable(err, "; `make build` makes build/postern.wasm")
+			return unreadable(err)
 		}
 		v.Module = &moduleVersion{module, len(m.Bytes), m.SHA256()}
 	}
