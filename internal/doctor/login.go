@@ -58,6 +58,7 @@ type login struct {
 	path     string
 	callback string
 	jar      *cookiejar.Jar
+	from     *url.URL // the page that led here
 }
 
 // open fetches a page as a browser does that somebody moves about in.
@@ -65,6 +66,9 @@ func (l *login) open(address string) (*page, error) {
 	req, err := http.NewRequestWithContext(l.ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("it leads to what is no address")
+	}
+	if l.from != nil && strays(l.from, req.URL) {
+		return nil, errStrays
 	}
 	req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5")
 	req.Header.Set("User-Agent", "Mozilla/5.0 (postern doctor)")
@@ -74,6 +78,7 @@ func (l *login) open(address string) (*page, error) {
 	p, err := l.do(req, maxBody)
 	if err == nil {
 		l.jar.SetCookies(req.URL, (&http.Response{Header: p.header}).Cookies())
+		l.from = p.at
 	}
 	return p, err
 }

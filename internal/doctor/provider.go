@@ -50,7 +50,7 @@ func (v *visit) provider(p *config.Provider) {
 		v.add(found("issuer_differs", path, "it calls itself %q, and the settings call it %q", told(m.Issuer), p.Issuer))
 		return
 	}
-	if n := v.keysAt(m.Keys); n == 0 {
+	if n := v.keysAt(discovery(p), m.Keys); n == 0 {
 		v.add(found("keys_unreadable", path, "from here, %s has no keys", told(m.Keys)))
 	} else {
 		v.add(well("discovery_unreachable", path, "from here it answers, is called as in the settings, and has %d keys", n))
@@ -70,9 +70,14 @@ func (v *visit) metadata(p *config.Provider) (m metadata, flaw string) {
 	return m, ""
 }
 
-func (v *visit) keysAt(address string) int {
+// keysAt counts the keys at an address that a document names.
+func (v *visit) keysAt(document, address string) int {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
+	}
+	from, errFrom := url.Parse(document)
+	if to, err := url.Parse(address); errFrom != nil || err != nil || strays(from, to) {
+		return 0
 	}
 	answer, err := v.get(address, maxBody)
 	if err != nil || answer.status != http.StatusOK || json.Unmarshal(answer.body, &set) != nil {

@@ -11,8 +11,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/config"
@@ -192,6 +194,23 @@ func (v *visit) do(req *http.Request, most int64) (*page, error) {
 		return nil, errTooLong
 	}
 	return &page{res.StatusCode, res.Header, body, req.URL}, nil
+}
+
+var errStrays = errors.New("it leads to an address of this very machine, where nothing of elsewhere has any business")
+
+// strays reports whether a page of elsewhere leads to this machine, or to what
+// answers its direct neighbours alone, as the clouds' metadata do: whoever answers
+// us must not have us ask there.
+func strays(from, to *url.URL) bool { return isInner(to.Hostname()) && !isInner(from.Hostname()) }
+
+func isInner(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if isLoopback(host) || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	a = a.Unmap()
+	return err == nil && (a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified())
 }
 
 // plain is an error of a request without the request's address, whose query may

@@ -241,7 +241,7 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 	}{
 		"nothing, where all is well": {func(w *world) {}, nil},
 		"an admin that does not answer": {func(w *world) {
-			w.admin = func(out http.ResponseWriter, _ *http.Request) { http.Error(out, "no", 503) }
+			w.admin = func(out http.ResponseWriter, _ *http.Request) { http.Error(out, "no", http.StatusServiceUnavailable) }
 		}, []string{"error admin_unreachable"}},
 		"an admin that is none": {func(w *world) {
 			w.admin = func(out http.ResponseWriter, _ *http.Request) { fmt.Fprint(out, "<html>: [") }
