@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,9 +27,6 @@ type editedGate struct {
 	clock    *wazerohost.FakeClock
 	provider *idp.Provider
 	jar      map[string]string
-
-	mu    sync.Mutex
-	lines []string
 }
 
 const (
@@ -62,13 +58,7 @@ func newEdited(t *testing.T, settings []byte) *editedGate {
 	g.Host, err = wazerohost.New(context.Background(), wazerohost.Config{
 		Module: code, PluginName: "postern", RootID: "postern", PluginConfig: settings, Clock: g.clock, Workers: 2,
 		Clusters: map[string]wazerohost.Cluster{"idp": {}}, AllowOnHeadersStopIteration: true, FailurePolicy: wazerohost.FailReload,
-		Env:      map[string]string{"SHOP_CLIENT_SECRET": "a-secret-of-the-shop", "POSTERN_KEY": keyOf("1"), "POSTERN_KEY_2": keyOf("2")},
-		LogLevel: wazerohost.LevelInfo,
-		Log: func(_ wazerohost.Level, line string) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.lines = append(g.lines, line)
-		},
+		Env: map[string]string{"SHOP_CLIENT_SECRET": "a-secret-of-the-shop", "POSTERN_KEY": keyOf("1"), "POSTERN_KEY_2": keyOf("2")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -259,15 +249,4 @@ func (g *editedGate) wantPlugins(want int) {
 			g.t.Errorf("worker %d has %d configurations, want %d", worker, n, want)
 		}
 	}
-}
-
-func (g *editedGate) logged(part string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, line := range g.lines {
-		if strings.Contains(line, part) {
-			return true
-		}
-	}
-	return false
 }
