@@ -46,6 +46,7 @@ func TestNginxAsksPostern(t *testing.T) {
 	t.Run("an identity that a client claims never arrives", func(t *testing.T) { testNginxForgery(t, g) })
 	t.Run("a service's token is accepted, and another's is not", func(t *testing.T) { testNginxToken(t, g) })
 	t.Run("what is asked by subrequest is asked by nobody else", func(t *testing.T) { testNginxInternal(t, g) })
+	t.Run("a path that can be read in two ways reaches no application", func(t *testing.T) { testNginxReadings(t, g) })
 	t.Run("the question is narrowed in its query", func(t *testing.T) { testNginxNarrowing(t, g) })
 	t.Run("nginx asks over connections that stay", func(t *testing.T) { testNginxConnections(t, g) })
 	t.Run("who signs out is out", func(t *testing.T) { testNginxSignOut(t, g) })
@@ -436,10 +437,28 @@ func testNginxOutage(t *testing.T, g *behindNginx, b *Browser) {
 func testNginxInternal(t *testing.T, g *behindNginx) {
 	b := g.signedIn(t, Carol)
 	for _, path := range []string{
-		"/oauth2/auth", "/oauth2/auth?allowed_groups=group2", "/oauth2/auth/", "/oauth2/auth/x", "/oauth2/%61uth", "/oauth2//auth", "/oauth2/x/../auth", "/_ask/group2",
+		"/oauth2/auth", "/oauth2/auth?allowed_groups=group2", "/oauth2/auth/", "/oauth2/auth/x", "/oauth2/%61uth", "/oauth2//auth", "/_ask/group2",
 	} {
 		if page := must(b.Get(g.URL(path)))(t); page.Status != http.StatusNotFound || page.Header.Get("X-Auth-Request-User") != "" {
 			t.Errorf("%s answers %d from outside", path, page.Status)
+		}
+	}
+}
+
+// testNginxReadings asks for paths that nginx takes for open ones, and hands on as
+// they came: an application that does not resolve them serves what is not open.
+func testNginxReadings(t *testing.T, g *behindNginx) {
+	for _, path := range []string{
+		"/app2/..%2fpublic/", "/app2%2F..%2Fpublic/", "/app2/%2e%2E/public/", "/app2/../public/", "/app2/.%2e/public/?a=b", "/public/..;/app2/", "/public/%2e%2e;a=b/app2/",
+		"/public/..%5capp2/", `/public/..\app2/`, "/public/./x", "/oauth2/x/../auth",
+	} {
+		if page := must(NewBrowser().Get(g.URL(path)))(t); page.Status != http.StatusBadRequest {
+			t.Errorf("%s is answered %d", path, page.Status)
+		}
+	}
+	for _, path := range []string{"/public/.well-known/x", "/public/a..b", "/public/x?a=%2f..%2f"} {
+		if page := must(NewBrowser().Get(g.URL(path)))(t); page.Status == http.StatusBadRequest {
+			t.Errorf("%s is answered %d", path, page.Status)
 		}
 	}
 }
