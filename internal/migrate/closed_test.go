@@ -35,6 +35,7 @@ func TestWhatCannotBeTakenOverCloses(t *testing.T) {
 		"whatever is in Authorization":                 {"envoy-oauth2", filterBegin + `pass_through_matcher: [{name: authorization, present_match: true}]}}`, `"hosts"`, `"bearer"`},
 		"claims of a provider that is not there":       {"envoy-oauth2", policyBegin + `{defaultAction: Deny, rules: [{action: Allow, principal: {jwt: {provider: other, claims: [{name: a, values: [b]}]}}}]}}}`, closedRule, `"claims":{"a"`},
 		"what a policy denies":                         {"envoy-oauth2", policyBegin + `{defaultAction: Allow, rules: [{action: Deny, principal: {clientCIDRs: [10.0.0.0/8]}}]}}}`, closedRule, `"claims"`},
+		"what a policy denies in other letters":        {"envoy-oauth2", policyBegin + `{defaultAction: Allow, rules: [{action: deny, principal: {clientCIDRs: [10.0.0.0/8]}}]}}}`, closedRule, `"claims"`},
 		"who is allowed by address alone":              {"envoy-oauth2", policyBegin + `{defaultAction: Deny, rules: [{action: Allow, principal: {clientCIDRs: [10.0.0.0/8]}}]}}}`, closedRule, `"claims"`},
 		"several trigger rules with exclusions":        {"authservice", chainBegin + `], "trigger_rules": [{"excluded_paths": [{"prefix": "/a"}]}, {"included_paths": [{"prefix": "/a/b"}]}]}`, `"hosts"`, `"anyone"`},
 		"an inclusion whose characters may be escaped": {"authservice", chainBegin + `], "trigger_rules": [{"included_paths": [{"regex": "^/a.b"}]}]}`, `"hosts"`, `"anyone"`},

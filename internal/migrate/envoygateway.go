@@ -126,7 +126,7 @@ func authorization(a tree, named map[string]string) (require *Map, whole bool) {
 	for _, r := range listed(list(a["rules"])) {
 		way := principal(r, named)
 		switch {
-		case text(r["action"]) == "Deny":
+		case !strings.EqualFold(text(r["action"]), "Allow"): // it denies, or does what nobody knows
 			return lockedOut(), false
 		case way == nil:
 			whole = false
