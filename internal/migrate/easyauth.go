@@ -14,11 +14,11 @@ type easy struct {
 	*maker
 	values    tree
 	ingresses []tree
-	s         *Map     // the provider
-	hostNames []string // of the chart and the ingresses
-	told      []string // headers that applications get
-	picked    []string // claims that questions bring
-	missed    []string // hosts of which a path that demands something could not be written
+	s         *Map          // the provider
+	hostNames []string      // of the chart and the ingresses
+	told      []string      // headers that applications get
+	picked    []string      // claims that questions bring
+	missed    []ingressPath // that ask for something and could not be written
 }
 
 func (m *maker) easyAuth() error {
@@ -119,6 +119,7 @@ type ingressPath struct {
 	require    *Map
 	foreign    bool // asks no EasyAuth
 	open       bool
+	closing    bool // stands for what of its host could not be written
 	enrich     []string
 }
 
@@ -134,20 +135,32 @@ func (e *easy) rules(prefix string) (rules []*Map) {
 		if other {
 			e.report.add(NotNeeded, "Ingress of "+p.host, "", "no path of that host asks EasyAuth.")
 		}
-		return other
+		return other || p.open && e.misses(p.host)
 	})
+	all = append(all, e.closings()...)
 	slices.SortStableFunc(all, byNginx)
 	for i, p := range all {
 		rules = append(rules, p.rule(i))
 	}
-	for i, host := range e.missed {
-		match := everything()
-		if host != "" {
-			match = NewMap().Set("hosts", []string{host})
-		}
-		rules = append(rules, rule("closed-"+strconv.Itoa(i+1), match).Set("require", lockedOut()))
-	}
 	return rules
+}
+
+// misses reports whether a path of a host could not be written, so that what is open
+// there could be that path.
+func (e *easy) misses(host string) bool {
+	return slices.ContainsFunc(e.missed, func(p ingressPath) bool { return p.host == host })
+}
+
+// closings close the hosts of which a path that requires something could not be
+// written: any other rule that fits could let pass what it did not.
+func (e *easy) closings() (all []ingressPath) {
+	for _, p := range e.missed {
+		is := func(c ingressPath) bool { return c.host == p.host }
+		if p.require != nil && !slices.ContainsFunc(all, is) {
+			all = append(all, ingressPath{host: p.host, path: "/", closing: true, require: lockedOut()})
+		}
+	}
+	return all
 }
 
 func (p ingressPath) rule(i int) *Map {
@@ -165,8 +178,14 @@ func (p ingressPath) rule(i int) *Map {
 	} else {
 		match.Set("paths", []string{path})
 	}
+	if p.closing {
+		name = "closed"
+	}
 	r := rule(strconv.Itoa(i+1)+"-"+cmp.Or(name[:min(len(name), 50)], "all"), match)
 	switch {
+	case p.closing:
+		r.Set("require", p.require)
+		r.Note("require", "TO DO: nobody passes. The report says which path could not be written")
 	case p.open:
 		r.Set("allow", "anyone")
 	case p.require != nil:
@@ -207,11 +226,7 @@ func (e *easy) ingress(d tree, prefix string) (all []ingressPath) {
 				continue // EasyAuth's own
 			}
 			if badPath(strings.TrimSuffix(base.path, "/")+"/*") || strings.Contains(base.path, "*") || e.expressions(text(r["host"])) || host == "" && base.open {
-				e.report.add(ToDo, "path "+base.path, "rules[]", "is an expression, or for any host, and was left out: it needs a session, and nothing more. Write a rule for it.")
-				if !base.open && base.require != nil {
-					e.missed = append(e.missed, host)
-					e.report.add(ToDo, "path "+base.path, "rules[].require", "what was required there cannot be told apart: whatever no other rule of that host fits is closed until one does.")
-				}
+				e.miss(base)
 				continue
 			}
 			if !base.foreign {
@@ -221,6 +236,20 @@ func (e *easy) ingress(d tree, prefix string) (all []ingressPath) {
 		}
 	}
 	return all
+}
+
+// miss tells what becomes of a host of which a path could not be written.
+func (e *easy) miss(p ingressPath) {
+	e.report.add(ToDo, "path "+p.path, "rules[]", "is an expression, or for any host, and was left out. Write a rule for it; without one it needs a session.")
+	switch {
+	case p.open:
+		return
+	case p.require != nil:
+		e.report.add(ToDo, "path "+p.path, "rules[].require", "what was required there cannot be told apart from the rest of its host, which is closed until a rule says it.")
+	default:
+		e.report.add(ToDo, "path "+p.path, "rules[].allow", "what was open of its host cannot be told apart from it, and needs a session as well.")
+	}
+	e.missed = append(e.missed, p)
 }
 
 // conditions are the parameters of auth-url.

@@ -8,11 +8,12 @@ import (
 )
 
 // byNginx orders paths as nginx chooses: by the host that is closest, what is
-// exact, and the longest. Of the same path twice what is closed comes first.
+// exact, and the longest. Of the same path twice what is closed comes first; what
+// closes a host comes before all else of it.
 func byNginx(a, b ingressPath) int {
 	first := func(a, b bool) int { return map[[2]bool]int{{true, false}: -1, {false, true}: 1}[[2]bool{a, b}] }
 	wild := func(p ingressPath) bool { return p.host == "" || strings.HasPrefix(p.host, "*") }
-	return cmp.Or(first(!wild(a), !wild(b)), wider(a, b, wild), first(a.exact, b.exact), len(b.path)-len(a.path), first(!a.open, !b.open))
+	return cmp.Or(first(!wild(a), !wild(b)), wider(a, b, wild), first(a.closing, b.closing), first(a.exact, b.exact), len(b.path)-len(a.path), first(!a.open, !b.open))
 }
 
 // wider compares hosts with a star by their length; no host at all is the widest.
