@@ -13,7 +13,7 @@ import (
 // foreign are words of others that nothing in the project's own files has.
 var foreign = []string{
 	"status_3xx", "status_5xx", // families of ours
-	"rbac_access_denied", "connection_error", "fixed_heap", "generate_request_id", "rq_success", "config_fail", "require_client_certificate", // Envoy's
+	"rbac_access_denied", "connection_error", "fixed_heap", "generate_request_id", "rq_success", "config_fail", "update_failure", "require_client_certificate", // Envoy's
 	"proxy_next_upstream", "proxy_ssl_trusted_certificate", "proxy_ssl_certificate", "proxy_ssl_name", "proxy_intercept_errors",
 	"proxy_ssl_certificate_key", "http_auth_request_module", // nginx's
 	"external_url", "groups_direct", // GitLab's
