@@ -36,7 +36,7 @@ const maxTracing = 512
 // wait for the answer, too.
 func traceOf(r *httpmsg.Request) (trace httpmsg.Fields) {
 	for _, f := range r.Header {
-		if _, there := trace.Get(f.Name); !there && slices.Contains(tracing, f.Name) && len(f.Value) <= maxTracing {
+		if _, there := trace.Get(f.Name); !there && slices.Contains(tracing, f.Name) && traceable(f.Value) {
 			trace = append(trace, httpmsg.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)})
 		}
 	}
@@ -44,6 +44,12 @@ func traceOf(r *httpmsg.Request) (trace httpmsg.Fields) {
 		trace = append(trace, requestID())
 	}
 	return trace
+}
+
+// traceable reports whether a field may go along: no provider is to refuse a call
+// for bytes that only some take in a field (RFC 9110, section 5.5).
+func traceable(value string) bool {
+	return len(value) <= maxTracing && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // requestID is one for calls that are made for no request (RFC 9562, section 5.4).

@@ -174,6 +174,7 @@ func TestCallsForARequestCarryItsTrace(t *testing.T) {
 		{Name: "x-request-id", Value: "r-1"}, {Name: "cookie", Value: "secret=1"}, {Name: "authorization", Value: "Bearer x"},
 		{Name: "traceparent", Value: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 		{Name: "tracestate", Value: strings.Repeat("x", maxTracing+1)},
+		{Name: "b3", Value: "caf\xc3\xa9"},
 		{Name: "traceparent", Value: "00-a second one, as a client may send hundreds"},
 	}}
 	call := flow.Call{Cluster: "idp", Method: "GET", Scheme: "https", Authority: "id.example.com", Path: "/", Timeout: time.Second}
