@@ -56,6 +56,13 @@ func (g *Gate) open(q *request) (*opened, error) {
 	if err != nil && !errors.Is(err, errTicket) {
 		g.tell(q.Request, EventSessionRefused, sessionReason(err))
 	}
+	switch {
+	case o == nil:
+	case o.brought:
+		g.tallies.cached++
+	default:
+		g.tallies.opened++
+	}
 	return g.brought(o), err
 }
 
@@ -79,7 +86,6 @@ func (g *Gate) lookUp(c *session.Chunks) (*opened, error) {
 			g.cache.Forget(c)
 			return nil, err
 		}
-		g.tallies.cached++
 		return o, nil
 	}
 	if c.IsTicket() && g.store != nil {
@@ -94,11 +100,7 @@ func (g *Gate) lookUp(c *session.Chunks) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := g.admit(c, s)
-	if err == nil {
-		g.tallies.opened++
-	}
-	return o, err
+	return g.admit(c, s)
 }
 
 // admit looks at a session that opened and was not seen before, and remembers

@@ -110,9 +110,8 @@ func (g *Gate) fetch(env flow.Env, c *session.Chunks) (*opened, error) {
 
 // openParts returns the session that cookies stand for which were just made.
 func (g *Gate) openParts(env flow.Env, parts []string) (*opened, []string, error) {
-	chunks, before := session.ChunksOf(parts), g.tallies
+	chunks := session.ChunksOf(parts)
 	o, err := g.lookUp(&chunks)
-	g.tallies = before // no browser brought it
 	if errors.Is(err, errTicket) {
 		o, err = g.fetch(env, &chunks)
 	}
