@@ -196,7 +196,7 @@ func (r *reader) insecureHTTPCookies(c *Config) {
 	if c.PublicURL == "" || !r.clean("public_url") {
 		return
 	}
-	if u, ok := r.address("public_url", c.PublicURL); ok && !loopback(u.host) {
+	if u, ok := r.address("public_url", c.PublicURL); ok && !Loopback(u.host) {
 		r.problem(path, "is for loopback hosts only, which public_url is not")
 	}
 }

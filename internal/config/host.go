@@ -108,11 +108,13 @@ func (p HostPattern) String() string {
 // MarshalText writes the pattern as it is read.
 func (p HostPattern) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// Loopback says whether every host of the pattern is on this machine
-// (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3).
-func (p HostPattern) Loopback() bool { return loopback(p.host) }
+// Loopback says whether every host of the pattern is on this machine.
+func (p HostPattern) Loopback() bool { return Loopback(p.host) }
 
-func loopback(host string) bool {
+// Loopback says whether a host, without port and brackets, is on this machine
+// (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3).
+func Loopback(host string) bool {
+	host = strings.ToLower(host)
 	if host == "localhost" || under(host, "localhost") {
 		return true
 	}

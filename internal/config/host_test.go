@@ -100,6 +100,9 @@ func TestLoopbackIsThisMachineAndNothingElse(t *testing.T) {
 			t.Errorf("%s is loopback: %v %s", pattern, p.Loopback(), flaw)
 		}
 	}
+	if !Loopback("App.LocalHost") || Loopback("") {
+		t.Error("a host in other letters, or none, is taken for another")
+	}
 }
 
 func TestPatternsThatAreRefused(t *testing.T) {

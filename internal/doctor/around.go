@@ -308,7 +308,7 @@ func bootstrapOf(s *Subject) (all []Finding) {
 	if s.Kind != manifest.Bootstrap && (s.Kind != manifest.ConfigDump || path == "") {
 		return nil
 	}
-	if host := root.Get("admin", "address", "socket_address", "address").Str(); host != "" && !isLoopback(host) {
+	if host := root.Get("admin", "address", "socket_address", "address").Str(); host != "" && !listensHere(host) {
 		all = append(all, found("admin_open", path+"admin.address", "it listens at %s", told(host)))
 	}
 	if missing := tagsMissing(root); len(missing) > 0 {
@@ -317,7 +317,9 @@ func bootstrapOf(s *Subject) (all []Finding) {
 	return all
 }
 
-func isLoopback(host string) bool {
+// listensHere says whether what listens at an address is reached from this machine
+// alone.
+func listensHere(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && a.IsLoopback()
 }

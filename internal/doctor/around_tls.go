@@ -170,7 +170,7 @@ func local(cluster *manifest.Node) bool {
 	for _, group := range cluster.Get("load_assignment", "endpoints").List() {
 		for _, e := range group.Get("lb_endpoints").List() {
 			address := e.Get("endpoint", "address")
-			if host := address.Get("socket_address", "address").Str(); address.Get("pipe") == nil && !isLoopback(host) {
+			if host := address.Get("socket_address", "address").Str(); address.Get("pipe") == nil && !config.Loopback(host) {
 				return false
 			}
 			any = true

@@ -27,7 +27,7 @@ func (v *visit) front() {
 		v.unreachable(origin, err)
 		return
 	}
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !strings.HasSuffix(u.Hostname(), ".localhost") {
+	if u.Scheme == "http" && !config.Loopback(u.Hostname()) {
 		v.add(found("front_plain_http", origin, "its address is http"))
 	}
 	if !v.gateAt(origin, plainAnswer) {
@@ -121,7 +121,7 @@ func (v *visit) bodies(prefix string) {
 // cookies looks at those that begin a login.
 func (v *visit) cookies(p *page, front *url.URL) {
 	for _, c := range (&http.Response{Header: p.header}).Cookies() {
-		switch local := isLoopback(front.Hostname()) || strings.HasSuffix(front.Hostname(), ".localhost"); {
+		switch local := config.Loopback(front.Hostname()); {
 		case c.Secure && front.Scheme == "http" && !local:
 			v.add(found("cookie_dropped", front.Host, "%s is Secure", told(c.Name)))
 		case c.Secure && front.Scheme == "http":

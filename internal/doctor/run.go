@@ -205,7 +205,7 @@ func strays(from, to *url.URL) bool { return isInner(to.Hostname()) && !isInner(
 
 func isInner(host string) bool {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if isLoopback(host) || strings.HasSuffix(host, ".localhost") {
+	if config.Loopback(host) {
 		return true
 	}
 	a, err := netip.ParseAddr(host)

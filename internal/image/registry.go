@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -18,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/postern-auth/postern/internal/config"
 )
 
 // Target is where in a registry an image goes.
@@ -64,11 +65,7 @@ func loopback(registry string) bool {
 	if err != nil {
 		host = strings.Trim(registry, "[]")
 	}
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
+	return config.Loopback(host)
 }
 
 // String is the reference that was given.
