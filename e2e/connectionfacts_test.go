@@ -129,7 +129,7 @@ func (f connectionFacts) direction(direction, want string) {
 	if diff != "" {
 		f.t.Errorf("direction %s (-want +got):\n%s", direction, diff)
 	}
-	if id := f.attribute("xds.node.id", nil); id != `""` { // this Envoy was given none
+	if id := f.attribute("xds.node.id", nil); id != `"e2e"` { // as the bootstrap has it
 		f.t.Errorf("the node's id is %s", id)
 	}
 }
