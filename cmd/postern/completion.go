@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -29,11 +27,18 @@ func complete(cmd *cobra.Command) {
 	})
 }
 
+// markFiles notes which flags take files of any name.
+func markFiles(cmd *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		_ = cmd.MarkFlagFilename(name)
+	}
+}
+
 // namesFile reports whether a flag's value is a file or a folder.
 func namesFile(f *pflag.Flag) bool {
 	_, file := f.Annotations[cobra.BashCompFilenameExt]
 	_, folder := f.Annotations[cobra.BashCompSubdirsInDir]
-	return file || folder || strings.Contains(f.Usage, "the file") || strings.Contains(f.Usage, "directory")
+	return file || folder
 }
 
 // proposeFiles proposes files of settings for a command's first argument.

@@ -121,7 +121,7 @@ func (k *examining) options(cmd *cobra.Command) (*doctor.Options, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	o := &doctor.Options{Admins: k.admins, URL: k.front, Version: release.Version, Client: client, Timeout: k.timeout, Env: standInEnv}
+	o := &doctor.Options{Admins: k.admins, URL: k.front, Version: release.Version, Client: client, Timeout: k.timeout, Env: standIns}
 	if k.settings == "" {
 		return o, nil
 	}
@@ -132,10 +132,6 @@ func (k *examining) options(cmd *cobra.Command) (*doctor.Options, error) {
 	o.Settings = s.Settings
 	return o, nil
 }
-
-// standInEnv throws in what settings name: their secrets are not here, and not
-// needed.
-func standInEnv(settings []byte) func(string) (string, bool) { return standInsFor(settings).lookup }
 
 // client is one that follows no redirect, and verifies certificates.
 func (k *examining) client() (*http.Client, error) {

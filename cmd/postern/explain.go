@@ -158,8 +158,8 @@ func (x *explaining) request(cmd *cobra.Command, method, address string, now tim
 
 // refusal is what is written in JSON where settings or a table are not valid.
 type refusal struct {
-	Valid    bool            `json:"valid"` // false
-	Problems config.Problems `json:"problems"`
+	Valid bool `json:"valid"` // false
+	failure
 }
 
 // refused tells what is wrong with settings, or with what is to be tried on them.
@@ -176,7 +176,7 @@ func refused(cmd *cobra.Command, output string, err error) error {
 	if !errors.As(err, &problems) {
 		problems = config.Problems{{Message: err.Error()}}
 	}
-	if err := writeJSON(cmd, refusal{Problems: problems}); err != nil {
+	if err := writeJSON(cmd, refusal{failure: failure{problems}}); err != nil {
 		return err
 	}
 	return errFailed

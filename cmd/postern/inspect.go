@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/sealed"
 	"github.com/postern-auth/postern/internal/session"
 )
@@ -210,9 +210,8 @@ func readKey(text string) (key session.Key, err error) {
 	default:
 		return key, errors.New(keyForm)
 	}
-	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(value), "="))
 	key = session.Key{ID: id}
-	if key.Secret, err = base64.RawStdEncoding.DecodeString(plain); err != nil || len(key.Secret) < 32 || len(key.Secret) > 64 {
+	if key.Secret, err = config.DecodeKey(value); err != nil || len(key.Secret) < 32 || len(key.Secret) > 64 {
 		return key, fmt.Errorf("--key %s: is not 32 to 64 bytes in base64, as postern keygen prints them", id)
 	}
 	return key, nil

@@ -90,6 +90,7 @@ listener, to which the application sends its calls.` + renderExits,
 	flags.StringVar(&o.ClientKey, "client-key", "", "the file of its key")
 	flags.StringVar(&o.HTTPRedirect, "http-redirect", "", "where a further listener sends browsers on to https")
 	flags.StringVar(&o.Outbound, "outbound-listen", "", "where the application sends its calls (default 127.0.0.1:15001)")
+	markFiles(cmd, "module", "ca", "tls-cert", "tls-key", "peer-ca", "client-cert", "client-key")
 	flags.StringArrayVar(&o.Connect, "connect-to", nil, "HOST=HOST:PORT where a host of the settings is in truth; may be given again")
 	flags.StringVar(&o.Webdis, "webdis", "", "where Webdis is (default 127.0.0.1:7379)")
 	flags.IntVar(&o.Hops, "hops", 0, "how many proxies are in front (default: trusted_peers.hops of the settings, else 0, and 1 with --sidecar)")
@@ -134,6 +135,7 @@ it is made. With --kustomize it writes a directory with a kustomization.` + rend
 	flags.BoolVar(&o.Bodies, "bodies", false, "let request bodies through, as back-channel logout wants")
 	flags.StringVar(&k.directory, "kustomize", "", "the directory to write a kustomization to, which is made if there is none")
 	_ = cmd.MarkFlagDirname("kustomize")
+	markFiles(cmd, "ca", "client-cert", "client-key")
 	return cmd
 }
 
@@ -155,7 +157,7 @@ func (k *rendering) run(cmd *cobra.Command, make func(text []byte, r render.Read
 	k.envoy.Command = commandLine(cmd)
 	k.istio.Command = k.envoy.Command
 	k.istio.Kustomize = k.directory != ""
-	out, err := make(text, render.Reading{Lookup: standInsWithin(text).lookup, KeepSecrets: k.keepSecrets})
+	out, err := make(text, render.Reading{Lookup: standInsWithin(text), KeepSecrets: k.keepSecrets})
 	var option render.OptionError
 	switch {
 	case errors.As(err, &option):
@@ -183,12 +185,12 @@ func (k *rendering) forIstio(text []byte, r render.Reading) (*render.Output, err
 }
 
 // standInsWithin are those for settings wherever they stand in a text.
-func standInsWithin(text []byte) *standIns {
+func standInsWithin(text []byte) func(name string) (string, bool) {
 	found, err := manifest.Find(text)
 	if err != nil || len(found) == 0 {
-		return standInsFor(nil)
+		return standIns(nil)
 	}
-	return standInsFor(found[0].Settings)
+	return standIns(found[0].Settings)
 }
 
 // rendered is what was made, as JSON.

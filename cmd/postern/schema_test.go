@@ -73,7 +73,7 @@ func TestTheSchemaTakesWhatTheModuleTakes(t *testing.T) {
 		if settings == nil {
 			return
 		}
-		if _, err := config.Parse(settings, standInsFor(settings).lookup); err != nil {
+		if _, err := config.Parse(settings, standIns(settings)); err != nil {
 			return
 		}
 		taken[kind]++
@@ -153,7 +153,7 @@ func TestTheSchemaMarksWhatPeopleGetWrong(t *testing.T) {
 			if err := says(t, schema, settings); err == nil {
 				t.Error("nothing is marked")
 			}
-			if _, err := config.Parse(settings, standInsFor(settings).lookup); err == nil {
+			if _, err := config.Parse(settings, standIns(settings)); err == nil {
 				t.Error("the module takes it")
 			}
 		})

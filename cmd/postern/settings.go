@@ -15,6 +15,7 @@ import (
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/doctor"
 	"github.com/postern-auth/postern/internal/manifest"
+	"github.com/postern-auth/postern/internal/standin"
 )
 
 // maxSettings bounds settings, as the module does, and other things that are read;
@@ -104,14 +105,14 @@ func (s *settings) place() string {
 
 // parse checks settings. Problems have the place of the settings before their own.
 func (s *settings) parse(needVariables bool) error {
-	in := standInsFor(s.Settings)
+	in := standin.For(s.Settings)
 	c, variables, err := doctor.Parse(&s.Found, func([]byte) func(string) (string, bool) {
 		if needVariables {
 			return os.LookupEnv
 		}
-		return in.lookup
+		return in.Behind(os.LookupEnv)
 	})
-	s.Config, s.variables, s.standIns = c, variables, in.used
+	s.Config, s.variables, s.standIns = c, variables, in.Used()
 	var problems config.Problems
 	if s.Path == "" || !errors.As(err, &problems) {
 		return err
@@ -120,6 +121,13 @@ func (s *settings) parse(needVariables bool) error {
 		problems[i].Path = s.within(problems[i].Path)
 	}
 	return problems
+}
+
+// standIns look a variable up, and throw something in where it is not set: whoever
+// tries settings out on a laptop has no secrets, and needs none, since nobody is
+// shown them.
+func standIns(settings []byte) func(name string) (string, bool) {
+	return standin.For(settings).Behind(os.LookupEnv)
 }
 
 // notSet are the variables in whose place something was thrown in. Those of a proxy

@@ -136,13 +136,19 @@ func (r *reader) hostedDomains(path string, domains []string) {
 	}
 }
 
+// GoogleHosts are what Google has beside the issuer's host: for tokens, for keys, and
+// for userinfo.
+func GoogleHosts() []string {
+	return []string{"oauth2.googleapis.com", "www.googleapis.com", "openidconnect.googleapis.com"}
+}
+
 // googleClusters notes which of Google's hosts no cluster leads to: without the first
 // two nobody can sign in, and the third is asked for more about whoever does.
 func (r *reader) googleClusters(path string, p *Provider) {
 	if p.Issuer != habits["google"].issuer {
 		return // a stand-in for it
 	}
-	hosts := []string{"oauth2.googleapis.com", "www.googleapis.com", "openidconnect.googleapis.com"}
+	hosts := GoogleHosts()
 	if p.Userinfo == "never" {
 		hosts = hosts[:2]
 	}

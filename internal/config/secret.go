@@ -166,12 +166,18 @@ func (r *reader) keyID(path, id string) {
 	}
 }
 
-// keyMaterial decodes base64 in either alphabet, padded or not.
+// DecodeKey reads base64 in either alphabet, padded or not. The error does not tell
+// what was read.
+func DecodeKey(text string) ([]byte, error) {
+	plain := strings.TrimRight(strings.TrimSpace(text), "=")
+	plain = strings.NewReplacer("-", "+", "_", "/").Replace(plain)
+	return base64.RawStdEncoding.Strict().DecodeString(plain)
+}
+
+// keyMaterial checks that a text is a key.
 func (r *reader) keyMaterial(path string, text Secret) Secret {
 	const advice = `make one with "openssl rand -base64 32"`
-	plain := strings.TrimRight(strings.TrimSpace(text.Reveal()), "=")
-	plain = strings.NewReplacer("-", "+", "_", "/").Replace(plain)
-	key, err := base64.RawStdEncoding.Strict().DecodeString(plain)
+	key, err := DecodeKey(text.Reveal())
 	switch {
 	case err != nil:
 		r.problem(path, "the key is not base64; %s", advice)

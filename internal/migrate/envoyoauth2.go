@@ -313,7 +313,7 @@ func (e *envoy) addresses(c tree, prefix string) {
 		e.settings.Set("path_prefix", prefix)
 	}
 	e.hosts("redirect_uri", hosts)
-	if strings.HasPrefix(text(c["redirect_uri"]), "http://") && loopbackHosts(NewMap().Set("hosts", hosts).Set("insecure_http_cookies", true)) {
+	if strings.HasPrefix(text(c["redirect_uri"]), "http://") && onLoopback(hosts) {
 		e.settings.Set("insecure_http_cookies", true)
 	}
 }

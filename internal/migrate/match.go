@@ -71,32 +71,34 @@ func badPath(path string) bool { return badSetting("paths", path) }
 func badSetting(key, value string) bool { return badSettingOf(key, []string{value}) }
 
 func badSettingOf(key string, value any) bool {
-	probe := NewMap().Set("rules", []any{NewMap().Set("match", NewMap().Set(key, value))})
-	_, err := config.Parse(probe.JSON(), func(string) (string, bool) { return "", false })
-	var problems config.Problems
-	if !errors.As(err, &problems) {
-		return false
-	}
-	for _, p := range problems {
-		if strings.HasPrefix(p.Path, "rules[0].match") {
-			return true
-		}
-	}
-	return false
+	return refuses(NewMap().Set("rules", []any{NewMap().Set("match", NewMap().Set(key, value))}), "rules[0].match")
 }
 
 // badHeader reports whether settings would refuse a header that tells a claim.
 func badHeader(name string) bool {
-	probe := NewMap().Set("forward", NewMap().Set("headers", NewMap().Set(name, "user")))
-	_, err := config.Parse(probe.JSON(), func(string) (string, bool) { return "", false })
-	var problems config.Problems
-	return errors.As(err, &problems) && slices.ContainsFunc(problems, func(p config.Problem) bool { return strings.HasPrefix(p.Path, "forward.headers") })
+	return refuses(NewMap().Set("forward", NewMap().Set("headers", NewMap().Set(name, "user"))), "forward.headers")
 }
 
 // badRequirement reports whether settings would refuse what a rule requires.
 func badRequirement(require *Map) bool {
-	probe := NewMap().Set("rules", []any{NewMap().Set("match", everything()).Set("require", require)})
+	return refuses(NewMap().Set("rules", []any{NewMap().Set("match", everything()).Set("require", require)}), "rules[0].require")
+}
+
+// badHost reports whether settings would refuse a host.
+func badHost(h string) bool { return refuses(NewMap().Set("hosts", []string{h}), "hosts") }
+
+// onLoopback reports whether settings may have cookies over plain http for hosts: all
+// of them are on one machine.
+func onLoopback(hosts any) bool {
+	return !refuses(NewMap().Set("hosts", hosts).Set("insecure_http_cookies", true), "insecure_http_cookies", "hosts")
+}
+
+// refuses reports whether the module finds anything wrong with what a probe has at
+// one of the places. What else a probe lacks does not matter.
+func refuses(probe *Map, places ...string) bool {
 	_, err := config.Parse(probe.JSON(), func(string) (string, bool) { return "", false })
 	var problems config.Problems
-	return errors.As(err, &problems) && slices.ContainsFunc(problems, func(p config.Problem) bool { return strings.HasPrefix(p.Path, "rules[0].require") })
+	return errors.As(err, &problems) && slices.ContainsFunc(problems, func(p config.Problem) bool {
+		return slices.ContainsFunc(places, func(place string) bool { return strings.HasPrefix(p.Path, place) })
+	})
 }

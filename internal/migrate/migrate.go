@@ -25,6 +25,7 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/internal/config"
+	"github.com/postern-auth/postern/internal/standin"
 )
 
 // Systems are those that can be migrated from.
@@ -80,7 +81,8 @@ func From(system string, in Input) (*Result, error) {
 // Valid holds settings against what the module accepts, with something thrown in
 // for each secret.
 func Valid(settings *Map) error {
-	_, err := config.Parse(settings.JSON(), standIns(settings))
+	text := settings.JSON()
+	_, err := config.Parse(text, standin.For(text).Lookup)
 	return err
 }
 
@@ -132,12 +134,4 @@ func (m *maker) hosts(option string, hosts []string) {
 		m.report.add(ToDo, option, "hosts", "no host is named. Name those that people open (or say --host): until then every request is refused with status 421.")
 	}
 	m.settings.Set("hosts", hosts)
-}
-
-// badHost reports whether settings would refuse a host.
-func badHost(h string) bool {
-	probe := NewMap().Set("hosts", []string{h})
-	_, err := config.Parse(probe.JSON(), func(string) (string, bool) { return "", false })
-	var problems config.Problems
-	return errors.As(err, &problems) && slices.ContainsFunc(problems, func(p config.Problem) bool { return strings.HasPrefix(p.Path, "hosts") })
 }

@@ -187,8 +187,7 @@ func (p *proxy) plain(public *url.URL) {
 		p.tell(Taken, "cookie-secure", "session.cookie", "always, over https.")
 		return
 	}
-	probe := NewMap().Set("hosts", p.settings.Get("hosts")).Set("insecure_http_cookies", true)
-	if loopbackHosts(probe) {
+	if onLoopback(p.settings.Get("hosts")) {
 		p.settings.Set("insecure_http_cookies", true)
 		p.settings.Note("insecure_http_cookies", "for this machine alone")
 		p.tell(Taken, "cookie-secure", "insecure_http_cookies", "for loopback hosts.")

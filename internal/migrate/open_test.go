@@ -9,12 +9,14 @@ import (
 
 	"github.com/postern-auth/postern/internal/config"
 	"github.com/postern-auth/postern/internal/policy"
+	"github.com/postern-auth/postern/internal/standin"
 )
 
 // rulesOf compiles the rules of settings, as the gate does.
 func rulesOf(t *testing.T, r *Result) *policy.Rules {
 	t.Helper()
-	c, err := config.Parse(r.Settings.JSON(), standIns(r.Settings))
+	text := r.Settings.JSON()
+	c, err := config.Parse(text, standin.For(text).Lookup)
 	if err != nil {
 		t.Fatal(err)
 	}

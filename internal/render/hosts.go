@@ -12,9 +12,6 @@ import (
 	"github.com/postern-auth/postern/internal/config"
 )
 
-// Hosts that providers are known to have beside the issuer's.
-var googleHosts = []string{"oauth2.googleapis.com", "www.googleapis.com", "openidconnect.googleapis.com"}
-
 // graphs are Microsoft Graph, by the host at which people sign in: each of the clouds
 // has one. It answers for Entra's userinfo endpoint, and for groups that a token has
 // no room for.
@@ -101,7 +98,7 @@ func (s *Settings) calls(p *config.Provider, node *yaml.Node) []call {
 	case p.Type == "google" && hostOf(issuer) == "accounts.google.com":
 		for i, use := range []string{"tokens", "keys", "userinfo"} {
 			if use != "userinfo" || p.Userinfo != "never" {
-				list.add("https://"+googleHosts[i], use)
+				list.add("https://"+config.GoogleHosts()[i], use)
 			}
 		}
 	case p.Type == "entra" && graphs[hostOf(issuer)] != "":

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -188,8 +187,8 @@ func (b *builder) noteOnce(text string) {
 
 // hostname is the host of an address, without its port.
 func hostname(address string) string {
-	_, host, _ := strings.Cut(cmp.Or(address, "://"), "://")
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+	host := hostOf(address)
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host = host[:i]
 	}
 	return host

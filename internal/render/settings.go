@@ -198,7 +198,7 @@ func lendClusters(p map[string]any) {
 func possible(p map[string]any) []string {
 	text := func(value any) string { s, _ := value.(string); return s }
 	var addresses []string
-	for _, host := range slices.Concat(googleHosts, slices.Collect(maps.Values(graphs))) {
+	for _, host := range slices.Concat(config.GoogleHosts(), slices.Collect(maps.Values(graphs))) {
 		addresses = append(addresses, "https://"+host)
 	}
 	issuer := text(p["issuer"])
