@@ -9,6 +9,7 @@ import (
 // Postern answer by itself, as one for health checks or preflights does.
 // Postern never sees such a request, and its answer is none of Postern's.
 func TestAnAnswerThatComesBeforeTheGateStaysAsItIs(t *testing.T) {
+	t.Parallel()
 	nowhere := &Provider{Name: "nowhere", Issuer: "http://127.0.0.1:1"}
 	early := typed("envoy.filters.http.health_check", "type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck",
 		object{"pass_through_mode": false, "headers": []object{{"name": ":path", "string_match": object{"exact": "/early"}}}})

@@ -6,6 +6,7 @@ import (
 )
 
 func TestEnvoyRefusesBadSettings(t *testing.T) {
+	t.Parallel()
 	const secret = "a-secret-that-nobody-may-read"
 	nowhere := &Provider{Name: "nowhere", Issuer: "http://127.0.0.1:1"}
 	for _, test := range []struct {

@@ -21,6 +21,7 @@ import (
 // TestWhatEnvoyKnowsOfAConnection asks each version of Envoy for the attributes
 // that Postern reads, and for what it makes of refusals.
 func TestWhatEnvoyKnowsOfAConnection(t *testing.T) {
+	t.Parallel()
 	module := factsModule(t)
 	authority := newAuthority(t)
 	ForEachEnvoy(t, func(t *testing.T, version string) {

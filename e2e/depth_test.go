@@ -11,6 +11,7 @@ import (
 // each several times: Go's stack grows at the first, and the host's, which no
 // recover watches, would be at its end at the next.
 func TestNestingDoesNotEndTheModule(t *testing.T) {
+	t.Parallel()
 	ForEachEnvoy(t, func(t *testing.T, version string) {
 		g := StartGate(t, OIDCProvider(t), EnvoySetup{Version: version})
 		for _, depth := range []int{100, 1000, 9000} {

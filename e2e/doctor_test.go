@@ -64,6 +64,7 @@ func well(all []doctor.Finding) (codes []string) {
 }
 
 func TestTheDoctorFindsNothingWrongWithAnEnvoyThatIsWell(t *testing.T) {
+	t.Parallel()
 	g := StartGate(t, OIDCProvider(t), EnvoySetup{AllowHeadersStop: true, Tags: documentedTags(t)})
 	// The tests hand their secrets over so that everybody can see them.
 	faults := []string{"secret_in_environment configs[2].static_listeners[0].listener.filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config"}
@@ -88,6 +89,7 @@ func TestTheDoctorFindsNothingWrongWithAnEnvoyThatIsWell(t *testing.T) {
 // address to come back to that is not registered, little room for cookies, and no
 // bodies.
 func TestTheDoctorFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	const wanted, shows = "id.example.com", "evil.example.com"
 	n := must(standins.NewInternet())(t)
 	t.Cleanup(n.Close)

@@ -16,6 +16,7 @@ import (
 // TestWhatEnvoyDoes asks each version of Envoy for what the module relies on,
 // by a module that shows nothing else.
 func TestWhatEnvoyDoes(t *testing.T) {
+	t.Parallel()
 	module := factsModule(t)
 	ForEachEnvoy(t, func(t *testing.T, version string) {
 		for _, letThrough := range []bool{false, true} {

@@ -16,6 +16,7 @@ import (
 // documented example, with a provider and an application that there are, makes
 // settings of them, a bootstrap of these, and runs it letter by letter.
 func TestWhatWasOAuth2ProxySignsPeopleIn(t *testing.T) {
+	t.Parallel()
 	ports := freePorts(t, 2)
 	g := &Shipped{App: NewApp(t), browserURL: fmt.Sprintf("http://localhost:%d", ports[0]), ports: map[int]int{}}
 	g.startProvider(t, ShippedSetup{})

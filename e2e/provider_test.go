@@ -9,6 +9,7 @@ import (
 // TestNothingPassesBeforeTheProviderIsKnown starts the gate first and the
 // provider later, as happens when a cluster comes up.
 func TestNothingPassesBeforeTheProviderIsKnown(t *testing.T) {
+	t.Parallel()
 	ForEachEnvoy(t, func(t *testing.T, version string) {
 		port, release, err := ReservePort()
 		if err != nil {

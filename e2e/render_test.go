@@ -43,6 +43,7 @@ outbound:
 // by letter: TLS on both sides, HTTP/3, what leads to https, and calls that the
 // application makes.
 func TestRenderedSettingsRunAsTheyStand(t *testing.T) {
+	t.Parallel()
 	dir := makeCertificates(t)
 	ports := freePorts(t, 3)
 	g := &Shipped{App: NewApp(t), ports: map[int]int{}, browserURL: fmt.Sprintf("https://localhost:%d", ports[0])}

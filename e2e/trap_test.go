@@ -73,6 +73,7 @@ func (g *trapping) reloads(t *testing.T) int {
 }
 
 func TestTrap(t *testing.T) {
+	t.Parallel()
 	g := startTrapping(t, EnvoyVersions[0])
 	b := NewBrowser()
 	must(g.SignIn(b, "/shop", Alice))(t)
@@ -279,6 +280,7 @@ func (g *trapping) testFailClosed(t *testing.T, b *Browser) {
 // TestTrapOnTheOldestEnvoy is what else differs by version: up to 1.38 a VM keeps
 // the environment that it was made with.
 func TestTrapOnTheOldestEnvoy(t *testing.T) {
+	t.Parallel()
 	g := startTrapping(t, EnvoyVersions[len(EnvoyVersions)-1])
 	b := NewBrowser()
 	must(g.SignIn(b, "/shop", Alice))(t)
