@@ -32,7 +32,7 @@ func (r *reader) provider(path string, p *Provider) {
 	r.emailDomains(at(path, "email_domains"), p.EmailDomains)
 	r.kind(path, p)
 	r.issuer(path, p)
-	if here := at(path, "cluster"); r.required(here, p.Cluster, `the Envoy cluster for calls to the provider`) {
+	if here := at(path, "cluster"); r.required(here, p.Cluster, "the Envoy cluster for calls to the provider, which `postern render` fills in") {
 		r.cluster(here, p.Cluster)
 	}
 	r.clusters(at(path, "clusters"), p.Clusters)

@@ -185,7 +185,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		`rules[0]: must be an object, not a string`,
 		`providers[0].name: "A" is not up to 32 of a-z, 0-9 and "-"`,
 		`providers[0].issuer: must be an absolute address such as "https://id.example.com"`,
-		`providers[0].cluster: is required: the Envoy cluster for calls to the provider`,
+		"providers[0].cluster: is required: the Envoy cluster for calls to the provider, which `postern render` fills in",
 		`providers[0].client_id: is required: the client whose secret or key this is`,
 		`providers[0].client_auth: "basic" is not one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, none`,
 		`providers[0].scopes[1]: "profile" is given twice`,
