@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,11 +26,12 @@ func (v *visit) admin(address string) {
 		return
 	}
 	gates := v.gatesIn(address, dump)
-	v.rejected(dump)
 	stats := v.statistics(address)
+	v.rejected(dump, stats)
 	v.module(stats)
 	v.clusters(address, gates, stats)
 	v.providersBy(stats)
+	v.failed(stats)
 }
 
 func (v *visit) adminPage(address string) (*manifest.Node, error) {
@@ -114,8 +117,9 @@ func (v *visit) serves(s *Subject) bool {
 	return err == nil && s.Config.AllowsHost(strings.ToLower(u.Hostname()), u.Port())
 }
 
-// rejected looks for configurations that Envoy did not take.
-func (v *visit) rejected(dump *manifest.Node) {
+// rejected looks for configurations that Envoy did not take, or could not even
+// read: of those the dump says nothing.
+func (v *visit) rejected(dump *manifest.Node, stats statistics) {
 	before := len(v.findings)
 	for _, part := range dump.Get("configs").List() {
 		for i, key := range part.Keys {
@@ -124,9 +128,45 @@ func (v *visit) rejected(dump *manifest.Node) {
 			}
 		}
 	}
+	v.add(unread(stats, streamed(dump))...)
 	if len(v.findings) == before {
 		v.add(well("update_rejected", "", "no configuration was refused"))
 	}
+}
+
+// updates are the statistics of deliveries that may concern Postern.
+var updates = regexp.MustCompile(`^(extension_config_discovery\..+|listener_manager\.lds|cluster_manager\.cds)\.update_failure$`)
+
+// unread are the deliveries that came to nothing before Envoy could judge them. A
+// control plane that ends a stream, as they all do from time to time, is counted
+// there as well.
+func unread(stats statistics, streamed bool) (all []Finding) {
+	for _, name := range slices.Sorted(maps.Keys(stats)) {
+		of := updates.FindStringSubmatch(name)
+		if of == nil || stats[name] == 0 {
+			continue
+		}
+		f := found("update_failed", told(of[1]), "%d times since Envoy was started", stats[name])
+		if streamed {
+			f = f.as(Note)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// streamed says whether a control plane delivers what Envoy runs with, and not
+// files.
+func streamed(dump *manifest.Node) bool {
+	for _, part := range dump.Get("configs").List() {
+		dynamic := part.Get("bootstrap", "dynamic_resources")
+		for _, way := range [][]string{{"ads_config"}, {"lds_config", "api_config_source"}, {"cds_config", "api_config_source"}} {
+			if dynamic.Get(way...) != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func errorStates(n *manifest.Node, kind string) (all []Finding) {

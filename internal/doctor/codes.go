@@ -44,6 +44,9 @@ var Codes = [...]Code{
 	{"update_rejected", Error, false, true, "Envoy refused a configuration, and runs on with the one before.",
 		"Put the new one to postern check; Envoy's log has the reason, behind \"wasm log postern\"."},
 
+	{"update_failed", Warning, false, true, "A configuration that was delivered could not be read, or not be fetched: Envoy runs on with the one before.",
+		"Files: see that what was written last is whole and valid YAML or JSON, and put it to postern check; Envoy's log has the place, behind \"Filesystem config update failure\". A control plane: see that Envoy reaches it. The count stays until Envoy is started anew."},
+
 	// What happens when something fails.
 	{"fail_open", Error, true, true, "When the module fails, requests pass without it.",
 		"Set failure_policy: FAIL_RELOAD (Istio: failStrategy: FAIL_RELOAD; Envoy Gateway: failOpen: false)."},
@@ -121,6 +124,10 @@ var Codes = [...]Code{
 		"See cluster_unhealthy and tls_failing; then the events of this provider in Envoy's log."},
 	{"provider_calls_failing", Warning, false, true, "Calls to the provider failed, or got no answer.",
 		"See cluster_unhealthy and tls_failing, and the provider's timeout in the settings."},
+	{"client_refused", Error, false, true, "The provider refuses the client as Postern proves it: logins or renewals failed by it. It is a warning where logins have succeeded as well.",
+		"See that client_id, client_secret and client_auth are as the provider's registration of this client says. A secret that has run out is the usual reason: make a new one, and start Envoy anew if it is in a variable. The count stays until Envoy is started anew."},
+	{"logins_misconfigured", Error, false, true, "Logins or renewals failed for a reason that comes of the settings or of the client's registration, and not of people. It is a warning where logins have succeeded as well.",
+		"Put the settings to postern check; docs/operations.md says what the usual reasons mean, at PosternLoginsMisconfigured. The count stays until Envoy is started anew."},
 	{"discovery_unreachable", Warning, false, true, "The provider's metadata cannot be read from here.",
 		"If Envoy can (provider_down is well), this machine cannot reach the provider or does not trust its certificate: --ca names authorities of one's own."},
 	{"issuer_differs", Error, false, true, "The provider calls itself otherwise than the settings do: nothing that it signs is accepted.",
@@ -147,6 +154,8 @@ var Codes = [...]Code{
 		"Compare the address with what is registered at the provider, letter by letter."},
 	{"authorization_refused", Error, false, true, "The provider does not accept the authorisation request.",
 		"See that client_id, scopes and what else is asked for (authorization_params, profile) are as the provider's registration of this client says."},
+	{"authorization_unreachable", Warning, false, true, "The provider's page for signing in does not answer from here.",
+		"If the provider answers otherwise (discovery_unreachable is well), see that the host of authorization_endpoint in its metadata is one that browsers reach, and that this machine reaches it: --ca names authorities of one's own."},
 	{"clock_skew", Error, false, true, "The clocks of provider and Envoy differ by more than the settings' leeway: ID tokens are refused.",
 		"Let both set their clocks by NTP."},
 	{"clock_here", Note, false, true, "The clock of this machine is not that of Envoy and of the provider.",

@@ -150,7 +150,7 @@ func (l *login) authorize(to *url.URL) {
 		}
 		p, err := l.open(to.String())
 		if err != nil {
-			l.add(found("authorization_refused", l.path, "from here, %s: %s", place, told(err.Error())).as(Warning))
+			l.unreachable(place, told(err.Error()))
 			return
 		}
 		if to = p.location(); to == nil {
@@ -159,6 +159,16 @@ func (l *login) authorize(to *url.URL) {
 		}
 	}
 	l.add(found("authorization_refused", l.path, "%s goes round in circles", place))
+}
+
+// unreachable tells of a page that does not answer, unless the whole provider was
+// found not to.
+func (l *login) unreachable(place, why string) {
+	if !slices.ContainsFunc(l.findings, func(f Finding) bool {
+		return f.Code == "discovery_unreachable" && f.Severity != OK && f.Path == l.path
+	}) {
+		l.add(found("authorization_unreachable", l.path, "from here, %s: %s", place, why))
+	}
 }
 
 // back says whether an address is one at which Postern takes a provider's
@@ -206,7 +216,7 @@ func (l *login) judge(p *page) {
 	refused := p.status >= 400 || errorPages.MatchString(p.at.Path) || entraErrors.MatchString(text) || strings.Contains(text, "redirect_uri_mismatch")
 	switch {
 	case p.status >= 500:
-		l.add(found("authorization_refused", l.path, "it answers with status %d: it has a failure of its own", p.status))
+		l.unreachable(p.at.Scheme+"://"+p.at.Host+p.at.Path, fmt.Sprintf("it answers with status %d: it has a failure of its own", p.status))
 	case !refused:
 		l.accepted()
 	case aboutRedirects.MatchString(text) || aboutRedirects.MatchString(p.at.RawQuery):

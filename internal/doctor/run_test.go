@@ -271,6 +271,16 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 		"an update that was refused": {func(w *world) {
 			w.extra = `, {"@type": "x/envoy.admin.v3.EcdsConfigDump", "ecds_filters": [{"ecds_filter": {"name": "postern"}, "error_state": {"details": "Unable to create Wasm plugin \"hush\""}}]}`
 		}, []string{"error update_rejected"}},
+		"an update that could not be read": {func(w *world) {
+			w.stats += "extension_config_discovery.http_filter.postern.update_failure: 2\nlistener_manager.lds.update_failure: 0\ncluster.idp.update_failure: 3\n"
+		}, []string{"warning update_failed"}},
+		"listeners and clusters that could not be read": {func(w *world) {
+			w.stats += "cluster_manager.cds.update_failure: 1\nlistener_manager.lds.update_failure: 1\n"
+		}, []string{"warning update_failed", "warning update_failed"}},
+		"not a control plane that is asked once more as a fault": {func(w *world) {
+			w.bootstrap = append(w.bootstrap, "static_resources:", "dynamic_resources: {lds_config: {ads: {}}, ads_config: {api_type: GRPC}}\nstatic_resources:")
+			w.stats += "listener_manager.lds.update_failure: 4\n"
+		}, []string{"note update_failed"}},
 		"a filter that is not used": {func(w *world) {
 			w.extra = `, {"@type": "x/envoy.admin.v3.EcdsConfigDump", "ecds_filters": [{"ecds_filter": {"@type": "x/envoy.config.core.v3.TypedExtensionConfig", "name": "e", "typed_config": {"@type": "x/envoy.extensions.filters.http.wasm.v3.Wasm", "config": {"failure_policy": "FAIL_RELOAD", "vm_config": {"vm_id": "e", "environment_variables": {"host_env_keys": ["K"]}}, "allow_on_headers_stop_iteration": true, "configuration": {"@type": "x/google.protobuf.Struct", "value": {"providers": [{"name": "main", "issuer": "http://id.example.com", "insecure_issuer": true, "cluster": "idp", "client_id": "shop"}], "hosts": ["app.localhost"], "insecure_http_cookies": true, "session": {"keys": [{"id": "a", "env": "K"}]}}}}}}}]}`
 		}, []string{"error gate_not_used"}},
@@ -283,7 +293,25 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 		"calls without an answer":          {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=unavailable", 1) }, []string{"warning provider_calls_failing"}},
 		"calls that fail":                  {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=5xx", 1) }, []string{"warning provider_calls_failing"}},
 		"not calls that are refused":       {func(w *world) { w.stats = strings.Replace(w.stats, "=2xx", "=4xx", 1) }, nil},
-		"certificates of another name":     {func(w *world) { w.stats = strings.Replace(w.stats, "verify_san: 0", "verify_san: 7", 1) }, []string{"error tls_failing"}},
+		"a client that is refused, and nobody signs in": {func(w *world) {
+			w.stats += "wasmcustom.provider=.=main;.;reason=.=provider_invalid_client;.;postern_logins_failed_total: 3\n"
+		}, []string{"error client_refused"}},
+		"a client that is refused, and somebody has signed in": {func(w *world) {
+			w.stats += "wasmcustom.provider=.=main;.;reason=.=provider_unauthorized_client;.;postern_logins_failed_total: 3\nwasmcustom.provider=.=main;.;postern_logins_succeeded_total: 1\n"
+		}, []string{"warning client_refused"}},
+		"a client whose renewals are refused": {func(w *world) {
+			w.stats += "wasmcustom.provider=.=main;.;reason=.=provider_invalid_client;.;postern_refreshes_failed_total: 3\nwasmcustom.provider=.=main;.;postern_logins_succeeded_total: 1\n"
+		}, []string{"warning client_refused"}},
+		"logins that fail by the settings": {func(w *world) {
+			w.stats += "wasmcustom.provider=.=main;.;reason=.=provider_invalid_scope;.;postern_logins_failed_total: 3\nwasmcustom.provider=.=main;.;reason=.=status_404;.;postern_logins_failed_total: 1\n"
+		}, []string{"error logins_misconfigured", "error logins_misconfigured"}},
+		"not logins that fail by people": {func(w *world) {
+			w.stats += "wasmcustom.provider=.=main;.;reason=.=state_expired;.;postern_logins_failed_total: 3\nwasmcustom.provider=.=main;.;reason=.=provider_access_denied;.;postern_logins_failed_total: 3\nwasmcustom.provider=.=main;.;reason=.=provider_invalid_grant;.;postern_refreshes_failed_total: 3\n"
+		}, nil},
+		"not logins that failed no more, nor those of a provider that is gone": {func(w *world) {
+			w.stats += "wasmcustom.provider=.=main;.;reason=.=provider_invalid_client;.;postern_logins_failed_total: 0\nwasmcustom.provider=.=gone;.;reason=.=provider_invalid_client;.;postern_logins_failed_total: 3\n"
+		}, nil},
+		"certificates of another name": {func(w *world) { w.stats = strings.Replace(w.stats, "verify_san: 0", "verify_san: 7", 1) }, []string{"error tls_failing"}},
 		"certificates, under another name": {func(w *world) {
 			w.bootstrap = append(w.bootstrap, "- name: idp", "- name: idp\n    alt_stat_name: other;")
 			w.stats = strings.Replace(w.stats, "cluster.idp.ssl.fail_verify_san: 0", "cluster.other;.ssl.fail_verify_error: 7", 1)
@@ -366,13 +394,19 @@ func TestWhatIsNotWellInAnEnvoyThatRunsIsFound(t *testing.T) {
 		}, []string{"note redirect_unseen"}},
 		"a client that is not known": {func(w *world) { w.page = shows(400, "Client not found.") }, []string{"error authorization_refused"}},
 		"a client, as at Entra":      {func(w *world) { w.page = shows(200, "AADSTS700016: no such application") }, []string{"error authorization_refused"}},
-		"a provider that fails":      {func(w *world) { w.page = shows(502, "redirect_uri") }, []string{"error authorization_refused"}},
+		"a provider that fails":      {func(w *world) { w.page = shows(502, "redirect_uri") }, []string{"warning authorization_unreachable"}},
 		"a provider in circles": {func(w *world) {
 			w.page = func(out http.ResponseWriter, _ *http.Request) { leads("/login")(out) }
 		}, []string{"error authorization_refused"}},
 		"a provider that leads nowhere": {func(w *world) {
 			w.page = func(out http.ResponseWriter, _ *http.Request) { leads("http://nobody.example.com/")(out) }
-		}, []string{"warning authorization_refused"}},
+		}, []string{"warning authorization_unreachable"}},
+		"a provider that is gone, told once": {func(w *world) {
+			w.provider = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+		}, []string{"warning discovery_unreachable"}},
+		"a provider whose proxy says that it is gone, told once": {func(w *world) {
+			w.provider = func(out http.ResponseWriter, _ *http.Request) { http.Error(out, "no", http.StatusBadGateway) }
+		}, []string{"warning discovery_unreachable"}},
 		"a scope that is not known": {func(w *world) {
 			w.page = func(out http.ResponseWriter, _ *http.Request) {
 				leads("http://app.localhost/oauth2/callback?error=invalid_scope&state=hush")(out)

@@ -13,7 +13,7 @@ import (
 type statistics map[string]int
 
 // wanted is which statistics are asked for: an Envoy of a mesh has very many.
-const wanted = `^wasm\.|postern_|\.ssl\.fail_verify|update_rejected$`
+const wanted = `^wasm\.|postern_|\.ssl\.fail_verify|^(cluster_manager|listener_manager|extension_config_discovery)\..*update_failure$`
 
 func (v *visit) statistics(address string) statistics {
 	all := statistics{}
