@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/postern-auth/postern/internal/doctor"
 )
 
 const prometheusDir = "../../envoy/prometheus"
@@ -47,6 +49,14 @@ func TestEveryAlertLeadsToAnEntryThatSaysWhatToDo(t *testing.T) {
 			if !strings.Contains(entry, part) {
 				t.Errorf("the entry of %s does not have %s", r.Alert, part)
 			}
+		}
+	}
+}
+
+func TestTheAlertAndTheDoctorGoByTheSameReasons(t *testing.T) {
+	for _, r := range rules(t, alertRules) {
+		if r.Alert == "PosternLoginsMisconfigured" && !strings.Contains(r.Expr, `{reason=~"`+doctor.Misconfigured+`"}`) {
+			t.Errorf("the alert does not have the doctor's list: %s", r.Expr)
 		}
 	}
 }
