@@ -83,5 +83,5 @@ postern/secret: {{ .Values.secret.revision | quote }}
 proxy.istio.io/config: |
   extraStatTags: [provider, reason, rule, role, from, outcome, step, decision, event, version]
   proxyStatsMatcher:
-    inclusionRegexps: [".*postern_.*", ".*vm_reload.*", ".*update_rejected"]
+    inclusionRegexps: [".*postern_.*", ".*vm_reload.*", ".*update_rejected", ".*extension_config_discovery.*update_(failure|success)"]
 {{- end }}
