@@ -437,7 +437,7 @@ func (s *service) triggers(chains []*Map) bool {
 	for i, chunk := range chunks(excluded) {
 		s.addRule(rule(fmt.Sprintf("excluded-%d", i+1), pathsOf(chunk)).Set("allow", "anyone"))
 	}
-	if len(included) == 0 {
+	if len(included) == 0 || slices.Contains(included, "/.*") { // then nothing is left that is not
 		return false
 	}
 	for i, chunk := range chunks(included) {

@@ -39,6 +39,7 @@ func TestWhatCannotBeTakenOverCloses(t *testing.T) {
 		"who is allowed by address alone":              {"envoy-oauth2", policyBegin + `{defaultAction: Deny, rules: [{action: Allow, principal: {clientCIDRs: [10.0.0.0/8]}}]}}}`, closedRule, `"claims"`},
 		"several trigger rules with exclusions":        {"authservice", chainBegin + `], "trigger_rules": [{"excluded_paths": [{"prefix": "/a"}]}, {"included_paths": [{"prefix": "/a/b"}]}]}`, `"hosts"`, `"anyone"`},
 		"an inclusion whose characters may be escaped": {"authservice", chainBegin + `], "trigger_rules": [{"included_paths": [{"regex": "^/a.b"}]}]}`, `"hosts"`, `"anyone"`},
+		"an inclusion of everything":                   {"authservice", chainBegin + `], "trigger_rules": [{"included_paths": [{"prefix": "/"}]}]}`, `"hosts"`, `not-included`},
 		"several filters of one chain":                 {"authservice", `{"chains": [{"name": "a", "filters": [{"mock": {"allow": true}}, {"oidc": {"client_id": "x"}}]}]}`, closedRule, `"anyone"`},
 		"a token that was exchanged":                   {"authservice", strings.Replace(chainBegin, `"client_id"`, `"access_token": {"header": "x-t"}, "token_exchange": {"token_exchange_uri": "https://x"}, "client_id"`, 1) + `]}`, `"hosts"`, `access_token`},
 		"a parameter of auth-url that nobody knows":    {"easyauth", `{kind: Ingress, metadata: {annotations: {nginx.ingress.kubernetes.io/auth-url: "https://$host/easyauth/auth?group=a"}}, spec: {rules: [{host: a.example.com, http: {paths: [{path: /}]}}]}}`, closedRule, `"anyone"`},
