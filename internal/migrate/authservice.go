@@ -138,7 +138,7 @@ func (s *service) convert() {
 // noProvider stands in where all chains are mocks.
 func (s *service) noProvider() {
 	p := provider{name: "oidc", kind: "oidc", issuer: placeholder}.settings()
-	p.Set("client_id", "client-id-to-be-named")
+	p.Set("client_id", clientToBeNamed)
 	s.settings.Set("providers", []any{p})
 	s.report.add(ToDo, "chains", "providers[]", "no chain signs anybody in. Name a provider.")
 }
@@ -320,7 +320,7 @@ func (s *service) client(c tree, p *Map) {
 	if id := text(c["client_id"]); id != "" {
 		p.Set("client_id", id)
 	} else {
-		p.Set("client_id", "client-id-to-be-named")
+		p.Set("client_id", clientToBeNamed)
 		s.report.add(ToDo, "client_id", "providers[].client_id", "is not said: put it in.")
 	}
 	switch auth := text(c["client_authentication_method"]); auth {
@@ -412,7 +412,7 @@ func (s *service) told(c tree) {
 		s.assertion("id_token.header", f)
 	}
 	f.Set("headers", NewMap())
-	f.Note("headers", "nothing, as before. Without this line: x-auth-request-user, -email, -groups, -preferred-username")
+	f.Note("headers", toldNothing)
 }
 
 func (s *service) addRules(rules []*Map) {

@@ -93,7 +93,7 @@ func (e *easy) provider() {
 	e.settings.Set("providers", []any{e.s})
 	id := text(ad["clientId"])
 	if id == "" {
-		id = "client-id-to-be-named"
+		id = clientToBeNamed
 		e.report.add(ToDo, "azureAd.clientId", "providers[].client_id", "is not said: put it in. Nobody can sign in until then.")
 	}
 	e.s.Set("client_id", id)

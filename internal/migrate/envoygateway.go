@@ -95,7 +95,7 @@ func (e *envoy) policyTold(spec tree) {
 	}
 	if len(f.keys) == 0 {
 		f.Set("headers", NewMap())
-		f.Note("headers", "nothing, as before. Without this line: x-auth-request-user, -email, -groups, -preferred-username")
+		f.Note("headers", toldNothing)
 	}
 }
 

@@ -266,7 +266,7 @@ func (e *envoy) client(c tree) {
 
 func (e *envoy) clientID(id, option string) {
 	if id == "" {
-		e.s.Set("client_id", "client-id-to-be-named")
+		e.s.Set("client_id", clientToBeNamed)
 		e.s.Note("client_id", "TO DO: the client's id at the provider")
 		e.report.add(ToDo, option, "providers[].client_id", "is not said: put it in. Nobody can sign in until then.")
 		return
@@ -390,6 +390,6 @@ func (e *envoy) told(c tree) {
 	e.claimHeaders(f)
 	if len(f.keys) == 0 {
 		f.Set("headers", NewMap())
-		f.Note("headers", "nothing, as before. Without this line: x-auth-request-user, -email, -groups, -preferred-username")
+		f.Note("headers", toldNothing)
 	}
 }

@@ -104,6 +104,12 @@ func lockedOut() *Map { return NewMap().Set("email_domains", []string{nobody}) }
 // (421) until somebody does.
 const unknownHost = "app.invalid"
 
+// clientToBeNamed stands in for the client's id where nobody named it.
+const clientToBeNamed = "client-id-to-be-named"
+
+// toldNothing is the note where an application was told of nobody.
+const toldNothing = "nothing, as before. Without this line: x-auth-request-user, -email, -groups, -preferred-username"
+
 // keys are the session's, made anew: nothing of the old system can open what
 // Postern seals, nor the other way round.
 func (m *maker) keys(option, old string) {

@@ -39,7 +39,7 @@ func (p *proxy) rest() {
 		case p.report.tells(name):
 		case !known:
 			p.unknown(name)
-		case o.Kind != NotNeeded && (o.flag && !p.on(name, true) || len(p.many(name)) == 0 && p.options[name].secret == ""):
+		case o.Kind != NotNeeded && (o.flag && !p.on(name, true) || len(p.many(name)) == 0 && p.options[name].secret == "" && !p.options[name].line):
 			p.report.add(NotNeeded, name, "", "is off, or empty.")
 		default:
 			p.report.add(o.Kind, name, o.Becomes, o.Text)

@@ -186,7 +186,7 @@ func (p *proxy) client(given string, s *Map) {
 	switch {
 	case reference.MatchString(id) || id == "":
 		p.report.add(ToDo, "client-id", "providers[].client_id", "is not said in what was given. Put it in: nobody can sign in until then.")
-		s.Set("client_id", "client-id-to-be-named")
+		s.Set("client_id", clientToBeNamed)
 		s.Note("client_id", "TO DO: the client's id at the provider")
 	default:
 		s.Set("client_id", id)

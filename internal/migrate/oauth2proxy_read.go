@@ -15,6 +15,7 @@ import (
 type given struct {
 	values []string
 	secret string // where the value is kept, if it is not said: "the key x of the Secret y"
+	line   bool   // a list of the command line, to which more may come
 }
 
 // proxy is a migration from oauth2-proxy.
@@ -388,15 +389,12 @@ func (p *proxy) argument(name, value string, list bool) {
 	if err != nil {
 		parts = []string{value}
 	}
-	if g := p.options[name]; g != nil && g.secret == onLine {
+	if g := p.options[name]; g != nil && g.line {
 		g.values = append(g.values, parts...)
 		return
 	}
-	p.set(name, &given{values: parts, secret: onLine})
+	p.set(name, &given{values: parts, line: true})
 }
-
-// onLine marks a list of the command line. Lists are no secrets.
-const onLine = "-"
 
 var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\(([A-Za-z_][A-Za-z0-9_]*)\)`)
 

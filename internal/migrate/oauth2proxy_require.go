@@ -25,7 +25,7 @@ func both(all []*Map) *Map {
 	all = slices.DeleteFunc(all, func(m *Map) bool { return m == nil })
 	merged := NewMap()
 	for _, m := range all {
-		if slices.Equal(texts2(m.Get("email_domains")), []string{nobody}) {
+		if slices.Equal(listOf(m.Get("email_domains")), []string{nobody}) {
 			return lockedOut()
 		}
 		for _, key := range m.keys {
@@ -60,7 +60,8 @@ func anys(all []*Map) (list []any) {
 	return list
 }
 
-func texts2(v any) []string { s, _ := v.([]string); return s }
+// listOf is a setting that is a list of texts; nil where it is none.
+func listOf(v any) []string { s, _ := v.([]string); return s }
 
 // emailCondition is what addresses must be. oauth2-proxy demands one in any case.
 func (p *proxy) emailCondition() *Map {

@@ -73,7 +73,7 @@ func (p *proxy) protected(name string, match, require *Map, anonymous string) *M
 	}
 	if require != nil {
 		r.Set("require", require)
-		if slices.Equal(texts2(require.Get("email_domains")), []string{nobody}) {
+		if slices.Equal(listOf(require.Get("email_domains")), []string{nobody}) {
 			r.Note("require", "TO DO: nobody passes. The report says what could not be taken over")
 		}
 	}
@@ -107,7 +107,7 @@ func (p *proxy) openRules(routes []route) {
 				name += "-" + strconv.Itoa(i+1)
 			}
 			p.addRule(rule(name, match).Set("allow", "anyone"))
-			if slices.Contains(texts2(match.Get("paths")), "/*") {
+			if slices.Contains(listOf(match.Get("paths")), "/*") {
 				p.report.add(ToDo, "skip-auth-route", "rules[].allow", "an expression fits every path: everything is open, as it was. Is that meant?")
 			}
 		}
@@ -208,7 +208,7 @@ func (p *proxy) extraIssuer(pair string, main *Map, entries []any) []any {
 		}
 		for _, e := range entries {
 			if e := e.(*Map); e.Get("provider") == known.Get("name") {
-				e.Set("audiences", append(texts2(e.Get("audiences")), audience))
+				e.Set("audiences", append(listOf(e.Get("audiences")), audience))
 				p.tell(Differs, "extra-jwt-issuers", "", "")
 			}
 		}

@@ -47,7 +47,7 @@ func (p *proxy) isUnsaid(name string) bool {
 		return false
 	}
 	o, _ := find(proxyOptions, name)
-	return g.secret != "" && g.secret != onLine || o.plural && len(g.values) > 0
+	return g.secret != "" || o.plural && len(g.values) > 0
 }
 
 // sources notes which of the files that were named were not given along.

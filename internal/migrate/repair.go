@@ -100,7 +100,7 @@ func mendProvider(p *Map, key string) bool {
 	case "issuer":
 		p.Set(key, placeholder)
 	case "client_id":
-		p.Set(key, "client-id-to-be-named")
+		p.Set(key, clientToBeNamed)
 	case "tenant":
 		p.Set(key, noTenant)
 	case "endpoints":
