@@ -309,7 +309,6 @@ func (s *service) provider(c tree) *Map {
 	}
 	p := q.settings()
 	if q.guessed {
-		p.Note("issuer", "TO DO: a guess. It has to be letter by letter what the provider's discovery document says")
 		s.report.add(ToDo, "authorization_uri", "providers[].issuer", "the issuer was found by the address alone: say what <issuer>/.well-known/openid-configuration has as `issuer`. Nobody can sign in until it is right.")
 	}
 	s.cluster("configuration_uri", p)

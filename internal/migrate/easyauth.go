@@ -86,9 +86,7 @@ func (e *easy) provider() {
 	}
 	e.s = entra(tenant).settings()
 	if tenant == "common" || tenant == "organizations" {
-		e.s.Set("insecure_any_tenant", true)
-		e.s.Note("insecure_any_tenant", "TO DO: as open as it was, to people of every tenant. `tenants` with ids in its place")
-		e.report.add(ToDo, "azureAd.tenantId", "providers[].insecure_any_tenant", "people of any tenant may sign in, as before. Name `tenants`, or one `tenant`.")
+		e.anyTenant(e.s, "azureAd.tenantId")
 	}
 	e.settings.Set("providers", []any{e.s})
 	id := text(ad["clientId"])

@@ -192,7 +192,6 @@ func (e *envoy) provider(c tree) {
 	e.s = q.settings()
 	e.settings.Set("providers", []any{e.s})
 	if q.guessed {
-		e.s.Note("issuer", "TO DO: a guess. It has to be letter by letter what the provider's discovery document says")
 		e.report.add(ToDo, "authorization_endpoint", "providers[].issuer", "the filter knows no issuer. The address's host was taken: say what <issuer>/.well-known/openid-configuration has as `issuer`. Nobody can sign in until it is right.")
 	}
 	if cluster := text(get(c, "token_endpoint", "cluster")); cluster != "" {

@@ -157,9 +157,7 @@ func (p *proxy) tenants(s *Map) {
 		p.tell(Taken, "entra-id-allowed-tenant", "providers[].tenants", "")
 		return
 	}
-	s.Set("insecure_any_tenant", true)
-	s.Note("insecure_any_tenant", "TO DO: as open as it was, to people of every tenant. `tenants` with ids in its place")
-	p.report.add(ToDo, "entra-id-allowed-tenant", "providers[].insecure_any_tenant", "people of any tenant may sign in, as before. Name `tenants`, or one `tenant`.")
+	p.anyTenant(s, "entra-id-allowed-tenant")
 }
 
 // signatures are the algorithms that settings take.

@@ -30,6 +30,9 @@ func (q provider) settings() *Map {
 	case q.issuer != "" && !usual(q.kind, q.issuer):
 		s.Set("issuer", q.issuer)
 	}
+	if q.guessed {
+		s.Note("issuer", "TO DO: a guess. It has to be letter by letter what the provider's discovery document says")
+	}
 	if strings.HasPrefix(q.issuer, "http://") {
 		s.Set("insecure_issuer", true)
 		s.Note("insecure_issuer", "plain http, as it was: only where something else protects the connection")
@@ -178,4 +181,12 @@ func claimPath(name string) string {
 		out.WriteRune(r)
 	}
 	return out.String()
+}
+
+// anyTenant leaves a provider open to the people of all tenants, as an option had
+// it.
+func (m *maker) anyTenant(provider *Map, option string) {
+	provider.Set("insecure_any_tenant", true)
+	provider.Note("insecure_any_tenant", "TO DO: as open as it was, to people of every tenant. `tenants` with ids in its place")
+	m.report.add(ToDo, option, "providers[].insecure_any_tenant", "people of any tenant may sign in, as before. Name `tenants`, or one `tenant`.")
 }
