@@ -214,8 +214,9 @@ func (w *callers) prefetch(t *testing.T, c *Chromium) {
 		const rules = `(rules => { document.head.append(Object.assign(document.createElement('script'), {type: 'speculationrules', textContent: rules})); return true })`
 		get(c, kind, chromedp.Evaluate[bool](fmt.Sprintf("%s(%q)", rules, `{"`+kind+`": [{"urls": ["/`+kind+`"], "eagerness": "immediate"}]}`)))
 		Eventually(t, chromiumLimit, func() error {
-			if n := w.gate.Stat(t, "http.gate.downstream_rq_4xx") - refused; n != 1 {
-				return fmt.Errorf("a %s by rules made %d refusals", kind, n)
+			// A browser may ask for more of its own accord, such as the page's icon.
+			if n := w.gate.Stat(t, "http.gate.downstream_rq_4xx") - refused; n < 1 {
+				return fmt.Errorf("no %s by rules was refused", kind)
 			}
 			return nil
 		})
